@@ -1,0 +1,136 @@
+//! The small types that cross threads: what a sound is, how it is asked for, and what comes back.
+//!
+//! A sound is (model, timbre, pitch) and nothing else. All three are integers, so that two sounds are the same exactly
+//! when their keys compare equal, on every thread and in every session.
+
+/// How many latent directions the instrument offers as parameters.
+pub const DIRECTIONS: usize = 8;
+
+/// How many keys a MIDI keyboard has.
+pub const KEYS: usize = 128;
+
+/// How many notes can sound at once, voices that are being stolen not counted.
+pub const MAX_VOICES: usize = 64;
+
+/// The steps between two seeds of a [`Timbre`]; `blend` runs from 0 to this.
+pub const BLEND_STEPS: u16 = 1024;
+
+/// Everything that decides a latent vector, in the steps of the parameters.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Timbre {
+    /// The seed of the latent at `blend` 0.
+    pub seed: u32,
+    /// The seed of the latent at `blend` [`BLEND_STEPS`]; equal to `seed` where nothing is interpolated.
+    pub seed_to: u32,
+    /// How far along the great circle from `seed` to `seed_to`, in 1/[`BLEND_STEPS`].
+    pub blend: u16,
+    /// Distance from the mean along the model's directions, in percent; 100 is the latent as drawn.
+    pub character: u16,
+    /// Offset along each direction, in hundredths of its standard deviation.
+    pub directions: [i16; DIRECTIONS],
+}
+
+impl Default for Timbre {
+    fn default() -> Self {
+        Self { seed: 0, seed_to: 0, blend: 0, character: 100, directions: [0; DIRECTIONS] }
+    }
+}
+
+/// A model, by the first eight bytes (big endian) of the SHA-256 of its file.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct ModelId(pub u64);
+
+/// One sound of one model.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct NoteKey {
+    pub model: ModelId,
+    pub timbre: Timbre,
+    /// MIDI note number, within the model's pitch range.
+    pub pitch: u8,
+}
+
+/// A sound that a voice asks for. The worker adds the model and brings the key into the model's pitch range.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct NoteRequest {
+    pub timbre: Timbre,
+    /// MIDI note number of the key that was struck, 0 to 127.
+    pub key: u8,
+}
+
+/// The sizes of a spectral representation.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Geometry {
+    /// Frames of one note.
+    pub frames: usize,
+    /// Frequency bins of a frame, the DC bin not counted: half the FFT length.
+    pub bins: usize,
+    /// Samples from one frame to the next: a quarter of the FFT length.
+    pub hop: usize,
+    /// Zeros before the first sample of the note, in samples.
+    pub pad_left: usize,
+    /// Samples a second.
+    pub sample_rate: u32,
+}
+
+impl Geometry {
+    /// FFT length in samples.
+    pub fn n_fft(&self) -> usize {
+        2 * self.bins
+    }
+
+    /// The first frame whose window starts at or after the note's first sample. The frames before it reach into the
+    /// padding; the sound of the note from this frame on no longer needs them.
+    pub fn first_whole_frame(&self) -> usize {
+        self.pad_left / self.hop
+    }
+}
+
+/// The part of a note that can be gone through again for as long as the key is held.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Sustain {
+    /// First frame of the region.
+    pub start: u16,
+    /// Last frame of the region, included. Playback turns back here.
+    pub end: u16,
+    /// Gain per frame spent in the region after it was gone through once, 1 or less: a plucked string goes on decaying.
+    pub decay: f32,
+    /// The frame from which on the note is silent for good, for sounds that die while held.
+    pub silent_from: Option<u16>,
+}
+
+/// One rendered note, ready for a voice: a polar spectrogram with a running phase.
+///
+/// Spectral rows are `frames` x `bins`, row after row, the bins without DC (bin `k` is `(k + 1) * sample_rate / n_fft`).
+pub struct Note {
+    pub key: NoteKey,
+    pub geometry: Geometry,
+    /// Linear magnitude, as the forward FFT of the windowed signal has it.
+    pub magnitude: Box<[f32]>,
+    /// Phase advance into each frame, in turns (1 = 2 pi).
+    pub advance: Box<[f32]>,
+    /// The overlap-add of the frames up to and with [`Geometry::first_whole_frame`], from the note's first sample on, at
+    /// [`crate::spectral::OVERSAMPLING`] times the sample rate; `OVERSAMPLING * n_fft` samples.
+    pub head: Box<[f32]>,
+    /// Phase of each bin at the frame [`Geometry::first_whole_frame`], in turns.
+    pub head_phase: Box<[f32]>,
+    pub sustain: Sustain,
+}
+
+impl Note {
+    /// Magnitudes of one frame.
+    pub fn magnitude(&self, frame: usize) -> &[f32] {
+        let bins = self.geometry.bins;
+        &self.magnitude[frame * bins..(frame + 1) * bins]
+    }
+
+    /// Phase advances into one frame, in turns.
+    pub fn advance(&self, frame: usize) -> &[f32] {
+        let bins = self.geometry.bins;
+        &self.advance[frame * bins..(frame + 1) * bins]
+    }
+
+    /// Bytes that the note holds in memory.
+    pub fn bytes(&self) -> usize {
+        4 * (self.magnitude.len() + self.advance.len() + self.head.len() + self.head_phase.len())
+    }
+}
