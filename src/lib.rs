@@ -1,8 +1,8 @@
 //! Timbrel: a neural musical instrument.
 
-pub mod note;
 pub mod link;
 pub mod model;
+pub mod note;
 pub mod params;
 pub mod spectral;
 pub mod state;

@@ -56,7 +56,7 @@ pub struct DirectionParam {
 pub struct TimbrelParams {
     /// What is saved beside the parameters: format version and model.
     #[persist = "timbrel"]
-    pub session: Arc<Session>,
+    pub session: Session,
 
     #[nested(array, group = "Timbre")]
     pub directions: [DirectionParam; DIRECTIONS],
@@ -96,7 +96,7 @@ pub struct TimbrelParams {
 }
 
 impl TimbrelParams {
-    pub fn new(session: Arc<Session>, labels: Arc<DirectionLabels>) -> Self {
+    pub fn new(session: Session, labels: Arc<DirectionLabels>) -> Self {
         Self {
             session,
             directions: std::array::from_fn(|i| DirectionParam { offset: direction(i, Arc::clone(&labels)) }),
@@ -162,9 +162,7 @@ fn direction(index: usize, labels: Arc<DirectionLabels>) -> FloatParam {
 /// A time in seconds on a scale that gives the short times most of the way; shown in milliseconds below one second.
 fn seconds(name: &str, default: f32, min: f32, max: f32) -> FloatParam {
     FloatParam::new(name, default, FloatRange::Skewed { min, max, factor: FloatRange::skew_factor(-2.0) })
-        .with_value_to_string(Arc::new(
-            |s| if s < 1.0 { format!("{:.1} ms", s * 1000.0) } else { format!("{s:.3} s") },
-        ))
+        .with_value_to_string(Arc::new(|s| if s < 1.0 { format!("{:.1} ms", s * 1000.0) } else { format!("{s:.3} s") }))
         .with_string_to_value(Arc::new(|text| {
             let text = text.trim();
             match text.strip_suffix("ms") {

@@ -1,5 +1,6 @@
 //! What a host saves beside the parameters, and what is made of a state that is old, foreign or broken.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use nice_plug::params::persist::PersistentField;
@@ -29,9 +30,12 @@ impl Default for Saved {
     }
 }
 
-/// The saved part, shared between the host's state calls, the editor and the plugin.
+/// A handle on the saved part, shared between the host's state calls, the editor and the plugin.
+#[derive(Clone, Default)]
+pub struct Session(Arc<Shared>);
+
 #[derive(Default)]
-pub struct Session {
+struct Shared {
     saved: RwLock<Saved>,
     /// Counts the states that were loaded, since no call of the plugin tells of them.
     loads: AtomicU64,
@@ -39,30 +43,30 @@ pub struct Session {
 
 impl Session {
     pub fn saved(&self) -> Saved {
-        self.saved.read().clone()
+        self.0.saved.read().clone()
     }
 
     /// How many states were loaded so far.
     pub fn loads(&self) -> u64 {
-        self.loads.load(Ordering::Acquire)
+        self.0.loads.load(Ordering::Acquire)
     }
 
     /// Notes the model that plays now, so that the next state names it.
     pub fn set_model(&self, model: ModelRef) {
-        self.saved.write().model = model;
+        self.0.saved.write().model = model;
     }
 }
 
 impl<'a> PersistentField<'a, Saved> for Session {
     fn set(&self, new_value: Saved) {
-        *self.saved.write() = new_value;
-        self.loads.fetch_add(1, Ordering::Release);
+        *self.0.saved.write() = new_value;
+        self.0.loads.fetch_add(1, Ordering::Release);
     }
 
     fn map<F, R>(&self, f: F) -> R
     where
         F: Fn(&Saved) -> R,
     {
-        f(&self.saved.read())
+        f(&self.0.saved.read())
     }
 }
