@@ -85,16 +85,20 @@ impl Geometry {
     }
 }
 
-/// The part of a note that can be gone through again for as long as the key is held.
+/// The part of a note that can be gone through again and again for as long as the key is held: playback turns back at both
+/// ends, so that no two frames that are not neighbours ever meet.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Sustain {
     /// First frame of the region.
     pub start: u16,
-    /// Last frame of the region, included. Playback turns back here.
+    /// Last frame of the region, included.
     pub end: u16,
-    /// Gain per frame spent in the region after it was gone through once, 1 or less: a plucked string goes on decaying.
-    pub decay: f32,
-    /// The frame from which on the note is silent for good, for sounds that die while held.
+    /// How the level rises through the region as generated, in dB per frame. Taken out once playback has turned, or the
+    /// level would go up and down with every pass.
+    pub trend_db: f32,
+    /// How the level goes on once playback has turned, in dB per frame, 0 or less: a plucked string goes on decaying.
+    pub decay_db: f32,
+    /// The frame from which on the note is silent while held, for sounds that die by themselves.
     pub silent_from: Option<u16>,
 }
 
