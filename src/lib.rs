@@ -1,9 +1,24 @@
-//! Timbrel: a neural musical instrument.
+//! Timbrel: a neural musical instrument that plays GANSynth (Engel et al., ICLR 2019, arXiv 1902.08710).
+//!
+//! The way of the data, and the order in which to read the modules:
+//!
+//! ```text
+//! MIDI event -> NoteRequest (timbre, key) -> generator (ONNX) -> mel spectrogram
+//!     -> Note (linear magnitude and phase advance, per frame) -> cache -> Voice -> mix -> host
+//! ```
 
+pub mod note;
 pub mod link;
 pub mod model;
-pub mod note;
-pub mod params;
 pub mod spectral;
-pub mod state;
 pub mod worker;
+pub mod audio;
+pub mod params;
+pub mod state;
+pub mod editor;
+pub mod plugin;
+
+pub use plugin::Timbrel;
+
+nice_plug::nice_export_clap!(Timbrel);
+nice_plug::nice_export_vst3!(Timbrel);

@@ -193,6 +193,11 @@ impl Status {
         self.key_states[usize::from(key) % KEYS].store(state as u8, Ordering::Relaxed);
     }
 
+    /// The label that the model gives to a direction; empty where it gives none.
+    pub fn direction_label(&self, direction: usize) -> String {
+        self.model.lock().directions.get(direction).cloned().unwrap_or_default()
+    }
+
     /// Whether a key sounds.
     pub fn is_sounding(&self, key: u8) -> bool {
         self.sounding[usize::from(key / 64) % 2].load(Ordering::Relaxed) >> (key % 64) & 1 == 1

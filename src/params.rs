@@ -5,8 +5,9 @@
 use std::sync::Arc;
 
 use nice_plug::prelude::*;
-use parking_lot::RwLock;
 
+use crate::audio::{Adsr, Settings};
+use crate::link::Status;
 use crate::note::{DIRECTIONS, Timbre};
 use crate::state::Session;
 
@@ -27,21 +28,6 @@ pub enum SustainMode {
     #[id = "natural"]
     #[name = "Natural"]
     Natural,
-}
-
-/// Labels that the model gives to its directions, shared with the value texts of the parameters.
-#[derive(Default)]
-pub struct DirectionLabels(RwLock<Vec<String>>);
-
-impl DirectionLabels {
-    pub fn set(&self, labels: &[String]) {
-        *self.0.write() = labels.to_vec();
-    }
-
-    /// The label of a direction; empty where the model names none.
-    pub fn get(&self, direction: usize) -> String {
-        self.0.read().get(direction).cloned().unwrap_or_default()
-    }
 }
 
 /// One latent direction.
@@ -96,10 +82,10 @@ pub struct TimbrelParams {
 }
 
 impl TimbrelParams {
-    pub fn new(session: Session, labels: Arc<DirectionLabels>) -> Self {
+    pub fn new(session: Session, status: &Arc<Status>) -> Self {
         Self {
             session,
-            directions: std::array::from_fn(|i| DirectionParam { offset: direction(i, Arc::clone(&labels)) }),
+            directions: std::array::from_fn(|i| DirectionParam { offset: direction(i, Arc::clone(status)) }),
             seed: IntParam::new("Seed", 0, IntRange::Linear { min: 0, max: SEED_MAX }),
             character: FloatParam::new("Character", 1.0, FloatRange::Linear { min: 0.0, max: 2.0 })
                 .with_step_size(0.01)
@@ -124,6 +110,24 @@ impl TimbrelParams {
         }
     }
 
+    /// All that the audio thread needs to know of the parameters now.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            timbre: self.timbre(),
+            adsr: Adsr {
+                attack: self.attack.value(),
+                decay: self.decay.value(),
+                sustain: self.sustain.value(),
+                release: self.release.value(),
+            },
+            velocity_depth: self.velocity.value(),
+            bend_semitones: self.bend.value() as f32,
+            tune_semitones: self.tune.value(),
+            gain: util::db_to_gain(self.gain.value()),
+            hold: self.mode.value() == SustainMode::Hold,
+        }
+    }
+
     /// The timbre that the parameters describe now, in the steps of [`Timbre`].
     pub fn timbre(&self) -> Timbre {
         let seed = self.seed.value().clamp(0, SEED_MAX) as u32;
@@ -143,7 +147,7 @@ pub fn direction_steps(offset: f32) -> i16 {
 }
 
 /// "Timbre n": the name is fixed, since hosts keep it; the value text carries the model's label.
-fn direction(index: usize, labels: Arc<DirectionLabels>) -> FloatParam {
+fn direction(index: usize, status: Arc<Status>) -> FloatParam {
     FloatParam::new(
         format!("Timbre {}", index + 1),
         0.0,
@@ -153,7 +157,7 @@ fn direction(index: usize, labels: Arc<DirectionLabels>) -> FloatParam {
     .with_value_to_string(Arc::new(move |value| {
         // A rounded zero keeps its sign otherwise, and "-0.00" would not come back as the same value.
         let value = if value.abs() < 0.005 { 0.0 } else { value };
-        let label = labels.get(index);
+        let label = status.direction_label(index);
         if label.is_empty() { format!("{value:+.2}") } else { format!("{value:+.2} {label}") }
     }))
     .with_string_to_value(Arc::new(|text| text.split_whitespace().next()?.parse().ok()))

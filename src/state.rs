@@ -1,17 +1,31 @@
 //! What a host saves beside the parameters, and what is made of a state that is old, foreign or broken.
+//!
+//! The framework keeps parameters by id and one JSON text for each further field. Timbrel has one such field, `timbrel`,
+//! with the format's version and the model. Whatever comes in is mended before it is used ([`mend`]): a state is never
+//! refused for one bad value, and what could not be used is told in a sentence.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock, Weak};
 
+use nice_plug::params::internals::ParamPtr;
 use nice_plug::params::persist::PersistentField;
+use nice_plug::plugin::ParamValue;
+use nice_plug::prelude::{Param, Params, PluginState};
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
 use crate::model::ModelRef;
+use crate::worker::Instance;
 
 /// Version of the saved state. It goes up with every change that an older Timbrel would misread, and a migration comes
 /// with it.
 pub const STATE_FORMAT: u32 = 1;
+
+/// Name of the framework's field that holds [`Saved`].
+const FIELD: &str = "timbrel";
+
+/// Longest field that is read, in bytes; a real one has a few hundred.
+const LONGEST_FIELD: usize = 64 * 1024;
 
 /// The saved part of a session that is no parameter.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -20,7 +34,7 @@ pub struct Saved {
     pub format: u32,
     pub model: ModelRef,
     /// What was wrong with the state when it was loaded, for the editor to show. Never written.
-    #[serde(skip_serializing)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub notice: Option<String>,
 }
 
@@ -30,43 +44,254 @@ impl Default for Saved {
     }
 }
 
-/// A handle on the saved part, shared between the host's state calls, the editor and the plugin.
+/// The link between the host's state calls and the instance, which knows the model that plays and loads another.
 #[derive(Clone, Default)]
 pub struct Session(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
+    instance: OnceLock<Weak<Instance>>,
+    /// What the last loaded state said, until an instance is there to hear it.
     saved: RwLock<Saved>,
-    /// Counts the states that were loaded, since no call of the plugin tells of them.
-    loads: AtomicU64,
 }
 
 impl Session {
-    pub fn saved(&self) -> Saved {
-        self.0.saved.read().clone()
+    /// Connects the instance; once, when the plugin is made.
+    pub fn connect(&self, instance: &Arc<Instance>) {
+        // A second connection would be the same instance again, and changes nothing.
+        self.0.instance.get_or_init(|| Arc::downgrade(instance));
     }
 
-    /// How many states were loaded so far.
-    pub fn loads(&self) -> u64 {
-        self.0.loads.load(Ordering::Acquire)
-    }
-
-    /// Notes the model that plays now, so that the next state names it.
-    pub fn set_model(&self, model: ModelRef) {
-        self.0.saved.write().model = model;
+    fn instance(&self) -> Option<Arc<Instance>> {
+        self.0.instance.get().and_then(Weak::upgrade)
     }
 }
 
 impl<'a> PersistentField<'a, Saved> for Session {
-    fn set(&self, new_value: Saved) {
-        *self.0.saved.write() = new_value;
-        self.0.loads.fetch_add(1, Ordering::Release);
+    fn set(&self, saved: Saved) {
+        if let Some(instance) = self.instance() {
+            instance.load_model(saved.model.clone());
+            instance.notice(saved.notice.clone());
+        }
+        *self.0.saved.write() = saved;
     }
 
     fn map<F, R>(&self, f: F) -> R
     where
         F: Fn(&Saved) -> R,
     {
-        f(&self.0.saved.read())
+        let mut saved = Saved { format: STATE_FORMAT, notice: None, ..self.0.saved.read().clone() };
+        if let Some(instance) = self.instance() {
+            saved.model = instance.model();
+        }
+        f(&saved)
+    }
+}
+
+/// Brings a state that is about to be loaded into a form that can be used as a whole. `defaults` are the parameters of a
+/// new instance; their ranges are the ones that hold.
+pub fn mend(state: &mut PluginState, defaults: &dyn Params) {
+    let mut complaints = Vec::new();
+    let mut saved = match state.fields.get(FIELD) {
+        Some(text) if text.len() > LONGEST_FIELD => {
+            complaints.push("the part that names the model was far too long and was left out".to_owned());
+            Saved::default()
+        }
+        Some(text) => serde_json::from_str(text).unwrap_or_else(|_| {
+            complaints.push("the part that names the model could not be read".to_owned());
+            Saved::default()
+        }),
+        None => {
+            complaints.push("it was not saved by Timbrel, so every parameter was set to its default".to_owned());
+            state.params.clear();
+            Saved::default()
+        }
+    };
+    if saved.format > STATE_FORMAT {
+        complaints.push(format!(
+            "it was saved by a newer Timbrel (state format {}, this one knows {STATE_FORMAT}); what this one does not know \
+             was left out. Update Timbrel to hear it as it was saved",
+            saved.format
+        ));
+    }
+    let wrong = mend_params(&mut state.params, defaults);
+    if !wrong.is_empty() {
+        complaints.push(format!("these values could not be used as they were: {}", wrong.join(", ")));
+    }
+    saved.format = STATE_FORMAT;
+    saved.notice = (!complaints.is_empty()).then(|| {
+        format!("The saved session was mended: {}. Listen to it before you save over it.", complaints.join("; "))
+    });
+    // A struct of strings and numbers always becomes JSON.
+    if let Ok(text) = serde_json::to_string(&saved) {
+        state.fields = BTreeMap::from([(FIELD.to_owned(), text)]);
+    }
+}
+
+/// Adds what is missing, by its default; brings what is out of range back into it. Gives the names of the parameters whose
+/// values could not be used.
+fn mend_params(params: &mut BTreeMap<String, ParamValue>, defaults: &dyn Params) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut mended = BTreeMap::new();
+    for (id, pointer, _group) in defaults.param_map() {
+        // SAFETY: the pointers are those of `defaults`, which outlives this loop.
+        let (name, value, good) = unsafe { mend_value(pointer, params.get(&id)) };
+        if !good {
+            wrong.push(name);
+        }
+        mended.insert(id, value);
+    }
+    *params = mended;
+    wrong
+}
+
+/// The value to load for a parameter, and whether it is what was saved (or nothing was).
+///
+/// # Safety
+///
+/// `pointer` points to a parameter that is alive.
+unsafe fn mend_value(pointer: ParamPtr, saved: Option<&ParamValue>) -> (String, ParamValue, bool) {
+    // SAFETY: by the caller.
+    unsafe {
+        match pointer {
+            ParamPtr::FloatParam(p) => {
+                let p = &*p;
+                let (value, good) = match saved {
+                    Some(ParamValue::F32(value)) if value.is_finite() => {
+                        let inside = p.preview_plain(p.preview_normalized(*value));
+                        // A value in range goes through unchanged, for the way through the normalised scale rounds it.
+                        let in_range = (inside - value).abs() <= 1e-3 * value.abs().max(1.0);
+                        (if in_range { *value } else { inside }, in_range)
+                    }
+                    other => (p.default_plain_value(), other.is_none()),
+                };
+                (p.name().to_owned(), ParamValue::F32(value), good)
+            }
+            ParamPtr::IntParam(p) => {
+                let p = &*p;
+                let (value, good) = match saved {
+                    Some(ParamValue::I32(value)) => {
+                        let inside = p.preview_plain(p.preview_normalized(*value));
+                        (inside, inside == *value)
+                    }
+                    other => (p.default_plain_value(), other.is_none()),
+                };
+                (p.name().to_owned(), ParamValue::I32(value), good)
+            }
+            ParamPtr::BoolParam(p) => {
+                let p = &*p;
+                let (value, good) = match saved {
+                    Some(ParamValue::Bool(value)) => (*value, true),
+                    other => (p.default_plain_value(), other.is_none()),
+                };
+                (p.name().to_owned(), ParamValue::Bool(value), good)
+            }
+            ParamPtr::EnumParam(p) => {
+                let p = &*p;
+                let default = || match p.unmodulated_plain_id() {
+                    Some(id) => ParamValue::String(id.to_owned()),
+                    None => ParamValue::I32(p.default_plain_value()),
+                };
+                // The parameters are new, so that trying an id on one changes nothing that anybody hears.
+                let (value, good) = match saved {
+                    Some(ParamValue::String(id)) => {
+                        let fresh = default();
+                        if (*p).set_from_id(id) { (ParamValue::String(id.clone()), true) } else { (fresh, false) }
+                    }
+                    other => (default(), other.is_none()),
+                };
+                (p.name().to_owned(), value, good)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::params::TimbrelParams;
+
+    fn params() -> TimbrelParams {
+        let (_, _, editor) = crate::link::link();
+        TimbrelParams::new(Session::default(), &editor.status)
+    }
+
+    fn state(params: &[(&str, ParamValue)], field: Option<&str>) -> PluginState {
+        PluginState {
+            version: String::new(),
+            params: params.iter().map(|(id, value)| ((*id).to_owned(), value.clone())).collect(),
+            fields: field.map(|text| (FIELD.to_owned(), text.to_owned())).into_iter().collect(),
+        }
+    }
+
+    fn notice(state: &PluginState) -> Option<String> {
+        serde_json::from_str::<Saved>(&state.fields[FIELD]).unwrap().notice
+    }
+
+    fn float(state: &PluginState, id: &str) -> f32 {
+        match state.params[id] {
+            ParamValue::F32(value) => value,
+            ref other => panic!("{id} is {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_good_state_goes_through_unchanged() {
+        let field = serde_json::to_string(&Saved::default()).unwrap();
+        let mut state =
+            state(&[("gain", ParamValue::F32(-3.3)), ("mode", ParamValue::String("natural".into()))], Some(&field));
+        mend(&mut state, &params());
+        assert_eq!(notice(&state), None);
+        assert_eq!(float(&state, "gain"), -3.3);
+        assert!(matches!(&state.params["mode"], ParamValue::String(id) if id == "natural"));
+        assert_eq!(float(&state, "release"), 0.25, "what an older state lacks gets its default");
+    }
+
+    #[test]
+    fn a_foreign_state_gives_the_defaults_and_a_sentence() {
+        let mut state = state(&[("gain", ParamValue::F32(5.0)), ("cutoff", ParamValue::F32(0.1))], None);
+        mend(&mut state, &params());
+        assert!(notice(&state).unwrap().contains("not saved by Timbrel"));
+        assert_eq!(float(&state, "gain"), -6.0);
+        assert!(!state.params.contains_key("cutoff"));
+    }
+
+    #[test]
+    fn bad_values_are_named_and_mended() {
+        let field = serde_json::to_string(&Saved::default()).unwrap();
+        let mut state = state(
+            &[
+                ("gain", ParamValue::F32(1e9)),
+                ("seed", ParamValue::I32(-5)),
+                ("attack", ParamValue::Bool(true)),
+                ("mode", ParamValue::String("sideways".into())),
+            ],
+            Some(&field),
+        );
+        mend(&mut state, &params());
+        let notice = notice(&state).unwrap();
+        for name in ["Gain", "Seed", "Attack", "Sustain Mode"] {
+            assert!(notice.contains(name), "{name} in: {notice}");
+        }
+        assert_eq!(float(&state, "gain"), 12.0);
+        assert!(matches!(state.params["seed"], ParamValue::I32(0)));
+    }
+
+    #[test]
+    fn a_state_of_a_newer_version_is_used_as_far_as_it_goes() {
+        let mut state = state(&[("gain", ParamValue::F32(1.0))], Some(r#"{"format": 99, "morph": {"x": 1}}"#));
+        mend(&mut state, &params());
+        assert!(notice(&state).unwrap().contains("newer Timbrel"));
+        assert_eq!(float(&state, "gain"), 1.0);
+    }
+
+    #[test]
+    fn a_cut_or_huge_field_is_left_out() {
+        for field in [r#"{"format": 1, "mod"#.to_owned(), "x".repeat(LONGEST_FIELD + 1)] {
+            let mut state = state(&[("gain", ParamValue::F32(1.0))], Some(&field));
+            mend(&mut state, &params());
+            assert!(notice(&state).is_some());
+            assert_eq!(float(&state, "gain"), 1.0);
+        }
     }
 }

@@ -27,6 +27,13 @@ impl Instance {
     /// refused, the one that plays goes on. The default `ModelRef` stands for the default model.
     pub fn load_model(&self, _model: ModelRef) {}
 
+    /// Shows a sentence to the user, as the service shows its own; `None` leaves what is shown.
+    pub fn notice(&self, sentence: Option<String>) {
+        if sentence.is_some() {
+            *self._status.error.lock() = sentence;
+        }
+    }
+
     /// The model that plays, for the host's state.
     pub fn model(&self) -> ModelRef {
         ModelRef::default()

@@ -1,0 +1,634 @@
+//! The instrument on the audio thread: events in, sound out.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::bank::{Bank, Target};
+use super::envelope::Adsr;
+use super::voice::{Identity, MORPH_FRAMES, State, Tools, Voice, VoiceSettings};
+use crate::link::{AudioEnd, Generator, Wanted};
+use crate::note::{KEYS, MAX_VOICES, Note, NoteRequest, Timbre};
+
+/// Voices beyond [`MAX_VOICES`], in which stolen and handed-over notes sound to their end.
+const LEAVING_VOICES: usize = 32;
+
+const CHANNELS: usize = 16;
+
+/// Room that must be free in the ring of used notes before a note changes hands: every voice may give back two.
+const ROOM_FOR_USED: usize = 2 * (MAX_VOICES + LEAVING_VOICES);
+
+/// An offline render looks this often whether its note has come.
+const WAIT_STEP: Duration = Duration::from_micros(200);
+
+/// Where a host has not said that it renders offline, the audio thread waits no longer than this for one note.
+const LONGEST_GUESSED_WAIT: Duration = Duration::from_secs(20);
+
+/// Time constant of gain changes, in seconds.
+const GAIN_SECONDS: f32 = 0.005;
+
+/// Struck keys that are kept in mind for rendering ahead.
+const RECENT_KEYS: usize = 12;
+
+/// What the parameters say, for a piece of a block.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Settings {
+    pub timbre: Timbre,
+    pub adsr: Adsr,
+    /// Share of the level that the velocity decides, 0 to 1.
+    pub velocity_depth: f32,
+    /// Semitones either way at the ends of the bend wheel.
+    pub bend_semitones: f32,
+    /// Offset of all notes, in semitones.
+    pub tune_semitones: f32,
+    /// Linear.
+    pub gain: f32,
+    /// Whether held notes go on for longer than they were generated.
+    pub hold: bool,
+}
+
+/// What a player does. `None` for a key, channel or id means all of them.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Event {
+    /// `velocity` is 0 to 1.
+    NoteOn {
+        key: u8,
+        channel: u8,
+        id: Option<i32>,
+        velocity: f32,
+    },
+    NoteOff {
+        key: Option<u8>,
+        channel: Option<u8>,
+        id: Option<i32>,
+    },
+    /// Ends notes at once.
+    Choke {
+        key: Option<u8>,
+        channel: Option<u8>,
+        id: Option<i32>,
+    },
+    /// Offset of single notes, in semitones.
+    Tuning {
+        key: Option<u8>,
+        channel: Option<u8>,
+        id: Option<i32>,
+        semitones: f32,
+    },
+    /// `value` is -1 to 1.
+    Bend {
+        channel: u8,
+        value: f32,
+    },
+    Pedal {
+        channel: u8,
+        down: bool,
+    },
+    AllNotesOff {
+        channel: u8,
+    },
+    AllSoundOff {
+        channel: u8,
+    },
+    ResetControllers {
+        channel: u8,
+    },
+}
+
+/// An event and when it happens, in samples from the beginning of the block.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct TimedEvent {
+    pub sample: usize,
+    pub event: Event,
+}
+
+/// A note that has ended, for hosts that keep account of them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ended {
+    pub key: u8,
+    pub channel: u8,
+    pub id: i32,
+}
+
+/// Plays one instance. Made and activated off the audio thread, used on it.
+pub struct Engine {
+    link: AudioEnd,
+    bank: Bank,
+    voices: Vec<Voice>,
+    tools: Tools,
+    sample_rate: f32,
+    /// Frames that the voices may still compute ahead of time, filled up as time goes by.
+    prepare_credit: f32,
+    wanted: Wanted,
+    recent: [Option<u8>; RECENT_KEYS],
+    next_age: u64,
+    bend: [f32; CHANNELS],
+    pedal: [bool; CHANNELS],
+    gain: Option<f32>,
+    ended: [Option<Ended>; MAX_VOICES],
+    waited: Duration,
+    host_says_offline: bool,
+}
+
+impl Engine {
+    /// Allocates all that will ever be needed.
+    pub fn new(link: AudioEnd) -> Self {
+        Self {
+            link,
+            bank: Bank::new(),
+            voices: (0..MAX_VOICES + LEAVING_VOICES).map(|_| Voice::new()).collect(),
+            tools: Tools::new(),
+            sample_rate: 48_000.0,
+            prepare_credit: 0.0,
+            wanted: Wanted::default(),
+            recent: [None; RECENT_KEYS],
+            next_age: 0,
+            bend: [0.0; CHANNELS],
+            pedal: [false; CHANNELS],
+            gain: None,
+            ended: [None; MAX_VOICES],
+            waited: Duration::ZERO,
+            host_says_offline: false,
+        }
+    }
+
+    /// Sets the host's rate, in samples a second, and forgets all that sounds.
+    pub fn activate(&mut self, sample_rate: f32, host_says_offline: bool) {
+        self.sample_rate = sample_rate;
+        self.host_says_offline = host_says_offline;
+        self.reset();
+    }
+
+    /// Silences everything, and puts pedals and wheels at rest.
+    pub fn reset(&mut self) {
+        self.voices.iter_mut().for_each(Voice::silence);
+        self.bend = [0.0; CHANNELS];
+        self.pedal = [false; CHANNELS];
+        self.gain = None;
+        self.prepare_credit = 0.0;
+    }
+
+    /// Time that the last call of [`Self::process`] spent waiting for notes.
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    /// Voices that sound or are about to.
+    pub fn voices(&self) -> usize {
+        self.voices.iter().filter(|voice| voice.state() != State::Free).count()
+    }
+
+    /// The keys that sound, a bit each.
+    pub fn sounding_keys(&self) -> u128 {
+        let active = self.voices.iter().filter(|voice| voice.is_active());
+        active.fold(0, |keys, voice| keys | 1 << (voice.identity.key % 128))
+    }
+
+    /// Notes with an id that ended during the last call of [`Self::process`].
+    pub fn take_ended(&mut self) -> impl Iterator<Item = Ended> + '_ {
+        self.ended.iter_mut().filter_map(Option::take)
+    }
+
+    /// Fills `out` (one channel). `events` are in the order of their time; those past the block's end happen at its end.
+    ///
+    /// `wait` is for offline renders: every note sounds from its own rendering, however long that takes to come.
+    pub fn process(
+        &mut self,
+        settings: &Settings,
+        wait: bool,
+        events: impl IntoIterator<Item = TimedEvent>,
+        out: &mut [f32],
+    ) {
+        self.waited = Duration::ZERO;
+        out.fill(0.0);
+        self.receive(settings, wait);
+        self.follow_timbre(settings, wait);
+        let mut done = 0;
+        for TimedEvent { sample, event } in events {
+            let until = sample.clamp(done, out.len());
+            self.render(settings, &mut out[done..until]);
+            done = until;
+            self.handle(event, settings, wait);
+        }
+        self.render(settings, &mut out[done..]);
+        self.apply_gain(settings.gain, out);
+        self.publish(settings);
+        self.give_back();
+    }
+
+    fn voice_settings(&self, settings: &Settings) -> VoiceSettings {
+        VoiceSettings { adsr: settings.adsr, sample_rate: self.sample_rate, hold: settings.hold }
+    }
+
+    /// Offset of a voice from the pitch that its note was rendered at, in semitones.
+    fn pitch_offset(&self, identity: &Identity, source_pitch: u8, settings: &Settings) -> f32 {
+        let bend = self.bend.get(usize::from(identity.channel)).copied().unwrap_or(0.0);
+        f32::from(identity.key) - f32::from(source_pitch)
+            + identity.tuning
+            + settings.tune_semitones
+            + bend * settings.bend_semitones
+    }
+
+    // Notes that come, and notes that are wanted.
+
+    /// Takes in the notes that have been rendered. While `wait`ing, voices go over at fixed moments only, and not here.
+    fn receive(&mut self, settings: &Settings, wait: bool) {
+        while self.link.used.slots() > ROOM_FOR_USED {
+            let Ok(note) = self.link.notes.pop() else { break };
+            if !wait {
+                self.offer_to_voices(&note, settings);
+            }
+            let status = &self.link.status;
+            let target = |note: &Note| {
+                let request = NoteRequest { timbre: settings.timbre, key: note.key.pitch };
+                Target::of(request, status).is_met_by(note)
+            };
+            if let Some(displaced) = self.bank.insert(note, target) {
+                free(&mut self.link.used, displaced);
+            }
+        }
+        self.start_waiting_voices(settings);
+    }
+
+    /// Hands a note to the voices that want it.
+    fn offer_to_voices(&mut self, note: &Arc<Note>, settings: &Settings) {
+        for index in 0..self.voices.len() {
+            let voice = &self.voices[index];
+            let target = self.target(voice.identity.key, settings);
+            if voice.state() == State::Playing && target.is_met_by(note) {
+                self.go_over(index, Arc::clone(note), settings);
+            }
+        }
+    }
+
+    /// Lets a playing voice go over into a note of its target.
+    fn go_over(&mut self, index: usize, note: Arc<Note>, settings: &Settings) {
+        if self.voices[index].newest_note().is_some_and(|newest| newest.key == note.key) {
+            // The clone is not the last reference: dropping it frees nothing.
+            return;
+        }
+        if self.voices[index].can_morph_into(&note) {
+            if let Some(displaced) = self.voices[index].offer(note) {
+                free(&mut self.link.used, displaced);
+            }
+        } else {
+            self.hand_over(index, note, settings);
+        }
+    }
+
+    /// Lets another voice go on where this one is, from a note that it cannot go over into by itself.
+    fn hand_over(&mut self, index: usize, note: Arc<Note>, settings: &Settings) {
+        let Some(heir) = self.free_voice() else { return };
+        let pitch = self.pitch_offset(&self.voices[index].identity, note.key.pitch, settings);
+        let voice_settings = self.voice_settings(settings);
+        if let Ok([old, heir]) = self.voices.get_disjoint_mut([index, heir]) {
+            heir.take_over(old, note, pitch, &voice_settings);
+        }
+    }
+
+    /// Strikes the voices for which there was no note at all when their keys were struck.
+    fn start_waiting_voices(&mut self, settings: &Settings) {
+        for index in 0..self.voices.len() {
+            if self.voices[index].state() == State::Waiting {
+                self.strike(index, settings);
+            }
+        }
+    }
+
+    /// Keeps the voices' notes in step with the timbre: asks for what is missing, and brings it in.
+    fn follow_timbre(&mut self, settings: &Settings, wait: bool) {
+        if wait {
+            // Held notes follow in steps of a morph's length, so that a bounce needs a bounded number of renderings.
+            let due = |voice: &Voice| voice.state() == State::Playing && voice.since_change() >= MORPH_FRAMES;
+            if self.voices.iter().any(|voice| due(voice) && !self.is_up_to_date(voice, settings)) {
+                self.wait_for_notes(settings);
+            }
+            for index in 0..self.voices.len() {
+                if due(&self.voices[index]) {
+                    self.update_from_bank(index, settings);
+                }
+            }
+        } else {
+            for index in 0..self.voices.len() {
+                if self.voices[index].state() == State::Playing {
+                    self.update_from_bank(index, settings);
+                }
+            }
+        }
+        let pitches = |engine: &Self, voice: &Voice| {
+            voice.source_pitch().map(|source| engine.pitch_offset(&voice.identity, source, settings))
+        };
+        for index in 0..self.voices.len() {
+            if let Some(pitch) = pitches(self, &self.voices[index]) {
+                self.voices[index].set_pitch(pitch);
+            }
+        }
+    }
+
+    /// Lets a voice go over into its target, if the bank has it.
+    fn update_from_bank(&mut self, index: usize, settings: &Settings) {
+        if self.is_up_to_date(&self.voices[index], settings) || self.link.used.slots() <= ROOM_FOR_USED {
+            return;
+        }
+        let target = self.target(self.voices[index].identity.key, settings);
+        if let Some(note) = self.bank.get(target.pitch).filter(|note| target.is_met_by(note)).cloned() {
+            self.go_over(index, note, settings);
+        }
+    }
+
+    fn target(&self, key: u8, settings: &Settings) -> Target {
+        Target::of(NoteRequest { timbre: settings.timbre, key }, &self.link.status)
+    }
+
+    fn is_up_to_date(&self, voice: &Voice, settings: &Settings) -> bool {
+        let target = self.target(voice.identity.key, settings);
+        voice.newest_note().is_some_and(|note| target.is_met_by(note))
+    }
+
+    /// Whether the bank can answer for a key in the timbre of the keyboard.
+    fn is_in_bank(&self, key: u8, settings: &Settings) -> bool {
+        let target = self.target(key, settings);
+        self.bank.get(target.pitch).is_some_and(|note| target.is_met_by(note))
+    }
+
+    /// Tells the worker what is wanted now, where that has changed.
+    fn publish(&mut self, settings: &Settings) {
+        let mut wanted = Wanted { timbre: settings.timbre, version: self.wanted.version, ..Wanted::default() };
+        for voice in self.voices.iter().filter(|voice| voice.is_active()) {
+            let key = voice.identity.key;
+            if self.is_up_to_date(voice, settings) || self.is_in_bank(key, settings) {
+                continue;
+            }
+            let request = NoteRequest { timbre: settings.timbre, key };
+            if !wanted.requests().contains(&request) && wanted.request_count < MAX_VOICES {
+                wanted.requests[wanted.request_count] = request;
+                wanted.request_count += 1;
+            }
+        }
+        wanted.recent = self.recent.iter().flatten().fold(0, |mask, key| mask | 1 << (key % 128));
+        wanted.focus = self.recent[0].unwrap_or(60);
+        let same = wanted.timbre == self.wanted.timbre
+            && wanted.recent == self.wanted.recent
+            && wanted.focus == self.wanted.focus
+            && wanted.requests() == self.wanted.requests();
+        if !same || self.wanted.version == 0 {
+            wanted.version = self.wanted.version + 1;
+            self.wanted = wanted;
+            self.link.wanted.write(wanted);
+        }
+    }
+
+    /// Waits until every active voice's note is in the bank. Offline renders only.
+    fn wait_for_notes(&mut self, settings: &Settings) {
+        let start = Instant::now();
+        loop {
+            self.publish(settings);
+            self.receive(settings, true);
+            let missing = self.voices.iter().any(|voice| {
+                voice.is_active()
+                    && !self.is_up_to_date(voice, settings)
+                    && !self.is_in_bank(voice.identity.key, settings)
+            });
+            let hopeless = self.link.status.generator() == Generator::Unavailable
+                || (!self.host_says_offline && start.elapsed() > LONGEST_GUESSED_WAIT);
+            if !missing || hopeless {
+                break;
+            }
+            std::thread::sleep(WAIT_STEP);
+            // What is in the free voices would otherwise stand in the way of what comes.
+            self.give_back();
+        }
+        self.waited += start.elapsed();
+    }
+
+    /// Sends notes that nobody plays any more to where they are freed.
+    fn give_back(&mut self) {
+        for voice in &mut self.voices {
+            while self.link.used.slots() > 0 {
+                let Some(note) = voice.note_to_free() else { break };
+                free(&mut self.link.used, note);
+            }
+        }
+    }
+
+    // Events.
+
+    fn handle(&mut self, event: Event, settings: &Settings, wait: bool) {
+        match event {
+            Event::NoteOn { key, channel, id, velocity } => self.note_on(key, channel, id, velocity, settings, wait),
+            Event::NoteOff { key, channel, id } => {
+                let pedal = self.pedal;
+                for voice in self.addressed(key, channel, id) {
+                    if pedal.get(usize::from(voice.identity.channel)).copied().unwrap_or(false) {
+                        voice.identity.pedalled = true;
+                    } else {
+                        release(voice);
+                    }
+                }
+            }
+            Event::Choke { key, channel, id } => self.addressed(key, channel, id).for_each(Voice::steal),
+            Event::Tuning { key, channel, id, semitones } => {
+                self.addressed(key, channel, id).for_each(|voice| voice.identity.tuning = semitones);
+                self.follow_timbre(settings, wait);
+            }
+            Event::Bend { channel, value } => {
+                if let Some(bend) = self.bend.get_mut(usize::from(channel)) {
+                    *bend = value.clamp(-1.0, 1.0);
+                }
+                self.follow_timbre(settings, wait);
+            }
+            Event::Pedal { channel, down } => self.set_pedal(channel, down),
+            Event::AllNotesOff { channel } => self.addressed(None, Some(channel), None).for_each(release),
+            Event::AllSoundOff { channel } => self.addressed(None, Some(channel), None).for_each(Voice::steal),
+            Event::ResetControllers { channel } => {
+                if let Some(bend) = self.bend.get_mut(usize::from(channel)) {
+                    *bend = 0.0;
+                }
+                self.set_pedal(channel, false);
+                self.follow_timbre(settings, wait);
+            }
+        }
+    }
+
+    /// The voices that an event addresses, those that are leaving left out.
+    fn addressed(
+        &mut self,
+        key: Option<u8>,
+        channel: Option<u8>,
+        id: Option<i32>,
+    ) -> impl Iterator<Item = &mut Voice> + '_ {
+        self.voices.iter_mut().filter(move |voice| {
+            let own = &voice.identity;
+            let same_id = match (id, own.id) {
+                (Some(id), Some(own)) => id == own,
+                _ => true,
+            };
+            voice.is_active()
+                && same_id
+                && key.is_none_or(|key| key == own.key)
+                && channel.is_none_or(|channel| channel == own.channel)
+        })
+    }
+
+    fn set_pedal(&mut self, channel: u8, down: bool) {
+        let Some(pedal) = self.pedal.get_mut(usize::from(channel)) else { return };
+        *pedal = down;
+        if !down {
+            self.addressed(None, Some(channel), None).filter(|voice| voice.identity.pedalled).for_each(release);
+        }
+    }
+
+    fn note_on(&mut self, key: u8, channel: u8, id: Option<i32>, velocity: f32, settings: &Settings, wait: bool) {
+        if usize::from(key) >= KEYS {
+            return;
+        }
+        // A key that is struck again stops what it had begun, as a damper does.
+        self.addressed(Some(key), Some(channel), None).for_each(release);
+        if self.voices.iter().filter(|voice| voice.is_active()).count() >= MAX_VOICES {
+            self.steal_one();
+        }
+        let Some(index) = self.free_voice() else { return };
+        // Loudness follows the square of the velocity, as in General MIDI's recommended curve.
+        let level = 1.0 - settings.velocity_depth * (1.0 - velocity.clamp(0.0, 1.0).powi(2));
+        let identity = Identity { key, channel, id, age: self.next_age, level, pedalled: false, tuning: 0.0 };
+        self.next_age += 1;
+        self.voices[index].wait(identity);
+        self.remember(key);
+        self.link.status.notes_asked.fetch_add(1, Ordering::Relaxed);
+        if wait && !self.is_in_bank(key, settings) {
+            self.wait_for_notes(settings);
+        }
+        if self.voices[index].state() == State::Waiting {
+            self.strike(index, settings);
+        }
+    }
+
+    /// Lets a waiting voice play: from its own note, from an older one of its pitch, or from the nearest that there is.
+    fn strike(&mut self, index: usize, settings: &Settings) {
+        let identity = self.voices[index].identity;
+        let target = self.target(identity.key, settings);
+        let Some(note) = self.bank.get(target.pitch).or_else(|| self.bank.nearest(target.pitch)).cloned() else {
+            return;
+        };
+        if target.is_met_by(&note) {
+            self.link.status.notes_played.fetch_add(1, Ordering::Relaxed);
+        }
+        let pitch = self.pitch_offset(&identity, note.key.pitch, settings);
+        let voice_settings = self.voice_settings(settings);
+        self.voices[index].strike(note, pitch, &voice_settings, &mut self.tools);
+    }
+
+    fn remember(&mut self, key: u8) {
+        let until = self.recent.iter().position(|&recent| recent == Some(key)).unwrap_or(RECENT_KEYS - 1);
+        self.recent[..=until].rotate_right(1);
+        self.recent[0] = Some(key);
+    }
+
+    /// Makes room among the voices that count: of those released the quietest, else the oldest.
+    fn steal_one(&mut self) {
+        let released = |voice: &&mut Voice| voice.envelope.is_released();
+        let quietest = self
+            .voices
+            .iter_mut()
+            .filter(|voice| voice.is_active())
+            .filter(released)
+            .min_by(|a, b| a.loudness().total_cmp(&b.loudness()));
+        let victim = match quietest {
+            Some(voice) => Some(voice),
+            None => self.voices.iter_mut().filter(|voice| voice.is_active()).min_by_key(|voice| voice.identity.age),
+        };
+        if let Some(voice) = victim {
+            end_note(&mut self.ended, &mut voice.identity);
+            voice.steal();
+        }
+    }
+
+    /// A voice that nothing plays on, its notes given back. Where there is none, the one that has faded most is cut off.
+    fn free_voice(&mut self) -> Option<usize> {
+        let index = self.voices.iter().position(|voice| voice.state() == State::Free).or_else(|| {
+            let leaving = self.voices.iter().enumerate().filter(|(_, voice)| voice.state() == State::Leaving);
+            leaving.min_by(|(_, a), (_, b)| a.fade().total_cmp(&b.fade())).map(|(index, _)| index)
+        })?;
+        let voice = &mut self.voices[index];
+        voice.silence();
+        while let Some(note) = voice.note_to_free() {
+            free(&mut self.link.used, note);
+        }
+        Some(index)
+    }
+
+    // Sound.
+
+    fn render(&mut self, settings: &Settings, out: &mut [f32]) {
+        if out.is_empty() {
+            return;
+        }
+        let voice_settings = self.voice_settings(settings);
+        self.prepare_ahead(&voice_settings, out.len());
+        let Self { voices, tools, link, ended, .. } = self;
+        for voice in voices.iter_mut().filter(|voice| voice.state() != State::Free) {
+            voice.render(&voice_settings, tools, &mut |note| free(&mut link.used, note), out);
+            if voice.state() == State::Free {
+                end_note(ended, &mut voice.identity);
+            }
+        }
+    }
+
+    /// Computes some of the frames that will be due, as many as the time that passes calls for, so that those of a chord
+    /// do not all fall due in one block.
+    fn prepare_ahead(&mut self, settings: &VoiceSettings, samples: usize) {
+        /// Somewhat more than one frame for each hop, or the last would still come too late.
+        const MARGIN: f32 = 1.25;
+        const SHORTEST_HOP_SECONDS: f32 = 256.0 / 16_000.0;
+        let seconds = samples as f32 / settings.sample_rate;
+        let unprepared = self.voices.iter().filter(|voice| voice.is_unprepared()).count();
+        let due = unprepared as f32 * MARGIN * seconds / SHORTEST_HOP_SECONDS;
+        self.prepare_credit = (self.prepare_credit + due).min(unprepared as f32);
+        let Self { voices, tools, prepare_credit, .. } = self;
+        for voice in voices.iter_mut().filter(|voice| voice.is_unprepared()) {
+            if *prepare_credit < 1.0 {
+                break;
+            }
+            *prepare_credit -= 1.0;
+            voice.prepare(settings.sample_rate, tools);
+        }
+    }
+
+    fn apply_gain(&mut self, target: f32, out: &mut [f32]) {
+        let mut gain = self.gain.unwrap_or(target);
+        let rate = 1.0 - (-1.0 / (GAIN_SECONDS * self.sample_rate)).exp();
+        for sample in out.iter_mut() {
+            let distance = target - gain;
+            // Below -120 dB of full scale the rest of the way makes no step that is heard.
+            gain = if distance.abs() < 1e-6 { target } else { gain + rate * distance };
+            *sample *= gain;
+        }
+        self.gain = Some(gain);
+    }
+}
+
+/// Lets a voice die away; one that has not begun yet never will.
+fn release(voice: &mut Voice) {
+    voice.identity.pedalled = false;
+    voice.envelope.release();
+    if voice.state() == State::Waiting {
+        voice.silence();
+    }
+}
+
+/// Sends a note to where it is freed. The rooms are sized so that there is always a place; if there were none, the note
+/// would be leaked rather than freed on the audio thread.
+fn free(used: &mut rtrb::Producer<Arc<Note>>, note: Arc<Note>) {
+    if let Err(rtrb::PushError::Full(note)) = used.push(note) {
+        std::mem::forget(note);
+    }
+}
+
+/// Notes down that a note with an id has ended.
+fn end_note(ended: &mut [Option<Ended>], identity: &mut Identity) {
+    if let Some(id) = identity.id.take()
+        && let Some(slot) = ended.iter_mut().find(|slot| slot.is_none())
+    {
+        *slot = Some(Ended { key: identity.key, channel: identity.channel, id });
+    }
+}

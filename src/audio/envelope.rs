@@ -1,0 +1,140 @@
+//! Attack, decay, sustain, release: the gain of a voice over time.
+
+/// A release is over when it has fallen this far, as a gain: -80 dB.
+const SILENT: f32 = 1e-4;
+
+/// Times in seconds and a level.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Adsr {
+    /// Rises in a straight line.
+    pub attack: f32,
+    /// Falls towards the sustain level, 60 dB in this time.
+    pub decay: f32,
+    /// Linear gain.
+    pub sustain: f32,
+    /// Falls by 60 dB in this time.
+    pub release: f32,
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Stage {
+    Attack,
+    Decay,
+    Release,
+    Done,
+}
+
+/// The running gain of one voice.
+#[derive(Clone, Copy, Debug)]
+pub struct Envelope {
+    stage: Stage,
+    level: f32,
+}
+
+impl Envelope {
+    /// An envelope that has not been started, or is over.
+    pub const DONE: Self = Self { stage: Stage::Done, level: 0.0 };
+
+    /// At the beginning of its attack.
+    pub fn start() -> Self {
+        Self { stage: Stage::Attack, level: 0.0 }
+    }
+
+    pub fn release(&mut self) {
+        if self.stage != Stage::Done {
+            self.stage = Stage::Release;
+        }
+    }
+
+    pub fn is_released(&self) -> bool {
+        matches!(self.stage, Stage::Release | Stage::Done)
+    }
+
+    pub fn is_done(&self) -> bool {
+        self.stage == Stage::Done
+    }
+
+    /// The gain now.
+    pub fn level(&self) -> f32 {
+        self.level
+    }
+
+    /// Multiplies the gains of the next samples onto `gains`.
+    pub fn apply(&mut self, adsr: &Adsr, sample_rate: f32, gains: &mut [f32]) {
+        let mut gains = gains.iter_mut();
+        if self.stage == Stage::Attack {
+            let step = 1.0 / (adsr.attack * sample_rate).max(1.0);
+            // An attack of no length starts at full level with the very first sample.
+            if adsr.attack * sample_rate <= 1.0 {
+                self.level = 1.0;
+            }
+            while self.level < 1.0 {
+                let Some(gain) = gains.next() else { return };
+                *gain *= self.level;
+                self.level = (self.level + step).min(1.0);
+            }
+            self.stage = Stage::Decay;
+        }
+        let fall = |seconds: f32| {
+            // 60 dB is a factor of 1000, its logarithm 6.9.
+            (-6.907_755 / (seconds * sample_rate).max(1.0)).exp()
+        };
+        match self.stage {
+            Stage::Decay => {
+                let rate = fall(adsr.decay);
+                for gain in gains {
+                    *gain *= self.level;
+                    self.level = adsr.sustain + (self.level - adsr.sustain) * rate;
+                }
+            }
+            Stage::Release => {
+                let rate = fall(adsr.release);
+                for gain in gains {
+                    *gain *= self.level;
+                    self.level *= rate;
+                    if self.level < SILENT {
+                        *self = Self::DONE;
+                    }
+                }
+            }
+            _ => gains.for_each(|gain| *gain = 0.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADSR: Adsr = Adsr { attack: 0.01, decay: 0.1, sustain: 0.5, release: 0.2 };
+
+    fn run(envelope: &mut Envelope, adsr: &Adsr, samples: usize) -> Vec<f32> {
+        let mut gains = vec![1.0; samples];
+        for part in gains.chunks_mut(37) {
+            envelope.apply(adsr, 48_000.0, part);
+        }
+        gains
+    }
+
+    #[test]
+    fn rises_falls_and_ends() {
+        let mut envelope = Envelope::start();
+        let gains = run(&mut envelope, &ADSR, 48_000);
+        assert!((gains[240] - 0.5).abs() < 0.01, "half-way up after half of the attack: {}", gains[240]);
+        assert!((gains[480] - 1.0).abs() < 0.01);
+        assert!((gains[480 + 4_800] - 0.5).abs() < 1e-3, "decayed to the sustain level");
+        assert!((gains[47_999] - 0.5).abs() < 1e-6);
+        envelope.release();
+        let gains = run(&mut envelope, &ADSR, 48_000);
+        assert!((gains[9_600] - 0.0005).abs() < 2e-5, "60 dB down after the release: {}", gains[9_600]);
+        assert!(envelope.is_done());
+        assert_eq!(gains[40_000], 0.0);
+    }
+
+    #[test]
+    fn no_attack_starts_at_full_level() {
+        let mut envelope = Envelope::start();
+        let gains = run(&mut envelope, &Adsr { attack: 0.0, sustain: 1.0, ..ADSR }, 100);
+        assert!(gains.iter().all(|&gain| gain == 1.0));
+    }
+}

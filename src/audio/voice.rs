@@ -1,0 +1,494 @@
+//! One voice: a note's frames, with a phase of the voice's own, turned into sound at the host's rate.
+//!
+//! A voice keeps two things from frame to frame: the phase of every bin, and the spectrum that it last sounded. So it can go
+//! over into the frames of another note of the same pitch without a new stroke: the phase goes on, and the spectrum is led
+//! from the old to the new over [`MORPH_FRAMES`].
+//!
+//! Work is spread: which frame comes next is decided when the one before it begins to sound, but the frame is computed at
+//! any time until it is due ([`Voice::prepare`]), so that the frames of a chord need not fall into one block.
+
+use std::sync::Arc;
+
+use super::envelope::{Adsr, Envelope};
+use super::interpolate::{Interpolator, TAPS};
+use super::playhead::{Playhead, Step};
+use crate::note::Note;
+use crate::spectral::{FrameSynth, OVERSAMPLING, wrap_turns};
+
+/// Frames over which a voice goes from one timbre to the next. Frames overlap by three quarters, so four is the span in
+/// which nothing of the old window is left.
+pub const MORPH_FRAMES: u32 = 4;
+
+/// Longest frame in bins; models with larger ones are refused.
+pub const MAX_BINS: usize = 1024;
+
+/// Longest window in oversampled samples.
+const MAX_WINDOW: usize = 2 * MAX_BINS * OVERSAMPLING;
+
+/// A stolen voice fades out in this time, in seconds: long enough not to click, short enough not to be heard.
+const STEAL_SECONDS: f32 = 0.005;
+
+/// Time constant of pitch changes, in seconds: a bend wheel moves in steps, which would be heard as such.
+const GLIDE_SECONDS: f32 = 0.004;
+
+/// The samples that are rendered at one pitch.
+const CHUNK: usize = 64;
+
+/// What voices share while they render.
+pub struct Tools {
+    pub interpolator: Interpolator,
+    /// One for each frame length: 1024 and 512 bins.
+    synths: [FrameSynth; 2],
+}
+
+impl Tools {
+    pub fn new() -> Self {
+        use crate::spectral::Representation;
+        Self {
+            interpolator: Interpolator::new(),
+            synths: [Representation::IfMelHires, Representation::IfMel]
+                .map(|representation| FrameSynth::new(representation.geometry(), OVERSAMPLING)),
+        }
+    }
+
+    fn synth(&mut self, bins: usize) -> &mut FrameSynth {
+        let [hires, low] = &mut self.synths;
+        if bins == MAX_BINS { hires } else { low }
+    }
+}
+
+/// What a voice is told for each piece of a block.
+#[derive(Clone, Copy)]
+pub struct VoiceSettings {
+    pub adsr: Adsr,
+    /// Host's samples a second.
+    pub sample_rate: f32,
+    /// Whether held notes go on for longer than they were generated.
+    pub hold: bool,
+}
+
+/// Who a voice is: what struck it and what may address it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Identity {
+    /// MIDI key.
+    pub key: u8,
+    pub channel: u8,
+    /// The host's own number for the note, where it gives one.
+    pub id: Option<i32>,
+    /// Counts up from note to note; the smaller, the older.
+    pub age: u64,
+    /// Linear gain.
+    pub level: f32,
+    /// The key is up and the pedal holds the note.
+    pub pedalled: bool,
+    /// Offset of this note alone, in semitones.
+    pub tuning: f32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum State {
+    Free,
+    /// Struck, and waiting for a note to play.
+    Waiting,
+    /// Sounding.
+    Playing,
+    /// Handed over to another voice or stolen: sounds to its end and takes no more commands.
+    Leaving,
+}
+
+/// The frame that comes next.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Plan {
+    Frame {
+        frame: usize,
+        gain: f32,
+        morph: f32,
+    },
+    Nothing,
+    /// Computed: the frame's waveform is in `pending`.
+    Done,
+}
+
+pub struct Voice {
+    pub identity: Identity,
+    pub envelope: Envelope,
+    state: State,
+    /// What the voice plays; `None` only before its first note.
+    note: Option<Arc<Note>>,
+    /// What it will play from its next frame on.
+    next: Option<Arc<Note>>,
+    playhead: Playhead,
+    plan: Plan,
+    /// Frames left of a morph.
+    morph_left: u32,
+    /// Frames since another note was last taken over.
+    since_change: u32,
+    /// Frames left to sound, where the end has been reached.
+    frames_left: Option<u32>,
+    /// Phase of each bin at the frame last computed, in turns.
+    phase: Box<[f32]>,
+    /// The spectrum last computed, its gain included.
+    magnitude: Box<[f32]>,
+    advance: Box<[f32]>,
+    /// Final samples in front ([`TAPS`] of them played, then one hop), unfinished ones behind.
+    wave: Box<[f32]>,
+    /// The next frame's waveform.
+    pending: Box<[f32]>,
+    /// Where in `wave` the host's next sample lies.
+    position: f64,
+    /// Offset from the note's own pitch, in semitones, gliding to `pitch_target`.
+    pitch: f32,
+    pitch_target: f32,
+    /// Gain of a stolen voice; 1 in all others.
+    fade: f32,
+    stolen: bool,
+}
+
+impl Voice {
+    pub fn new() -> Self {
+        let zeros = |len: usize| vec![0.0; len].into_boxed_slice();
+        Self {
+            identity: Identity::default(),
+            envelope: Envelope::DONE,
+            state: State::Free,
+            note: None,
+            next: None,
+            playhead: Playhead::START,
+            plan: Plan::Nothing,
+            morph_left: 0,
+            since_change: 0,
+            frames_left: None,
+            phase: zeros(MAX_BINS),
+            magnitude: zeros(MAX_BINS),
+            advance: zeros(MAX_BINS),
+            wave: zeros(TAPS + MAX_WINDOW),
+            pending: zeros(MAX_WINDOW),
+            position: 0.0,
+            pitch: 0.0,
+            pitch_target: 0.0,
+            fade: 1.0,
+            stolen: false,
+        }
+    }
+
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Whether the voice still takes commands.
+    pub fn is_active(&self) -> bool {
+        matches!(self.state, State::Waiting | State::Playing)
+    }
+
+    /// The note that the voice will play when all that it knows of has come to pass.
+    pub fn newest_note(&self) -> Option<&Arc<Note>> {
+        self.next.as_ref().or(self.note.as_ref())
+    }
+
+    /// Frames since the voice last went over into another note.
+    pub fn since_change(&self) -> u32 {
+        self.since_change
+    }
+
+    /// How loud the voice is by its envelope and level; for choosing which to steal.
+    pub fn loudness(&self) -> f32 {
+        self.envelope.level() * self.identity.level
+    }
+
+    /// How far a voice that is leaving has come; 0 is gone.
+    pub fn fade(&self) -> f32 {
+        if self.stolen { self.fade } else { 1.0 }
+    }
+
+    /// Takes the voice for a note that is still to come. The voice must be free of notes.
+    pub fn wait(&mut self, identity: Identity) {
+        debug_assert!(
+            self.note.is_none() && self.next.is_none(),
+            "a voice is taken when its notes have been given back"
+        );
+        self.identity = identity;
+        self.envelope = Envelope::start();
+        self.state = State::Waiting;
+        self.fade = 1.0;
+        self.stolen = false;
+        self.morph_left = 0;
+        self.since_change = 0;
+        self.frames_left = None;
+        self.plan = Plan::Nothing;
+    }
+
+    /// Strikes the note: a waiting voice begins to play. `pitch` is the offset from the note's own pitch, in semitones.
+    pub fn strike(&mut self, note: Arc<Note>, pitch: f32, settings: &VoiceSettings, tools: &mut Tools) {
+        debug_assert!(self.state == State::Waiting, "a voice waits before it is struck");
+        self.state = State::Playing;
+        (self.pitch, self.pitch_target) = (pitch, pitch);
+        self.position = TAPS as f64;
+        let window = OVERSAMPLING * note.geometry.n_fft();
+        let bins = note.geometry.bins;
+        let last = note.geometry.first_whole_frame();
+        self.magnitude[..bins].copy_from_slice(note.magnitude(last));
+        self.advance[..bins].copy_from_slice(note.advance(last));
+        self.playhead = Playhead::after_head(&note);
+        self.wave.fill(0.0);
+        let cutoff = cutoff_bins(&note, pitch, settings.sample_rate);
+        if cutoff >= bins {
+            self.wave[TAPS..TAPS + window].copy_from_slice(&note.head);
+            self.phase[..bins].copy_from_slice(&note.head_phase);
+        } else {
+            self.render_head(&note, cutoff, tools);
+        }
+        self.note = Some(note);
+        self.decide(settings.hold);
+    }
+
+    /// The head of a note that is transposed so far up that it must be band-limited.
+    fn render_head(&mut self, note: &Note, cutoff: usize, tools: &mut Tools) {
+        let bins = note.geometry.bins;
+        let step = note.geometry.hop * OVERSAMPLING;
+        let window = note.geometry.n_fft() * OVERSAMPLING;
+        let last = note.geometry.first_whole_frame();
+        let heard = note.geometry.n_fft() / note.geometry.hop;
+        self.phase[..bins].fill(0.0);
+        for frame in 0..=last {
+            for (phase, advance) in self.phase.iter_mut().zip(note.advance(frame)) {
+                *phase = wrap_turns(*phase + advance);
+            }
+            let frames_before = last - frame;
+            if frames_before < heard {
+                self.pending[..window].fill(0.0);
+                tools.synth(bins).add(note.magnitude(frame), &self.phase[..bins], cutoff, &mut self.pending);
+                let kept = window - frames_before * step;
+                for (wave, pending) in self.wave[TAPS..].iter_mut().zip(&self.pending[frames_before * step..][..kept]) {
+                    *wave += pending;
+                }
+            }
+        }
+    }
+
+    /// Takes over from `old` at the same moment of the sound, from a note that `old` cannot go over into by itself: another
+    /// pitch, or frames of another size. The windows of the first frames fade it in, those of the last fade `old` out.
+    pub fn take_over(&mut self, old: &mut Voice, note: Arc<Note>, pitch: f32, settings: &VoiceSettings) {
+        self.wait(old.identity);
+        self.state = State::Playing;
+        self.envelope = old.envelope;
+        (self.pitch, self.pitch_target) = (pitch, pitch);
+        self.playhead = match &old.note {
+            Some(from) => old.playhead.converted(from, &note),
+            None => Playhead::after_head(&note),
+        };
+        let bins = note.geometry.bins;
+        self.phase[..bins].fill(0.0);
+        for frame in 0..=self.playhead.frame().min(note.geometry.frames - 1) {
+            for (phase, advance) in self.phase.iter_mut().zip(note.advance(frame)) {
+                *phase = wrap_turns(*phase + advance);
+            }
+        }
+        self.magnitude[..bins].fill(0.0);
+        self.advance[..bins].fill(0.0);
+        self.wave.fill(0.0);
+        // At the end of a hop of nothing, so that the first frame comes in with the first sample.
+        self.position = (TAPS + note.geometry.hop * OVERSAMPLING) as f64 + old.position.fract();
+        self.note = Some(note);
+        self.decide(settings.hold);
+        old.leave();
+    }
+
+    /// Offers the note of another timbre, taken over with the next frame that is decided on. Hands back the one that it
+    /// displaces.
+    pub fn offer(&mut self, note: Arc<Note>) -> Option<Arc<Note>> {
+        self.next.replace(note)
+    }
+
+    /// Whether the voice could go over into `note` by itself.
+    pub fn can_morph_into(&self, note: &Note) -> bool {
+        self.note.as_ref().is_some_and(|own| own.geometry == note.geometry && own.key.pitch == note.key.pitch)
+    }
+
+    pub fn set_pitch(&mut self, semitones: f32) {
+        self.pitch_target = semitones;
+    }
+
+    /// The pitch of the note that sounds, as a MIDI note number.
+    pub fn source_pitch(&self) -> Option<u8> {
+        self.note.as_ref().map(|note| note.key.pitch)
+    }
+
+    /// Sounds on for what has begun, and takes no more commands.
+    fn leave(&mut self) {
+        self.state = State::Leaving;
+        self.identity.id = None;
+        if self.frames_left.is_none() {
+            self.frames_left = Some(self.overlap());
+        }
+        self.plan = Plan::Nothing;
+    }
+
+    /// Makes room for another note.
+    pub fn steal(&mut self) {
+        self.state = if self.state == State::Waiting { State::Free } else { State::Leaving };
+        self.stolen = true;
+    }
+
+    /// Ends the voice here and now.
+    pub fn silence(&mut self) {
+        self.state = State::Free;
+        self.envelope = Envelope::DONE;
+    }
+
+    /// Gives back a note that is no longer needed, one a call; `None` when there is none.
+    pub fn note_to_free(&mut self) -> Option<Arc<Note>> {
+        if self.state == State::Free { self.next.take().or_else(|| self.note.take()) } else { None }
+    }
+
+    /// How many frames overlap at any sample.
+    fn overlap(&self) -> u32 {
+        self.note.as_ref().map_or(0, |note| (note.geometry.n_fft() / note.geometry.hop) as u32)
+    }
+
+    /// Adds the voice to `out`, and pushes the note that it has left behind, if any, to `used`. `used` has room.
+    pub fn render(
+        &mut self,
+        settings: &VoiceSettings,
+        tools: &mut Tools,
+        used: &mut dyn FnMut(Arc<Note>),
+        out: &mut [f32],
+    ) {
+        for out in out.chunks_mut(CHUNK) {
+            if self.state == State::Waiting || self.state == State::Free {
+                return;
+            }
+            self.render_chunk(settings, tools, used, out);
+        }
+    }
+
+    fn render_chunk(
+        &mut self,
+        settings: &VoiceSettings,
+        tools: &mut Tools,
+        used: &mut dyn FnMut(Arc<Note>),
+        out: &mut [f32],
+    ) {
+        let Some(geometry) = self.note.as_ref().map(|note| note.geometry) else { return };
+        let mut gains = [self.identity.level; CHUNK];
+        let gains = &mut gains[..out.len()];
+        self.envelope.apply(&settings.adsr, settings.sample_rate, gains);
+        if self.stolen {
+            let step = 1.0 / (STEAL_SECONDS * settings.sample_rate);
+            for gain in gains.iter_mut() {
+                self.fade = (self.fade - step).max(0.0);
+                *gain *= self.fade;
+            }
+        }
+        self.glide(out.len(), settings.sample_rate);
+        let ratio = f64::from((self.pitch / 12.0).exp2());
+        let step = ratio * f64::from(geometry.sample_rate) * OVERSAMPLING as f64 / f64::from(settings.sample_rate);
+        let hop = geometry.hop * OVERSAMPLING;
+        let last = (TAPS + hop - TAPS / 2 - 1) as f64;
+        for (out, gain) in out.iter_mut().zip(gains) {
+            while self.position >= last {
+                self.next_hop(settings, tools, used);
+            }
+            *out += *gain * tools.interpolator.at(&self.wave, self.position);
+            self.position += step;
+        }
+        if self.envelope.is_done() || self.frames_left == Some(0) || (self.stolen && self.fade == 0.0) {
+            self.silence();
+        }
+    }
+
+    fn glide(&mut self, samples: usize, sample_rate: f32) {
+        let distance = self.pitch_target - self.pitch;
+        // A ten-thousandth of a semitone is not heard, and a glide should come to an end.
+        if distance.abs() < 1e-4 {
+            self.pitch = self.pitch_target;
+        } else {
+            self.pitch += distance * (1.0 - (-(samples as f32) / (GLIDE_SECONDS * sample_rate)).exp());
+        }
+    }
+
+    /// The samples of one hop have been played: brings in the next frame, and decides on the one after it.
+    fn next_hop(&mut self, settings: &VoiceSettings, tools: &mut Tools, used: &mut dyn FnMut(Arc<Note>)) {
+        let Some(geometry) = self.note.as_ref().map(|note| note.geometry) else { return };
+        self.prepare(settings.sample_rate, tools);
+        let hop = geometry.hop * OVERSAMPLING;
+        let window = geometry.n_fft() * OVERSAMPLING;
+        self.wave.copy_within(hop..TAPS + window, 0);
+        self.wave[TAPS + window - hop..TAPS + window].fill(0.0);
+        self.position -= hop as f64;
+        if self.plan == Plan::Done {
+            for (wave, pending) in self.wave[TAPS..TAPS + window].iter_mut().zip(&self.pending) {
+                *wave += pending;
+            }
+        }
+        self.since_change = self.since_change.saturating_add(1);
+        if let Some(left) = &mut self.frames_left {
+            *left = left.saturating_sub(1);
+            self.plan = Plan::Nothing;
+            return;
+        }
+        if let Some(next) = self.next.take_if(|next| {
+            self.note.as_ref().is_some_and(|own| own.geometry == next.geometry && own.key.pitch == next.key.pitch)
+        }) {
+            if let Some(old) = self.note.replace(next) {
+                used(old);
+            }
+            self.morph_left = MORPH_FRAMES;
+            self.since_change = 0;
+        }
+        self.decide(settings.hold);
+    }
+
+    /// Decides on the frame that comes next.
+    fn decide(&mut self, hold: bool) {
+        let Some(note) = &self.note else { return };
+        self.plan = match self.playhead.step(note, hold) {
+            Step::Frame { frame, gain } => {
+                let morph = if self.morph_left > 0 { 1.0 / self.morph_left as f32 } else { 1.0 };
+                self.morph_left = self.morph_left.saturating_sub(1);
+                Plan::Frame { frame, gain, morph }
+            }
+            Step::Silence => {
+                self.magnitude.fill(0.0);
+                Plan::Nothing
+            }
+            Step::End => {
+                self.frames_left = Some(self.overlap());
+                Plan::Nothing
+            }
+        };
+    }
+
+    /// Whether there is a frame to compute.
+    pub fn is_unprepared(&self) -> bool {
+        matches!(self.plan, Plan::Frame { .. }) && self.state != State::Free
+    }
+
+    /// Computes the frame that comes next, if that has not been done yet.
+    pub fn prepare(&mut self, sample_rate: f32, tools: &mut Tools) {
+        let Plan::Frame { frame, gain, morph } = self.plan else { return };
+        let Some(note) = &self.note else { return };
+        let bins = note.geometry.bins;
+        let own = self.magnitude[..bins].iter_mut().zip(&mut self.advance[..bins]);
+        for ((m, a), (&new_m, &new_a)) in own.zip(note.magnitude(frame).iter().zip(note.advance(frame))) {
+            let (from, to) = (*m * (1.0 - morph), new_m * gain * morph);
+            let sum = from + to;
+            // The frequency follows whichever of the two is louder in this bin, by the shorter way around.
+            *a += wrap_turns(new_a - *a) * (to / sum.max(f32::MIN_POSITIVE));
+            *m = sum;
+        }
+        for (phase, advance) in self.phase[..bins].iter_mut().zip(&self.advance[..bins]) {
+            *phase = wrap_turns(*phase + advance);
+        }
+        let cutoff = cutoff_bins(note, self.pitch, sample_rate);
+        let pending = &mut self.pending[..OVERSAMPLING * note.geometry.n_fft()];
+        pending.fill(0.0);
+        tools.synth(bins).add(&self.magnitude[..bins], &self.phase[..bins], cutoff, pending);
+        self.plan = Plan::Done;
+    }
+}
+
+/// The bins of a note that stay below half of the host's rate when it is transposed by `pitch` semitones.
+fn cutoff_bins(note: &Note, pitch: f32, sample_rate: f32) -> usize {
+    let bin_hz = note.geometry.sample_rate as f32 / note.geometry.n_fft() as f32 * (pitch / 12.0).exp2();
+    (0.5 * sample_rate / bin_hz) as usize
+}

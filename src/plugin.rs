@@ -1,0 +1,272 @@
+//! The glue between the plugin framework and the instrument.
+
+use std::num::NonZeroU32;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use nice_plug::midi::{Channel, Key, VoiceID};
+use nice_plug::prelude::*;
+
+use crate::audio::{Engine, Event, Pace, TimedEvent};
+use crate::editor::{self, TimbrelEditor};
+use crate::link::{self, Click, EditorEnd, Status};
+use crate::note::MAX_VOICES;
+use crate::params::TimbrelParams;
+use crate::state::{self, Session};
+use crate::worker::Instance;
+
+/// One instance of the instrument in a host.
+pub struct Timbrel {
+    params: Arc<TimbrelParams>,
+    engine: Engine,
+    pace: Pace,
+    instance: Arc<Instance>,
+    editor_end: EditorEnd,
+    sample_rate: f32,
+    /// Whether a panic was caught in the audio call; the instance stays silent from then on.
+    failed: bool,
+}
+
+impl Default for Timbrel {
+    fn default() -> Self {
+        let (audio_end, worker_end, editor_end) = link::link();
+        let session = Session::default();
+        let instance = Arc::new(Instance::new(worker_end));
+        session.connect(&instance);
+        Self {
+            params: Arc::new(TimbrelParams::new(session, &editor_end.status)),
+            engine: Engine::new(audio_end),
+            pace: Pace::new(),
+            instance,
+            editor_end,
+            sample_rate: 48_000.0,
+            failed: false,
+        }
+    }
+}
+
+impl Plugin for Timbrel {
+    const NAME: &'static str = "Timbrel";
+    const VENDOR: &'static str = "Timbrel";
+    const URL: &'static str = "https://arxiv.org/abs/1902.08710";
+    const EMAIL: &'static str = "";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+
+    const AUDIO_IO_LAYOUTS: &'static [AudioIOLayout] = &[
+        AudioIOLayout { main_output_channels: NonZeroU32::new(2), ..AudioIOLayout::const_default() },
+        AudioIOLayout { main_output_channels: NonZeroU32::new(1), ..AudioIOLayout::const_default() },
+    ];
+    const MIDI_INPUT: MidiConfig = MidiConfig::MidiCCs;
+    const SAMPLE_ACCURATE_AUTOMATION: bool = true;
+    // A VST3 host may send all 2080 controllers of the format at once.
+    const INPUT_EVENT_CAPACITY: usize = 4096;
+
+    type Editor = TimbrelEditor;
+    type SysExMessage = ();
+    // The framework's background thread is shared by all instances and does not survive their end; the worker has its own.
+    type BackgroundTask = ();
+
+    fn params(&self) -> Arc<dyn Params> {
+        self.params.clone()
+    }
+
+    fn editor(&mut self, _async_executor: AsyncExecutor<Self>) -> Option<Self::Editor> {
+        editor::create(Arc::clone(&self.params), self.editor_end.clone(), Arc::clone(&self.instance))
+    }
+
+    fn filter_state(state: &mut PluginState) {
+        let (_, _, editor_end) = link::link();
+        state::mend(state, &TimbrelParams::new(Session::default(), &editor_end.status));
+    }
+
+    fn activate(
+        &mut self,
+        _layout: &AudioIOLayout,
+        config: &BufferConfig,
+        context: &mut impl ActivateContext<Self>,
+    ) -> bool {
+        let offline = config.process_mode == ProcessMode::Offline;
+        self.sample_rate = config.sample_rate;
+        self.failed = false;
+        self.engine.activate(config.sample_rate, offline);
+        self.pace.restart(offline);
+        context.set_latency_samples(0);
+        context.set_current_voice_capacity(MAX_VOICES as u32);
+        self.instance.start();
+        true
+    }
+
+    fn reset(&mut self) {
+        self.engine.reset();
+    }
+
+    fn process(
+        &mut self,
+        buffer: &mut Buffer,
+        _aux: &mut AuxiliaryBuffers,
+        context: &mut impl ProcessContext<Self>,
+    ) -> ProcessStatus {
+        if self.failed {
+            silence(buffer);
+            return ProcessStatus::Normal;
+        }
+        // A panic must not reach the host. What it leaves behind is only ever dropped.
+        match catch_unwind(AssertUnwindSafe(|| self.process_block(buffer, context))) {
+            Ok(()) => ProcessStatus::KeepAlive,
+            Err(_) => {
+                self.failed = true;
+                silence(buffer);
+                ProcessStatus::Error("Timbrel's audio call failed; deactivate and activate the plugin to go on")
+            }
+        }
+    }
+}
+
+impl Timbrel {
+    fn process_block(&mut self, buffer: &mut Buffer, context: &mut impl ProcessContext<Self>) {
+        let start = Instant::now();
+        let samples = buffer.samples();
+        let seconds = samples as f64 / f64::from(self.sample_rate);
+        self.pace.block(seconds, start);
+        let settings = self.params.settings();
+        let channels = buffer.as_slice();
+        let Some((out, others)) = channels.split_first_mut() else { return };
+
+        let clicks = Arc::clone(&self.editor_end.clicks);
+        let events = std::iter::from_fn(|| {
+            if let Some(click) = clicks.pop() {
+                return Some(TimedEvent { sample: 0, event: clicked(click) });
+            }
+            loop {
+                let event = context.next_event()?;
+                if let Some(known) = translate(&event) {
+                    return Some(TimedEvent { sample: event.timing() as usize, event: known });
+                }
+            }
+        });
+        self.engine.process(&settings, self.pace.waits(), events, out);
+        for other in others {
+            other.copy_from_slice(out);
+        }
+        for ended in self.engine.take_ended() {
+            // A host that takes no note ends does not need them.
+            let _ = context.try_send_event(NoteEvent::VoiceTerminated {
+                timing: samples.saturating_sub(1) as u32,
+                voice_id: VoiceID::ID(ended.id),
+                channel: Channel::Number(ended.channel),
+                key: Key::Number(ended.key),
+            });
+        }
+        let waited = self.engine.waited();
+        self.pace.waited(waited);
+        let busy = start.elapsed().saturating_sub(waited).as_secs_f64();
+        self.report(out, busy / seconds.max(f64::MIN_POSITIVE));
+    }
+
+    /// Shows the editor what happened in this block.
+    fn report(&self, out: &[f32], load: f64) {
+        let status: &Status = &self.editor_end.status;
+        let peak = out.iter().fold(0.0f32, |peak, sample| peak.max(sample.abs()));
+        // Of two positive floats the larger has the larger bits.
+        status.peak_bits.fetch_max(peak.to_bits(), Ordering::Relaxed);
+        status.voices.store(self.engine.voices() as u32, Ordering::Relaxed);
+        status.load.store((load * 10_000.0) as u32, Ordering::Relaxed);
+        status.offline.store(self.pace.is_offline(), Ordering::Relaxed);
+        let keys = self.engine.sounding_keys();
+        status.sounding[0].store(keys as u64, Ordering::Relaxed);
+        status.sounding[1].store((keys >> 64) as u64, Ordering::Relaxed);
+    }
+}
+
+fn silence(buffer: &mut Buffer) {
+    for channel in buffer.as_slice() {
+        channel.fill(0.0);
+    }
+}
+
+fn clicked(click: Click) -> Event {
+    if click.velocity > 0.0 {
+        Event::NoteOn { key: click.key, channel: 0, id: None, velocity: click.velocity }
+    } else {
+        Event::NoteOff { key: Some(click.key), channel: Some(0), id: None }
+    }
+}
+
+/// What a host's event means to the engine, if it means anything.
+fn translate<S>(event: &NoteEvent<S>) -> Option<Event> {
+    Some(match *event {
+        NoteEvent::NoteOn { voice_id, channel, key, velocity, .. } => {
+            Event::NoteOn { key: key.number()?, channel: channel.number().unwrap_or(0), id: voice_id.id(), velocity }
+        }
+        NoteEvent::NoteOff { voice_id, channel, key, .. } => {
+            Event::NoteOff { key: key.number(), channel: channel.number(), id: voice_id.id() }
+        }
+        NoteEvent::Choke { voice_id, channel, key, .. } => {
+            Event::Choke { key: key.number(), channel: channel.number(), id: voice_id.id() }
+        }
+        NoteEvent::PolyTuning { voice_id, channel, key, tuning, .. } => {
+            Event::Tuning { key: key.number(), channel: channel.number(), id: voice_id.id(), semitones: tuning }
+        }
+        NoteEvent::MidiPitchBend { channel, value, .. } => Event::Bend { channel, value: bend(value) },
+        NoteEvent::MidiCC { channel, cc, value, .. } => controller(channel, cc, value)?,
+        _ => return None,
+    })
+}
+
+/// The bend wheel from 0..1 to -1..1. The middle of fourteen bits lies between two of their values, and both are the middle.
+fn bend(value: f32) -> f32 {
+    let bend = 2.0 * value - 1.0;
+    if bend.abs() < 2.0 / 16_383.0 { 0.0 } else { bend }
+}
+
+/// The controllers that the instrument heeds. Volume, pan and modulation are left alone: some hosts send a value for every
+/// controller at the start, and those would change the sound.
+fn controller(channel: u8, cc: u8, value: f32) -> Option<Event> {
+    /// From this value of seven bits on a switch is on.
+    const SWITCH_ON: f32 = 63.5 / 127.0;
+    Some(match cc {
+        control_change::DAMPER_PEDAL => Event::Pedal { channel, down: value > SWITCH_ON },
+        control_change::ALL_SOUND_OFF => Event::AllSoundOff { channel },
+        control_change::RESET_ALL_CONTROLLERS => Event::ResetControllers { channel },
+        // The mode messages that follow also let go of all notes.
+        control_change::ALL_NOTES_OFF..=127 => Event::AllNotesOff { channel },
+        _ => return None,
+    })
+}
+
+impl ClapPlugin for Timbrel {
+    const CLAP_ID: &'static str = "org.timbrel.timbrel";
+    const CLAP_DESCRIPTION: Option<&'static str> = Some("A neural instrument that plays GANSynth");
+    const CLAP_MANUAL_URL: Option<&'static str> = None;
+    const CLAP_SUPPORT_URL: Option<&'static str> = None;
+    const CLAP_FEATURES: &'static [ClapFeature] =
+        &[ClapFeature::Instrument, ClapFeature::Synthesizer, ClapFeature::Stereo, ClapFeature::Mono];
+}
+
+impl Vst3Plugin for Timbrel {
+    const VST3_CLASS_ID: [u8; 16] = *b"TimbrelGANSynth1";
+    const VST3_SUBCATEGORIES: &'static [Vst3SubCategory] = &[Vst3SubCategory::Instrument, Vst3SubCategory::Synth];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_controller_at_one_half_changes_nothing() {
+        // One host sends every controller at 0.5 when it loads the plugin.
+        for cc in 0..120 {
+            assert_eq!(controller(0, cc, 0.5).filter(|event| !matches!(event, Event::Pedal { down: false, .. })), None);
+        }
+        assert_eq!(bend(0.5), 0.0);
+        assert_eq!(bend(8192.0 / 16_383.0), 0.0);
+    }
+
+    #[test]
+    fn the_pedal_is_down_from_64_on() {
+        assert_eq!(controller(3, 64, 63.0 / 127.0), Some(Event::Pedal { channel: 3, down: false }));
+        assert_eq!(controller(3, 64, 64.0 / 127.0), Some(Event::Pedal { channel: 3, down: true }));
+    }
+}
