@@ -1,7 +1,7 @@
 //! Attack, decay, sustain, release: the gain of a voice over time.
 
 /// A release is over when it has fallen this far, as a gain: -80 dB.
-const SILENT: f32 = 1e-4;
+const SILENT: f64 = 1e-4;
 
 /// Times in seconds and a level.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -28,7 +28,8 @@ enum Stage {
 #[derive(Clone, Copy, Debug)]
 pub struct Envelope {
     stage: Stage,
-    level: f32,
+    /// In double precision: a decay of seconds goes by steps that single precision would round away.
+    level: f64,
 }
 
 impl Envelope {
@@ -56,41 +57,40 @@ impl Envelope {
 
     /// The gain now.
     pub fn level(&self) -> f32 {
-        self.level
+        self.level as f32
     }
 
     /// Multiplies the gains of the next samples onto `gains`.
     pub fn apply(&mut self, adsr: &Adsr, sample_rate: f32, gains: &mut [f32]) {
         let mut gains = gains.iter_mut();
+        let sample_rate = f64::from(sample_rate);
         if self.stage == Stage::Attack {
-            let step = 1.0 / (adsr.attack * sample_rate).max(1.0);
+            let attack_samples = f64::from(adsr.attack) * sample_rate;
             // An attack of no length starts at full level with the very first sample.
-            if adsr.attack * sample_rate <= 1.0 {
+            if attack_samples <= 1.0 {
                 self.level = 1.0;
             }
             while self.level < 1.0 {
                 let Some(gain) = gains.next() else { return };
-                *gain *= self.level;
-                self.level = (self.level + step).min(1.0);
+                *gain *= self.level as f32;
+                self.level = (self.level + 1.0 / attack_samples).min(1.0);
             }
             self.stage = Stage::Decay;
         }
-        let fall = |seconds: f32| {
-            // 60 dB is a factor of 1000, its logarithm 6.9.
-            (-6.907_755 / (seconds * sample_rate).max(1.0)).exp()
-        };
+        // 60 dB is a factor of 1000.
+        let fall = |seconds: f32| (-1000f64.ln() / (f64::from(seconds) * sample_rate).max(1.0)).exp();
         match self.stage {
             Stage::Decay => {
-                let rate = fall(adsr.decay);
+                let (rate, sustain) = (fall(adsr.decay), f64::from(adsr.sustain));
                 for gain in gains {
-                    *gain *= self.level;
-                    self.level = adsr.sustain + (self.level - adsr.sustain) * rate;
+                    *gain *= self.level as f32;
+                    self.level = sustain + (self.level - sustain) * rate;
                 }
             }
             Stage::Release => {
                 let rate = fall(adsr.release);
                 for gain in gains {
-                    *gain *= self.level;
+                    *gain *= self.level as f32;
                     self.level *= rate;
                     if self.level < SILENT {
                         *self = Self::DONE;
