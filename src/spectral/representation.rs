@@ -10,6 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::note::Geometry;
+use crate::spectral::SpectralError;
 
 /// Samples a second of every representation (NSynth's rate).
 pub const SAMPLE_RATE: u32 = 16_000;
@@ -95,30 +96,14 @@ impl fmt::Display for Representation {
     }
 }
 
-/// A name that stands for no representation.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct UnknownRepresentation(String);
-
-impl fmt::Display for UnknownRepresentation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A name from a foreign file may be of any length and hold anything.
-        let shown: String = self.0.chars().take(40).collect();
-        write!(f, "There is no spectral representation named {shown:?}; use one of ")?;
-        let names = Representation::ALL.map(Representation::name);
-        write!(f, "{}.", names.join(", "))
-    }
-}
-
-impl std::error::Error for UnknownRepresentation {}
-
 impl FromStr for Representation {
-    type Err = UnknownRepresentation;
+    type Err = SpectralError;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         Self::ALL
             .into_iter()
             .find(|representation| representation.name() == name)
-            .ok_or_else(|| UnknownRepresentation(name.to_owned()))
+            .ok_or_else(|| SpectralError::UnknownRepresentation { name: name.to_owned() })
     }
 }
 
