@@ -1,0 +1,356 @@
+//! The engine alone, on notes that were analysed from known tones: what it plays is compared with what the note holds.
+
+use std::f64::consts::TAU;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use timbrel::audio::{Adsr, Engine, Event, Settings, TimedEvent};
+use timbrel::link::{self, WorkerEnd};
+use timbrel::note::{ModelId, Note, NoteKey, Timbre};
+use timbrel::spectral::{Analysis, NOTE_SAMPLES, Representation, synthesise};
+use timbrel::worker::prepare::Preparer;
+
+const MODEL: ModelId = ModelId(7);
+
+fn timbre(seed: u32) -> Timbre {
+    Timbre { seed, seed_to: seed, ..Timbre::default() }
+}
+
+fn settings(seed: u32) -> Settings {
+    Settings {
+        timbre: timbre(seed),
+        adsr: Adsr { attack: 0.0, decay: 1.0, sustain: 1.0, release: 0.1 },
+        velocity_depth: 1.0,
+        bend_semitones: 2.0,
+        tune_semitones: 0.0,
+        gain: 1.0,
+        hold: true,
+    }
+}
+
+fn hertz(pitch: f64) -> f64 {
+    440.0 * 2f64.powf((pitch - 69.0) / 12.0)
+}
+
+/// A held tone of partials with the given amplitudes, 3 s with a short attack and a release of 0.1 s.
+fn tone(pitch: u8, partials: &[f64]) -> Vec<f32> {
+    (0..NOTE_SAMPLES)
+        .map(|i| {
+            let t = i as f64 / 16_000.0;
+            let level = (t / 0.02).min(1.0) * ((3.1 - t) / 0.1).clamp(0.0, 1.0);
+            let wave: f64 = partials
+                .iter()
+                .enumerate()
+                .filter(|(n, _)| hertz(f64::from(pitch)) * ((n + 1) as f64) < 7_500.0)
+                .map(|(n, a)| a * (TAU * hertz(f64::from(pitch)) * (n + 1) as f64 * t + n as f64).sin())
+                .sum();
+            (level * wave) as f32
+        })
+        .collect()
+}
+
+fn image(pitch: u8, partials: &[f64]) -> Vec<f32> {
+    Analysis::new(Representation::IfHires).analyse(&tone(pitch, partials)).unwrap()
+}
+
+fn note(seed: u32, pitch: u8, partials: &[f64]) -> Arc<Note> {
+    let key = NoteKey { model: MODEL, timbre: timbre(seed), pitch };
+    Arc::new(Preparer::new(Representation::IfHires).note(key, &image(pitch, partials)))
+}
+
+const BRIGHT: &[f64] = &[0.1, 0.08, 0.06, 0.05, 0.04, 0.03, 0.03, 0.02];
+const DARK: &[f64] = &[0.2, 0.01];
+
+/// An engine and the worker's end of its link, played by the test.
+struct Bench {
+    engine: Engine,
+    worker: WorkerEnd,
+}
+
+impl Bench {
+    fn new(sample_rate: f32) -> Self {
+        let (audio, worker, _) = link::link();
+        worker.status.model_id.store(MODEL.0, Ordering::Release);
+        worker.status.set_generator(link::Generator::Ready);
+        let mut engine = Engine::new(audio);
+        engine.activate(sample_rate, false);
+        Self { engine, worker }
+    }
+
+    fn give(&mut self, note: &Arc<Note>) {
+        assert!(self.worker.notes.push(Arc::clone(note)).is_ok(), "the ring has room");
+    }
+
+    /// Renders `samples` in blocks of `block`, with events at absolute samples.
+    fn play(&mut self, settings: &Settings, samples: usize, block: usize, events: &[(usize, Event)]) -> Vec<f32> {
+        let mut out = vec![0.0; samples];
+        for (n, part) in out.chunks_mut(block).enumerate() {
+            let start = n * block;
+            let due = events.iter().filter(|(at, _)| (start..start + part.len()).contains(at));
+            let due: Vec<TimedEvent> =
+                due.map(|&(at, event)| TimedEvent { sample: at - start, event }).collect();
+            self.engine.process(settings, false, due, part);
+            while self.worker.used.pop().is_ok() {}
+        }
+        out
+    }
+}
+
+fn on(key: u8) -> Event {
+    Event::NoteOn { key, channel: 0, id: None, velocity: 1.0 }
+}
+
+fn off(key: u8) -> Event {
+    Event::NoteOff { key: Some(key), channel: Some(0), id: None }
+}
+
+fn peak(wave: &[f32]) -> f32 {
+    wave.iter().fold(0.0, |peak, x| peak.max(x.abs()))
+}
+
+/// Power of `wave` at a frequency, by a Hann-windowed projection, as an amplitude.
+fn amplitude(wave: &[f32], frequency: f64, rate: f64) -> f64 {
+    let n = wave.len() as f64;
+    let (mut re, mut im) = (0.0, 0.0);
+    for (i, x) in wave.iter().enumerate() {
+        let window = 1.0 - (TAU * (i as f64 + 0.5) / n).cos();
+        let (sin, cos) = (TAU * frequency * i as f64 / rate).sin_cos();
+        re += f64::from(*x) * window * cos;
+        im += f64::from(*x) * window * sin;
+    }
+    2.0 * re.hypot(im) / n
+}
+
+/// The frequency near `guess` at which `wave` is strongest, in cents from `guess`.
+fn cents_from(wave: &[f32], guess: f64, rate: f64) -> f64 {
+    let at = |cents: f64| amplitude(wave, guess * 2f64.powf(cents / 1200.0), rate);
+    let mut best = (-40..=40).map(f64::from).max_by(|a, b| at(*a).total_cmp(&at(*b))).unwrap();
+    for step in [0.5, 0.25, 0.1, 0.05] {
+        best = [best - step, best, best + step].into_iter().max_by(|a, b| at(*a).total_cmp(&at(*b))).unwrap();
+    }
+    best
+}
+
+/// Largest absolute second difference of the wave in each stretch of 256 samples: a click stands out of its neighbours.
+fn roughness(wave: &[f32]) -> Vec<f32> {
+    wave.windows(4)
+        .map(|w| (w[3] - 3.0 * w[2] + 3.0 * w[1] - w[0]).abs())
+        .collect::<Vec<_>>()
+        .chunks(256)
+        .map(|part| part.iter().fold(0.0f32, |a, x| a.max(*x)))
+        .collect()
+}
+
+#[test]
+fn a_note_at_rest_is_the_offline_inverse_sample_by_sample() {
+    for pitch in [30, 60, 84] {
+        let offline = synthesise(Representation::IfHires, &image(pitch, BRIGHT)).unwrap();
+        let mut bench = Bench::new(16_000.0);
+        bench.give(&note(1, pitch, BRIGHT));
+        let played = bench.play(&Settings { hold: false, ..settings(1) }, 64_000, 512, &[(0, on(pitch))]);
+        for (i, (a, b)) in offline.iter().zip(&played).enumerate() {
+            assert!((a - b).abs() < 1e-4, "pitch {pitch}, sample {i}: offline {a}, played {b}");
+        }
+    }
+}
+
+#[test]
+fn an_onset_falls_on_its_sample_and_blocks_change_nothing() {
+    let note = note(1, 60, BRIGHT);
+    let play = |block: usize, at: usize| {
+        let mut bench = Bench::new(48_000.0);
+        bench.give(&note);
+        bench.play(&settings(1), 30_000, block, &[(at, on(60)), (at + 20_000, off(60))])
+    };
+    let reference = play(512, 0);
+    assert!(peak(&reference[..2_000]) > 0.05);
+    for (block, at) in [(1, 0), (7, 0), (8_192, 0), (512, 1_001), (64, 4_095)] {
+        let played = play(block, at);
+        assert!(played[..at].iter().all(|x| *x == 0.0), "silence before the stroke");
+        assert_eq!(&played[at..], &reference[..30_000 - at], "block {block}, onset {at}");
+    }
+}
+
+#[test]
+fn every_rate_and_transposition_is_in_tune() {
+    for rate in [22_050.0, 44_100.0, 96_000.0, 192_000.0] {
+        for (key, pitch) in [(60, 60), (62, 60), (90, 84), (20, 24)] {
+            let mut bench = Bench::new(rate as f32);
+            bench.give(&note(1, pitch, BRIGHT));
+            let wave = bench.play(&settings(1), (rate * 2.0) as usize, 333, &[(0, on(key))]);
+            let cents = cents_from(&wave[(rate * 0.5) as usize..], hertz(f64::from(key)), rate);
+            assert!(cents.abs() < 1.0, "key {key} from {pitch} at {rate}: {cents} cents");
+        }
+    }
+}
+
+#[test]
+fn a_note_transposed_far_up_folds_nothing_back() {
+    // Key 120 from pitch 84 at 44.1 kHz: eight times the frequency; all above 22.05 kHz must be gone.
+    let mut bench = Bench::new(44_100.0);
+    bench.give(&note(1, 84, BRIGHT));
+    let wave = bench.play(&settings(1), 44_100, 512, &[(0, on(120))]);
+    let wave = &wave[8_000..40_000];
+    let fundamental = amplitude(wave, hertz(120.0), 44_100.0);
+    assert!(fundamental > 0.05);
+    // Partials 3, 4, 5 would fold back to these.
+    for n in 3..=6 {
+        let folded = (f64::from(n) * hertz(120.0)).rem_euclid(44_100.0);
+        let folded = folded.min(44_100.0 - folded);
+        let level = amplitude(wave, folded, 44_100.0) / fundamental;
+        assert!(20.0 * level.log10() < -70.0, "partial {n} at {folded} Hz: {} dB", 20.0 * level.log10());
+    }
+}
+
+#[test]
+fn bend_and_tune_move_the_pitch() {
+    let mut bench = Bench::new(48_000.0);
+    bench.give(&note(1, 60, BRIGHT));
+    let tuned = Settings { tune_semitones: 0.3, ..settings(1) };
+    let events = [(0, on(60)), (48_000, Event::Bend { channel: 0, value: 1.0 })];
+    let wave = bench.play(&tuned, 96_000, 256, &events);
+    assert!(cents_from(&wave[10_000..48_000], hertz(60.3), 48_000.0).abs() < 1.0);
+    assert!(cents_from(&wave[52_000..], hertz(62.3), 48_000.0).abs() < 1.0);
+}
+
+#[test]
+fn a_held_note_sounds_on_at_its_level() {
+    let mut bench = Bench::new(48_000.0);
+    bench.give(&note(1, 60, BRIGHT));
+    let wave = bench.play(&settings(1), 48_000 * 20, 512, &[(0, on(60))]);
+    let level = |second: usize| {
+        let part = &wave[second * 48_000..(second + 1) * 48_000];
+        10.0 * (part.iter().map(|x| f64::from(x * x)).sum::<f64>() / 48_000.0).log10()
+    };
+    for second in 1..20 {
+        assert!((level(second) - level(1)).abs() < 0.2, "second {second}: {} dB", level(second) - level(1));
+    }
+    let clean = roughness(&wave[20_000..]);
+    let (max, median) = (clean.iter().copied().fold(0.0, f32::max), clean[clean.len() / 2]);
+    assert!(max < 1.5 * median, "no turn of the playhead is heard: {max} against {median}");
+}
+
+#[test]
+fn a_morph_leads_from_timbre_to_timbre_without_a_click() {
+    let mut bench = Bench::new(48_000.0);
+    bench.give(&note(1, 60, BRIGHT));
+    let mut wave = bench.play(&settings(1), 48_000, 512, &[(0, on(60))]);
+    let wanted = *bench.worker.wanted.read();
+    assert_eq!(wanted.request_count, 0, "nothing is missing");
+    wave.extend(bench.play(&settings(2), 4_800, 512, &[]));
+    let wanted = *bench.worker.wanted.read();
+    assert_eq!(wanted.timbre, timbre(2));
+    assert_eq!(wanted.requests()[0].key, 60, "the sounding note is asked for");
+    bench.give(&note(2, 60, DARK));
+    wave.extend(bench.play(&settings(2), 48_000, 512, &[]));
+    assert_eq!(bench.worker.wanted.read().request_count, 0);
+    let before = amplitude(&wave[20_000..48_000], 8.0 * hertz(60.0), 48_000.0);
+    let after = amplitude(&wave[70_000..100_000], 8.0 * hertz(60.0), 48_000.0);
+    assert!(after < 0.01 * before, "the bright partial goes: {before} to {after}");
+    assert!(cents_from(&wave[70_000..100_000], hertz(60.0), 48_000.0).abs() < 1.0);
+    let rough = roughness(&wave[20_000..100_000]);
+    let steady = rough[..60].iter().copied().fold(0.0, f32::max);
+    assert!(rough.iter().all(|r| *r < 1.2 * steady), "a click would stand above the bright tone's own roughness");
+    // The fundamental keeps its phase: its level never dips below the lower of the two.
+    let levels: Vec<f64> =
+        wave[20_000..100_000].chunks_exact(2_048).map(|part| amplitude(part, hertz(60.0), 48_000.0)).collect();
+    assert!(levels.iter().all(|level| *level > 0.085), "no comb: {levels:?}");
+}
+
+#[test]
+fn a_first_note_sounds_from_the_nearest_and_moves_over() {
+    let mut bench = Bench::new(48_000.0);
+    bench.give(&note(1, 57, BRIGHT));
+    let mut wave = bench.play(&settings(1), 48_000, 512, &[(0, on(60))]);
+    assert!(cents_from(&wave[10_000..40_000], hertz(60.0), 48_000.0).abs() < 1.0, "transposed to the key's pitch");
+    bench.give(&note(1, 60, BRIGHT));
+    wave.extend(bench.play(&settings(1), 48_000, 512, &[]));
+    assert!(cents_from(&wave[60_000..], hertz(60.0), 48_000.0).abs() < 1.0);
+    let rough = roughness(&wave[10_000..]);
+    let steady = rough[..100].iter().copied().fold(0.0, f32::max);
+    assert!(rough.iter().all(|r| *r < 2.0 * steady), "the change of the note does not click");
+    let rms = |part: &[f32]| (part.iter().map(|x| x * x).sum::<f32>() / part.len() as f32).sqrt();
+    let steady = rms(&wave[10_000..40_000]);
+    for part in wave[40_000..].chunks_exact(2_400) {
+        assert!(rms(part) > 0.3 * steady, "the sound does not stop: {} of {steady}", rms(part));
+    }
+}
+
+#[test]
+fn a_key_with_no_note_at_all_sounds_when_one_comes() {
+    let mut bench = Bench::new(48_000.0);
+    let silent = bench.play(&settings(1), 4_800, 512, &[(100, on(60))]);
+    assert_eq!(peak(&silent), 0.0);
+    assert_eq!(bench.worker.wanted.read().requests()[0].key, 60);
+    bench.give(&note(1, 60, BRIGHT));
+    assert!(peak(&bench.play(&settings(1), 9_600, 512, &[])) > 0.05);
+}
+
+#[test]
+fn pedal_notes_off_and_sound_off() {
+    let start = |bench: &mut Bench, events: &[(usize, Event)]| {
+        bench.give(&note(1, 60, BRIGHT));
+        let wave = bench.play(&settings(1), 96_000, 512, events);
+        peak(&wave[90_000..])
+    };
+    let pedal = |down| Event::Pedal { channel: 0, down };
+    let cases: [(&str, &[(usize, Event)], bool); 6] = [
+        ("held", &[(0, on(60))], true),
+        ("released", &[(0, on(60)), (1_000, off(60))], false),
+        ("pedalled", &[(0, on(60)), (500, pedal(true)), (1_000, off(60))], true),
+        ("pedal up", &[(0, on(60)), (500, pedal(true)), (1_000, off(60)), (2_000, pedal(false))], false),
+        ("all notes off", &[(0, on(60)), (1_000, Event::AllNotesOff { channel: 0 })], false),
+        ("all sound off", &[(0, on(60)), (500, pedal(true)), (1_000, Event::AllSoundOff { channel: 0 })], false),
+    ];
+    for (name, events, sounds) in cases {
+        assert_eq!(start(&mut Bench::new(48_000.0), events) > 0.01, sounds, "{name}");
+    }
+}
+
+#[test]
+fn sixty_four_voices_sound_and_the_sixty_fifth_steals_without_a_click() {
+    let mut bench = Bench::new(48_000.0);
+    let notes: Vec<_> = (24..=84).map(|pitch| note(1, pitch, &[0.01])).collect();
+    notes.iter().for_each(|note| bench.give(note));
+    bench.play(&settings(1), 512, 512, &[]);
+    let mut events: Vec<(usize, Event)> = (20..84).map(|key| (0, on(key))).collect();
+    events.extend((84..100).map(|key| (48_000, on(key))));
+    let wave = bench.play(&settings(1), 96_000, 480, &events);
+    assert_eq!(bench.engine.voices(), 64);
+    for key in 84..100 {
+        assert!(amplitude(&wave[60_000..], hertz(f64::from(key)), 48_000.0) > 0.005, "key {key} sounds");
+    }
+    for key in 20..36 {
+        assert!(amplitude(&wave[60_000..], hertz(f64::from(key)), 48_000.0) < 0.003, "key {key} was stolen");
+    }
+    // The new keys are higher, and so rougher by themselves: what follows the change is the measure.
+    let rough = roughness(&wave[47_000..]);
+    let change = rough[..20].iter().copied().fold(0.0, f32::max);
+    let after = rough[40..].iter().copied().fold(0.0, f32::max);
+    assert!(change < 1.2 * after, "{change} against {after}");
+}
+
+#[test]
+fn velocity_scales_the_level_by_its_depth() {
+    let level = |velocity: f32, depth: f32| {
+        let mut bench = Bench::new(48_000.0);
+        bench.give(&note(1, 60, BRIGHT));
+        let event = Event::NoteOn { key: 60, channel: 0, id: None, velocity };
+        peak(&bench.play(&Settings { velocity_depth: depth, ..settings(1) }, 24_000, 512, &[(0, event)]))
+    };
+    let full = level(1.0, 1.0);
+    assert!((level(0.5, 1.0) / full - 0.25).abs() < 1e-3);
+    assert!((level(0.5, 0.0) / full - 1.0).abs() < 1e-3);
+}
+
+#[test]
+fn every_note_finds_its_way_back_to_be_freed() {
+    let mut bench = Bench::new(48_000.0);
+    let (first, second) = (note(1, 60, BRIGHT), note(2, 60, DARK));
+    bench.give(&first);
+    bench.play(&settings(1), 9_600, 512, &[(0, on(60))]);
+    bench.give(&second);
+    bench.play(&settings(2), 48_000, 512, &[(24_000, off(60))]);
+    assert_eq!(Arc::strong_count(&first), 1, "only the test still has the first note");
+    assert_eq!(Arc::strong_count(&second), 2, "the bank keeps the second");
+}
