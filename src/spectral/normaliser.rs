@@ -27,9 +27,11 @@ pub struct Normaliser {
 }
 
 impl Normaliser {
-    /// The published constants for instantaneous frequency on the mel scale.
-    pub const PUBLISHED_MEL: Self =
-        Self { level: Affine { scale: 0.066_137_17, offset: 0.113_718_73 }, angle: Affine { scale: 0.8, offset: 0.0 } };
+    /// The published constants for instantaneous frequency on the mel scale (0.0661371661726, 0.113718730221, 0.8, 0).
+    pub const PUBLISHED_MEL: Self = Self {
+        level: Affine { scale: 0.066_137_165, offset: 0.113_718_73 },
+        angle: Affine { scale: 0.8, offset: 0.0 },
+    };
 
     /// Finds the constants that bring each channel's range over all images to -[`MARGIN`]..[`MARGIN`].
     ///
@@ -125,6 +127,12 @@ mod tests {
         let mut beyond = [-30.0, 30.0, -2.0, 2.0];
         Normaliser::PUBLISHED_MEL.normalise(&mut beyond);
         assert_eq!(beyond, [-1.0, 1.0, -1.0, 1.0]);
+    }
+
+    #[test]
+    fn published_constants_are_rounded_to_single_precision() {
+        let Normaliser { level, .. } = Normaliser::PUBLISHED_MEL;
+        assert_eq!((level.scale, level.offset), (0.066_137_166_172_6_f64 as f32, 0.113_718_730_221_f64 as f32));
     }
 
     #[test]
