@@ -250,18 +250,20 @@ impl Engine {
         self.start_waiting_voices(settings);
     }
 
-    /// Hands a note to the voices that want it.
+    /// Hands a note to the voices that are nearer to what they should play with it than without. Under steady automation
+    /// every note comes for a timbre that is already past; it is a step on the way all the same.
     fn offer_to_voices(&mut self, note: &Arc<Note>, settings: &Settings) {
         for index in 0..self.voices.len() {
             let voice = &self.voices[index];
             let target = self.target(voice.identity.key, settings);
-            if voice.state() == State::Playing && target.is_met_by(note) {
+            let is_its_pitch = note.key.pitch == target.pitch && note.key.model == target.model;
+            if voice.state() == State::Playing && is_its_pitch && !self.is_up_to_date(voice, settings) {
                 self.go_over(index, Arc::clone(note), settings);
             }
         }
     }
 
-    /// Lets a playing voice go over into a note of its target.
+    /// Lets a playing voice go over into another note of its key.
     fn go_over(&mut self, index: usize, note: Arc<Note>, settings: &Settings) {
         if self.voices[index].newest_note().is_some_and(|newest| newest.key == note.key) {
             // The clone is not the last reference: dropping it frees nothing.
