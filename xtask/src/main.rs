@@ -1,1 +1,55 @@
-fn main() {}
+//! The project's commands. Each does the set-up that it needs, once, and says what it does.
+//!
+//! | command | what it leaves |
+//! |---|---|
+//! | `cargo xtask bundle [--release] [--target TRIPLE]` | the plugin and the standalone, with all that they need, in `target/bundled/` |
+//! | `cargo xtask demo` | `target/demo/demo.wav`, its picture, and the figures on the terminal |
+//! | `cargo xtask test` | the result of all tests |
+
+mod bundle;
+mod demo;
+mod midi;
+mod score;
+mod setup;
+mod shell;
+mod target;
+mod test;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "Usage:
+  cargo xtask bundle [--release] [--target TRIPLE]   build the plugin and the standalone into target/bundled/
+  cargo xtask demo                                   play the demo through the built plugin, measure it, draw it
+  cargo xtask test                                   run all tests, through the built plugin in real hosts too";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<ExitCode> {
+    std::env::set_current_dir(shell::workspace())?;
+    let mut arguments = std::env::args().skip(1);
+    let command = arguments.next().unwrap_or_default();
+    let arguments: Vec<String> = arguments.collect();
+    match (command.as_str(), arguments.as_slice()) {
+        ("bundle", _) => {
+            setup::packages::install(setup::packages::BUILD)?;
+            bundle::bundle(&arguments)?;
+        }
+        ("demo", []) => demo::demo()?,
+        ("test", []) => return test::test(),
+        ("score", []) => std::fs::write(score::PATH, score::midi())?,
+        ("help" | "--help" | "-h", _) => println!("{USAGE}"),
+        ("", _) => bail!("a command is missing.\n\n{USAGE}"),
+        (command, _) => bail!("`{command}` with {} arguments is no command.\n\n{USAGE}", arguments.len()),
+    }
+    Ok(ExitCode::SUCCESS)
+}
