@@ -4,7 +4,7 @@ use std::ffi::CString;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clack_extensions::latency::PluginLatency;
 use clack_extensions::params::{ParamInfoBuffer, ParamInfoFlags, PluginParams};
 use clack_extensions::render::{PluginRender, RenderMode};
@@ -297,11 +297,17 @@ impl Plugin {
 
     /// What the plugin writes for a parameter's value.
     pub fn text(&mut self, param: Param, value: f64) -> Result<String> {
-        let handle = self.instance.plugin_handle();
-        let params = handle.get_extension::<PluginParams>().context("the plugin has no parameters")?;
         let mut buffer = [0; 256];
-        let text = params.value_to_text(&handle, param.id, value, &mut buffer);
-        Ok(String::from_utf8_lossy(text.map_err(|_| anyhow!("the plugin has no text for {value}"))?).into_owned())
+        let length = self.text_into(param, value, &mut buffer);
+        ensure!(length > 0, "the plugin has no text for {value}");
+        Ok(String::from_utf8_lossy(&buffer[..length]).into_owned())
+    }
+
+    /// As [`Plugin::text`], into the caller's bytes, with no allocation on the host's side. Gives the length.
+    pub fn text_into(&mut self, param: Param, value: f64, buffer: &mut [u8]) -> usize {
+        let handle = self.instance.plugin_handle();
+        let Some(params) = handle.get_extension::<PluginParams>() else { return 0 };
+        params.value_to_text(&handle, param.id, value, buffer).map_or(0, |text| text.len())
     }
 
     /// What the plugin reads from a text.

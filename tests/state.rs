@@ -1,0 +1,157 @@
+//! What a project saves, and what is made of what it gives back.
+
+use timbrel_host::measure::{db, rms};
+use timbrel_host::{Activation, Audio, Event, Param, Plugin};
+
+fn fresh() -> Plugin {
+    Plugin::load(&timbrel_host::bundle().unwrap()).unwrap()
+}
+
+/// Sets every parameter to a value of its own.
+fn set_everything(plugin: &mut Plugin) -> Vec<(String, Param, f64)> {
+    let params = plugin.params().unwrap();
+    assert!(params.len() >= 19, "there are only {} parameters", params.len());
+    let shares = [0.31, 0.62, 0.17, 0.84, 0.45];
+    for ((_, param), share) in params.iter().zip(shares.into_iter().cycle()) {
+        plugin.set(*param, (param.min + share * (param.max - param.min)).round()).unwrap();
+    }
+    params.into_iter().map(|(name, param)| (name, param, plugin.value(param).unwrap())).collect()
+}
+
+fn chord(plugin: &mut Plugin) -> Audio {
+    plugin.set_offline(true).unwrap();
+    plugin.activate(Activation::default()).unwrap();
+    plugin.play(&[48, 60, 67].map(|key| Event::on(key).at(100)), 1.0).unwrap()
+}
+
+#[test]
+fn a_restored_session_sounds_the_same() {
+    let mut saved = fresh();
+    let values = set_everything(&mut saved);
+    let sound = chord(&mut saved);
+    let state = saved.save().unwrap();
+    drop(saved);
+
+    let mut restored = fresh();
+    restored.restore(&state).unwrap();
+    for (name, param, value) in values {
+        let now = restored.value(param).unwrap();
+        assert!((now - value).abs() < 1e-4 * (param.max - param.min), "{name} was {value} and is {now}");
+    }
+    assert!(chord(&mut restored).same_bits(&sound));
+}
+
+#[test]
+fn saving_and_restoring_changes_no_byte() {
+    let mut plugin = fresh();
+    set_everything(&mut plugin);
+    let first = plugin.save().unwrap();
+    plugin.restore(&first).unwrap();
+    assert_eq!(plugin.save().unwrap(), first);
+    let mut other = fresh();
+    other.restore(&first).unwrap();
+    assert_eq!(other.save().unwrap(), first);
+}
+
+#[test]
+fn a_state_restored_while_playing_is_heard() {
+    let mut plugin = Plugin::ready_offline(Activation::default()).unwrap();
+    let default = plugin.save().unwrap();
+    let seed = plugin.param("Seed").unwrap();
+    let play = |plugin: &mut Plugin| {
+        plugin.reset();
+        plugin.play(&[Event::on(60).at(0)], 0.5).unwrap()
+    };
+    let before = play(&mut plugin);
+    plugin.play(&[Event::Set { param: seed, value: 41.0 }.at(0)], 0.1).unwrap();
+    let changed = play(&mut plugin);
+    plugin.restore(&default).unwrap();
+    plugin.play(&[], 0.1).unwrap();
+    assert!(!changed.same_bits(&before));
+    assert!(play(&mut plugin).same_bits(&before));
+}
+
+/// Gives a state to an instance that plays, and expects it to go on.
+fn survives(state: &[u8], what: &str) {
+    let mut plugin = fresh();
+    // A refusal is as good as mending; a crash or silence is not.
+    let accepted = plugin.restore(state).is_ok();
+    let audio = chord(&mut plugin);
+    assert!(audio.is_finite());
+    assert!(db(rms(&audio.left)) > -60.0, "silent after {what} (accepted: {accepted})");
+    for (name, param) in plugin.params().unwrap() {
+        let value = plugin.value(param).unwrap();
+        assert!((param.min..=param.max).contains(&value), "{name} is {value} after {what}");
+    }
+}
+
+#[test]
+fn a_broken_state_leaves_a_plugin_that_plays() {
+    let mut plugin = fresh();
+    set_everything(&mut plugin);
+    let gain = plugin.param("Gain").unwrap();
+    plugin.set(gain, 0.0).unwrap();
+    let attack = plugin.param("Attack").unwrap();
+    plugin.set(attack, 0.0).unwrap();
+    let good = plugin.save().unwrap();
+    survives(b"", "an empty state");
+    survives(b"{}", "an empty object");
+    survives(&[0xff; 4096], "noise");
+    survives(br#"{"version":"1","params":{"cutoff":{"f32":3.0}},"fields":{"other":"1"}}"#, "another plugin's state");
+    for length in [1, good.len() / 4, good.len() / 2, good.len() - 1] {
+        survives(&good[..length], &format!("a state cut to {length} bytes"));
+    }
+    let mut huge = good.clone();
+    huge.extend(std::iter::repeat_n(b' ', 4 << 20));
+    survives(&huge, "a state with 4 MiB behind it");
+}
+
+/// The state as text, framed as it was: the framework puts a length before its JSON.
+fn edited(state: &[u8], edit: impl Fn(&str) -> String) -> Option<Vec<u8>> {
+    let start = state.iter().position(|byte| *byte == b'{')?;
+    let text = edit(std::str::from_utf8(&state[start..]).ok()?);
+    let mut bytes = state[..start].to_vec();
+    if start == 8 {
+        bytes = (text.len() as u64).to_le_bytes().to_vec();
+    }
+    bytes.extend(text.into_bytes());
+    Some(bytes)
+}
+
+#[test]
+fn values_out_of_range_are_brought_back() {
+    let good = fresh().save().unwrap();
+    let far = edited(&good, |text| text.replace("\"f32\":-6.0", "\"f32\":1e30")).expect("the state is JSON");
+    assert_ne!(far, good, "the gain is in the state");
+    let mut plugin = fresh();
+    plugin.restore(&far).unwrap();
+    let gain = plugin.param("Gain").unwrap();
+    let value = plugin.value(gain).unwrap();
+    assert!(value <= gain.max, "the gain is {value} dB");
+}
+
+#[test]
+fn a_missing_model_is_kept_in_the_session_and_something_plays() {
+    let mut plugin = fresh();
+    chord(&mut plugin);
+    let good = plugin.save().unwrap();
+    let hash = "0123456789abcdef".repeat(4);
+    let lost = edited(&good, |text| replace_field(text, "sha256", &hash)).expect("the state is JSON");
+    assert_ne!(lost, good, "the state names the model's hash");
+    let mut plugin = fresh();
+    plugin.restore(&lost).unwrap();
+    plugin.activate(Activation::default()).unwrap();
+    let audio = plugin.play(&[Event::on(60).at(0)], 1.0).unwrap();
+    assert!(audio.is_finite());
+    // A project that is saved again on a machine without the model still names it.
+    let saved = String::from_utf8_lossy(&plugin.save().unwrap()).into_owned();
+    assert!(saved.contains(&hash), "the missing model was forgotten: {saved}");
+}
+
+/// Replaces the value of a field in JSON that stands, escaped, within a JSON text.
+fn replace_field(text: &str, field: &str, value: &str) -> String {
+    let marker = format!("\\\"{field}\\\":\\\"");
+    let Some((before, rest)) = text.split_once(&marker) else { return text.to_string() };
+    let Some((_, after)) = rest.split_once("\\\"") else { return text.to_string() };
+    format!("{before}{marker}{value}\\\"{after}")
+}
