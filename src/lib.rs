@@ -9,7 +9,9 @@
 
 pub mod note;
 pub mod link;
+pub mod files;
 pub mod model;
+pub mod latent;
 pub mod spectral;
 pub mod worker;
 pub mod audio;

@@ -1,41 +1,98 @@
 //! Renders notes: the inference service that all instances of the process share.
 //!
-//! Threads of its own; never the audio thread, never the host's.
+//! Threads of its own; never the audio thread, never the host's. From top to bottom: [`Instance`] is what the plugin holds;
+//! `service` has the threads, `schedule` decides what they do next, `place` is one instance's part in it; `cache` keeps
+//! what was rendered; `loaded`, `generator` and `runtime` are a model, one session of it, and ONNX Runtime; `prepare` and
+//! `sustain` make a playable note of what the generator puts out.
+
+mod cache;
+mod generator;
+mod interrupt;
+mod loaded;
+mod place;
+pub mod prepare;
+mod runtime;
+mod schedule;
+mod service;
+mod sustain;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
-use crate::link::{Status, WorkerEnd};
-use crate::model::ModelRef;
+use crate::link::WorkerEnd;
+use crate::model::{Model, ModelRef};
+
+use place::Place;
+use service::Service;
 
 /// One plugin instance's place in the service.
 ///
-/// Dropping it takes the instance out; dropping the last one ends the service and joins its threads.
+/// Dropping it takes the instance out; dropping the last one ends the service and joins its threads. All calls are for the
+/// host's main thread or the editor's: they return at once, but they take a lock.
 pub struct Instance {
-    _status: Arc<Status>,
+    service: Arc<Service>,
+    id: schedule::PlaceId,
 }
 
 impl Instance {
     /// Registers an instance. Starts no thread and loads nothing, since hosts make instances only to look at them.
     pub fn new(end: WorkerEnd) -> Self {
-        Self { _status: end.status }
+        let service = Service::get();
+        let id = service.shared.schedule.lock().add(Place::new(end));
+        Self { service, id }
     }
 
     /// From here on the instance's model is loaded and its notes are rendered. Returns at once; may be called again.
-    pub fn start(&self) {}
+    pub fn start(&self) {
+        let started = self.service.start();
+        let mut schedule = self.service.shared.schedule.lock();
+        if let Some(place) = schedule.place(self.id) {
+            *place.status().device.lock() = Service::device();
+            place.start();
+            if let Err(error) = started {
+                place.fail(format!("{error:#}"));
+            }
+        }
+        drop(schedule);
+        self.service.shared.work.notify_all();
+    }
 
     /// Changes the model. Returns at once; until the new model has been loaded and checked, and for good where it is
-    /// refused, the one that plays goes on. The default `ModelRef` stands for the default model.
-    pub fn load_model(&self, _model: ModelRef) {}
+    /// refused, the one that plays goes on. The default `ModelRef` stands for the default model; one without a hash for
+    /// whatever its file holds.
+    pub fn load_model(&self, model: ModelRef) {
+        self.service.shared.schedule.lock().order(self.id, model);
+        self.service.shared.work.notify_all();
+    }
 
     /// Shows a sentence to the user, as the service shows its own; `None` leaves what is shown.
     pub fn notice(&self, sentence: Option<String>) {
-        if sentence.is_some() {
-            *self._status.error.lock() = sentence;
+        if let Some(sentence) = sentence
+            && let Some(place) = self.service.shared.schedule.lock().place(self.id)
+        {
+            *place.status().error.lock() = Some(sentence);
         }
     }
 
-    /// The model that plays, for the host's state.
+    /// The model that the host's state should name: the one that plays, or one that is on its way or missing, so that a
+    /// session is not rewritten by opening it where its model is not.
     pub fn model(&self) -> ModelRef {
-        ModelRef::default()
+        self.service.shared.schedule.lock().place(self.id).map(|place| place.reference()).unwrap_or_default()
     }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        let place = self.service.shared.schedule.lock().remove(self.id);
+        // Freed after the lock is open again, with the notes that lie in its queues.
+        drop(place);
+        // Threads may hold sessions of a model that nobody plays any more.
+        self.service.shared.work.notify_all();
+    }
+}
+
+/// Loads a model's session and lets it render its lowest and highest pitch. Errors are sentences.
+pub fn try_out(model: &Model) -> anyhow::Result<()> {
+    loaded::Station::tried_out(model, &interrupt::Interrupt::default()).map(drop)
 }

@@ -1,0 +1,230 @@
+//! ONNX files for tests, written byte by byte: small models that keep the contract and render in no time, and others that
+//! break it in one way each.
+
+use std::path::{Path, PathBuf};
+
+/// Opset of the operators below.
+const OPSET: u64 = 18;
+const FLOAT: u64 = 1;
+const INT64: u64 = 7;
+
+/// What a model computes of `base`, a number that differs from latent to latent and from pitch to pitch.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Sound {
+    /// tanh(base) everywhere.
+    Even,
+    /// The same, and not a number at pitch 50.
+    NoNumberAt50,
+    NoNumber,
+    Silent,
+    TooLoud,
+}
+
+/// A model to be written; the defaults keep the contract.
+pub struct Handmade {
+    pub manifest: Option<serde_json::Value>,
+    pub sound: Sound,
+    pub latent_name: &'static str,
+    pub latent_size: u64,
+    pub pitch_type: u64,
+    pub frames: u64,
+    /// Fields added to the graph.
+    pub more_graph: Vec<u8>,
+    /// Fields added to the model.
+    pub more_model: Vec<u8>,
+}
+
+impl Default for Handmade {
+    fn default() -> Self {
+        Self {
+            manifest: Some(manifest("handmade")),
+            sound: Sound::Even,
+            latent_name: "latent",
+            latent_size: 16,
+            pitch_type: INT64,
+            frames: 128,
+            more_graph: Vec::new(),
+            more_model: Vec::new(),
+        }
+    }
+}
+
+/// A manifest that fits a [`Handmade`].
+pub fn manifest(name: &str) -> serde_json::Value {
+    serde_json::json!({
+        "format": 1, "name": name, "representation": "if-mel-hires", "sample_rate": 16000, "n_fft": 2048, "hop": 512,
+        "frames": 128, "bins": 1024, "pitch_min": 24, "pitch_max": 84, "latent_size": 16
+    })
+}
+
+impl Handmade {
+    pub fn named(name: &str) -> Self {
+        Self { manifest: Some(manifest(name)), ..Self::default() }
+    }
+
+    /// With one field of the manifest changed.
+    pub fn with(mut self, field: &str, value: serde_json::Value) -> Self {
+        self.manifest.as_mut().expect("it has a manifest")[field] = value;
+        self
+    }
+
+    pub fn write(&self, folder: &Path, file: &str) -> PathBuf {
+        let path = folder.join(file);
+        std::fs::write(&path, self.bytes()).unwrap();
+        path
+    }
+
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut graph = Vec::new();
+        for node in self.nodes() {
+            graph.extend(bytes(1, &node));
+        }
+        graph.extend(bytes(2, b"handmade"));
+        let weights: Vec<f32> = (0..self.latent_size).map(|i| 0.1 + 0.01 * i as f32).collect();
+        graph.extend(bytes(5, &floats("weights", &[self.latent_size, 1], &weights)));
+        graph.extend(bytes(5, &floats("per_pitch", &[], &[0.01])));
+        graph.extend(bytes(5, &floats("fifty", &[], &[50.0])));
+        graph.extend(bytes(5, &floats("half", &[], &[0.5])));
+        graph.extend(bytes(5, &floats("minus_thirty", &[], &[-30.0])));
+        graph.extend(bytes(5, &floats("million", &[], &[1e6])));
+        graph.extend(bytes(5, &integers("one_value", &[1, 1, 1, 1])));
+        graph.extend(bytes(5, &integers("image_shape", &[1, 2, self.frames, 1024])));
+        graph.extend(bytes(11, &outlet(self.latent_name, FLOAT, &[1, self.latent_size])));
+        graph.extend(bytes(11, &outlet("pitch", self.pitch_type, &[1])));
+        graph.extend(bytes(12, &outlet("spectrogram", FLOAT, &[1, 2, self.frames, 1024])));
+        graph.extend(&self.more_graph);
+
+        let mut model = [number(1, 8), bytes(7, &graph), bytes(8, &number(2, OPSET))].concat();
+        if let Some(manifest) = &self.manifest {
+            model.extend(metadata("timbrel", &manifest.to_string()));
+        }
+        model.extend(&self.more_model);
+        model
+    }
+
+    fn nodes(&self) -> Vec<Vec<u8>> {
+        let mut nodes = vec![
+            cast("pitch", "pitch_number"),
+            node("Mul", &["pitch_number", "per_pitch"], "pitch_part", ""),
+            node("MatMul", &[self.latent_name, "weights"], "latent_part", ""),
+            node("Add", &["latent_part", "pitch_part"], "base", ""),
+            node("Tanh", &["base"], "even", ""),
+            // Negative at pitch 50 only, where its root is no number.
+            node("Sub", &["pitch_number", "fifty"], "from_fifty", ""),
+            node("Mul", &["from_fifty", "from_fifty"], "squared", ""),
+            node("Sub", &["squared", "half"], "negative_at_fifty", ""),
+            node("Sqrt", &["negative_at_fifty"], "root", ""),
+            node("Sub", &["root", "root"], "zero_but_at_fifty", ""),
+            node("Log", &["minus_thirty"], "no_number", ""),
+        ];
+        let (operator, operand) = match self.sound {
+            Sound::Even => ("Identity", None),
+            Sound::NoNumberAt50 => ("Add", Some("zero_but_at_fifty")),
+            Sound::NoNumber => ("Add", Some("no_number")),
+            Sound::Silent => ("Add", Some("minus_thirty")),
+            Sound::TooLoud => ("Add", Some("million")),
+        };
+        let inputs: Vec<&str> = std::iter::once("even").chain(operand).collect();
+        nodes.push(node(operator, &inputs, "value", ""));
+        nodes.push(node("Reshape", &["value", "one_value"], "shaped", ""));
+        nodes.push(node("Expand", &["shaped", "image_shape"], "spectrogram", ""));
+        nodes
+    }
+}
+
+/// An operator node.
+pub fn node(operator: &str, inputs: &[&str], output: &str, domain: &str) -> Vec<u8> {
+    let mut node = Vec::new();
+    inputs.iter().for_each(|input| node.extend(bytes(1, input.as_bytes())));
+    node.extend(bytes(2, output.as_bytes()));
+    node.extend(bytes(4, operator.as_bytes()));
+    node.extend(bytes(7, domain.as_bytes()));
+    node
+}
+
+fn cast(input: &str, output: &str) -> Vec<u8> {
+    let attribute = [bytes(1, b"to"), number(3, FLOAT), number(20, 2)].concat();
+    [node("Cast", &[input], output, ""), bytes(5, &attribute)].concat()
+}
+
+/// An initialiser that says its data lies in another file.
+pub fn external(location: &str) -> Vec<u8> {
+    let entry = [bytes(1, b"location"), bytes(2, location.as_bytes())].concat();
+    let tensor = [number(1, 4), number(2, FLOAT), bytes(8, b"stolen"), bytes(13, &entry), number(14, 1)].concat();
+    bytes(5, &tensor)
+}
+
+pub fn metadata(key: &str, value: &str) -> Vec<u8> {
+    bytes(14, &[bytes(1, key.as_bytes()), bytes(2, value.as_bytes())].concat())
+}
+
+fn floats(name: &str, dims: &[u64], values: &[f32]) -> Vec<u8> {
+    let raw: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
+    tensor(name, FLOAT, dims, &raw)
+}
+
+fn integers(name: &str, values: &[u64]) -> Vec<u8> {
+    let raw: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
+    tensor(name, INT64, &[values.len() as u64], &raw)
+}
+
+fn tensor(name: &str, element: u64, dims: &[u64], raw: &[u8]) -> Vec<u8> {
+    let mut tensor: Vec<u8> = dims.iter().flat_map(|&dim| number(1, dim)).collect();
+    tensor.extend([number(2, element), bytes(8, name.as_bytes()), bytes(9, raw)].concat());
+    tensor
+}
+
+fn outlet(name: &str, element: u64, dims: &[u64]) -> Vec<u8> {
+    let dims: Vec<u8> = dims.iter().flat_map(|&dim| bytes(1, &number(1, dim))).collect();
+    let tensor_type = [number(1, element), bytes(2, &dims)].concat();
+    [bytes(1, name.as_bytes()), bytes(2, &bytes(1, &tensor_type))].concat()
+}
+
+/// A field of a number.
+pub fn number(field: u64, value: u64) -> Vec<u8> {
+    [varint(field << 3), varint(value)].concat()
+}
+
+/// A field of bytes: a text or a message.
+pub fn bytes(field: u64, content: &[u8]) -> Vec<u8> {
+    [varint(field << 3 | 2), varint(content.len() as u64), content.to_vec()].concat()
+}
+
+fn varint(mut value: u64) -> Vec<u8> {
+    let mut out = Vec::new();
+    while value > 0x7f {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+    out
+}
+
+/// A folder that goes away with the test.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new() -> Self {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("timbrel-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl std::ops::Deref for Folder {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // A leftover in the temporary folder harms nobody.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

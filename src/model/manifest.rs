@@ -1,0 +1,187 @@
+//! What a model says of itself: the JSON manifest in the file's metadata, every field bounded.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Deserializer, de};
+
+use crate::note::DIRECTIONS;
+use crate::spectral::Representation;
+
+/// The newest manifest format that this Timbrel reads.
+pub const FORMAT: u32 = 1;
+
+/// A manifest of eight directions and a few dozen named latents stays below 1 MB.
+const MAX_BYTES: usize = 8 << 20;
+const MAX_NAME_CHARS: usize = 120;
+const MAX_TEXT_CHARS: usize = 2_000;
+const MAX_LATENT_SIZE: usize = 4_096;
+const MAX_DIRECTIONS: usize = 64;
+const MAX_LATENTS: usize = 1_024;
+const MAX_FIGURES: usize = 256;
+
+/// Latents are draws of a normal distribution; nothing beyond this can be a mean or a direction of them.
+const MAX_COORDINATE: f32 = 1.0e3;
+
+/// The manifest of a model.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Manifest {
+    pub format: u32,
+    pub name: String,
+    #[serde(default)]
+    pub author: String,
+    #[serde(default)]
+    pub licence: String,
+    #[serde(default)]
+    pub trained_on: String,
+    #[serde(deserialize_with = "representation")]
+    pub representation: Representation,
+    sample_rate: u32,
+    n_fft: usize,
+    hop: usize,
+    frames: usize,
+    bins: usize,
+    /// Lowest and highest MIDI note that the model renders.
+    pub pitch_min: u8,
+    pub pitch_max: u8,
+    pub latent_size: usize,
+    /// Figures as measured by the training code, by name.
+    #[serde(default)]
+    pub quality: BTreeMap<String, serde_json::Value>,
+    /// The mean latent; the origin where the manifest names none.
+    #[serde(default)]
+    pub mean: Vec<f32>,
+    /// Named latent directions, the most telling first. The first [`DIRECTIONS`] are the instrument's.
+    #[serde(default)]
+    pub directions: Vec<Direction>,
+    /// A few named latents.
+    #[serde(default)]
+    pub latents: Vec<NamedLatent>,
+}
+
+/// A direction of the latent space in which the timbre changes.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Direction {
+    pub name: String,
+    pub vector: Vec<f32>,
+    /// One standard deviation of the latents along the vector.
+    pub scale: f32,
+}
+
+/// A latent with a name.
+#[derive(Clone, Debug, Deserialize)]
+pub struct NamedLatent {
+    pub name: String,
+    pub vector: Vec<f32>,
+}
+
+impl Manifest {
+    /// Reads and checks a manifest.
+    pub fn parse(json: &str) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Version {
+            format: u32,
+        }
+        ensure!(json.len() <= MAX_BYTES, "has a manifest of {} MB, and 8 MB is the most", json.len() >> 20);
+        // The version goes first: what else a newer manifest holds is unknown.
+        let version: Version = serde_json::from_str(json).context("has a manifest that cannot be read")?;
+        ensure!(
+            version.format <= FORMAT,
+            "was made for a newer Timbrel (manifest format {}, and this one reads up to {FORMAT}): update Timbrel",
+            version.format
+        );
+        let mut manifest: Self = serde_json::from_str(json).context("has a manifest that cannot be read")?;
+        manifest.check()?;
+        manifest.tidy();
+        Ok(manifest)
+    }
+
+    fn check(&self) -> Result<()> {
+        ensure!(self.format >= 1, "has a manifest of format 0, which never was");
+        let geometry = self.representation.geometry();
+        let named = (self.frames, self.bins, self.hop, self.n_fft, self.sample_rate);
+        let real = (geometry.frames, geometry.bins, geometry.hop, geometry.n_fft(), geometry.sample_rate);
+        ensure!(
+            named == real,
+            "names other sizes than its representation {} has: {} frames x {} bins, hop {}, FFT {}, {} Hz are right",
+            self.representation,
+            real.0,
+            real.1,
+            real.2,
+            real.3,
+            real.4
+        );
+        ensure!(
+            self.pitch_min <= self.pitch_max && self.pitch_max <= 127,
+            "names the pitch range {} to {}; MIDI notes go from 0 to 127, the lower one first",
+            self.pitch_min,
+            self.pitch_max
+        );
+        ensure!(
+            (1..=MAX_LATENT_SIZE).contains(&self.latent_size),
+            "names a latent of {} numbers; it must have 1 to {MAX_LATENT_SIZE}",
+            self.latent_size
+        );
+        ensure!(self.directions.len() <= MAX_DIRECTIONS, "names more than {MAX_DIRECTIONS} directions");
+        ensure!(self.latents.len() <= MAX_LATENTS, "names more than {MAX_LATENTS} latents");
+        ensure!(self.quality.len() <= MAX_FIGURES, "names more than {MAX_FIGURES} quality figures");
+        if !self.mean.is_empty() {
+            self.check_vector("mean", &self.mean)?;
+        }
+        for (index, direction) in self.directions.iter().enumerate() {
+            let what = format!("direction {}", index + 1);
+            self.check_vector(&what, &direction.vector)?;
+            ensure!(direction.vector.iter().any(|x| *x != 0.0), "has a {what} of zeros only");
+            ensure!(
+                direction.scale.is_finite() && direction.scale.abs() <= MAX_COORDINATE,
+                "has a {what} whose scale is no usable number"
+            );
+        }
+        for (index, latent) in self.latents.iter().enumerate() {
+            self.check_vector(&format!("latent {}", index + 1), &latent.vector)?;
+        }
+        Ok(())
+    }
+
+    fn check_vector(&self, what: &str, vector: &[f32]) -> Result<()> {
+        ensure!(
+            vector.len() == self.latent_size,
+            "has a {what} of {} numbers where its latent has {}",
+            vector.len(),
+            self.latent_size
+        );
+        if let Some(wrong) = vector.iter().find(|x| !(x.is_finite() && x.abs() <= MAX_COORDINATE)) {
+            bail!("has a {what} with the number {wrong}, which no latent has");
+        }
+        Ok(())
+    }
+
+    /// Texts come from a foreign file and go on the screen: one line each, of bounded length.
+    fn tidy(&mut self) {
+        shorten(&mut self.name, MAX_NAME_CHARS);
+        if self.name.is_empty() {
+            self.name = "unnamed".into();
+        }
+        for text in [&mut self.author, &mut self.licence, &mut self.trained_on] {
+            shorten(text, MAX_TEXT_CHARS);
+        }
+        let names = self.directions.iter_mut().map(|direction| &mut direction.name);
+        for name in names.chain(self.latents.iter_mut().map(|latent| &mut latent.name)) {
+            shorten(name, MAX_NAME_CHARS);
+        }
+    }
+
+    /// A label for each of the instrument's directions; empty where the model names none.
+    pub fn direction_labels(&self) -> Vec<String> {
+        (0..DIRECTIONS).map(|i| self.directions.get(i).map(|d| d.name.clone()).unwrap_or_default()).collect()
+    }
+}
+
+fn shorten(text: &mut String, max_chars: usize) {
+    let one_line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    *text = one_line.trim().chars().take(max_chars).collect();
+}
+
+fn representation<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Representation, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+}

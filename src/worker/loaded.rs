@@ -1,0 +1,50 @@
+//! A model that was loaded and checked, shared by the instances that play it.
+
+use std::sync::Arc;
+
+use super::generator::Generator;
+use super::interrupt::Interrupt;
+use super::prepare::Preparer;
+use crate::latent::Latents;
+use crate::model::Model;
+use crate::note::{Note, NoteKey};
+
+pub struct Loaded {
+    pub model: Model,
+    latents: Latents,
+}
+
+impl Loaded {
+    pub fn new(model: Model) -> Self {
+        let latents = Latents::new(&model.manifest);
+        Self { model, latents }
+    }
+}
+
+/// What one generator thread has for one model: a session and buffers of its own.
+pub struct Station {
+    generator: Generator,
+    preparer: Preparer,
+}
+
+impl Station {
+    /// Makes a session and lets it prove itself. Errors are sentences.
+    pub fn tried_out(model: &Model, interrupt: &Interrupt) -> anyhow::Result<Self> {
+        let mut station = Self::new(model, interrupt)?;
+        station.generator.try_out(model, interrupt)?;
+        Ok(station)
+    }
+
+    /// Makes a session of a model that has proved itself on another thread.
+    pub fn new(model: &Model, interrupt: &Interrupt) -> anyhow::Result<Self> {
+        let generator = Generator::new(model, interrupt)?;
+        Ok(Self { generator, preparer: Preparer::new(model.manifest.representation) })
+    }
+
+    /// Renders one note.
+    pub fn render(&mut self, loaded: &Loaded, key: NoteKey, interrupt: &Interrupt) -> anyhow::Result<Arc<Note>> {
+        let latent = loaded.latents.latent(&key.timbre);
+        let preparer = &mut self.preparer;
+        self.generator.generate(&latent, key.pitch, interrupt, |image| Arc::new(preparer.note(key, image)))
+    }
+}

@@ -1,0 +1,311 @@
+//! What is to be done next, and for whom: the service's state. Pure bookkeeping under the service's lock; nothing is
+//! rendered or loaded here, and no thread is known.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use super::cache::{BUDGET_BYTES, NoteCache};
+use super::interrupt::Interrupt;
+use super::loaded::Loaded;
+use super::place::{Class, LoadOrder, Place};
+use crate::model::{ModelRef, Stamp};
+use crate::note::{ModelId, Note, NoteKey};
+
+/// A note that could not be rendered is not tried again before this time is over: long enough to cost nothing, short
+/// enough that a passing lack of memory heals.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
+
+/// No model that an instrument can use takes this long to be loaded and to render two notes.
+const LOAD_LIMIT: Duration = Duration::from_secs(60);
+
+pub type PlaceId = u64;
+
+/// One thing for a generator thread to do.
+pub enum Task {
+    Load { place: PlaceId, order: LoadOrder, interrupt: Arc<Interrupt> },
+    Render { loaded: Arc<Loaded>, key: NoteKey, interrupt: Arc<Interrupt> },
+}
+
+/// A note that is being rendered.
+struct Flight {
+    key: NoteKey,
+    class: Class,
+    /// The instance whose turn it was.
+    place: PlaceId,
+    interrupt: Arc<Interrupt>,
+}
+
+/// A model that is being loaded. One at a time, so that instances that open together load it once.
+struct Loading {
+    place: PlaceId,
+    serial: u64,
+    since: Instant,
+    interrupt: Arc<Interrupt>,
+}
+
+/// The outcome of a load.
+pub type LoadResult = anyhow::Result<(Arc<Loaded>, PathBuf)>;
+
+pub struct Schedule {
+    places: BTreeMap<PlaceId, Place>,
+    next_place: PlaceId,
+    cache: NoteCache,
+    flights: Vec<Flight>,
+    failed: HashMap<NoteKey, Instant>,
+    models: Vec<Weak<Loaded>>,
+    loading: Option<Loading>,
+    /// Counts the tasks given out.
+    turns: u64,
+    stopping: bool,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self {
+            places: BTreeMap::new(),
+            next_place: 0,
+            cache: NoteCache::new(BUDGET_BYTES),
+            flights: Vec::new(),
+            failed: HashMap::new(),
+            models: Vec::new(),
+            loading: None,
+            turns: 0,
+            stopping: false,
+        }
+    }
+}
+
+impl Schedule {
+    pub fn add(&mut self, place: Place) -> PlaceId {
+        self.next_place += 1;
+        self.places.insert(self.next_place, place);
+        self.next_place
+    }
+
+    /// Takes an instance out. What is returned is to be dropped where no lock is held.
+    pub fn remove(&mut self, id: PlaceId) -> Option<Place> {
+        let removed = self.places.remove(&id);
+        self.drop_stale_load();
+        removed
+    }
+
+    pub fn place(&mut self, id: PlaceId) -> Option<&mut Place> {
+        self.places.get_mut(&id)
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.stopping
+    }
+
+    /// Ends all that is under way; nothing is given out after it.
+    pub fn stop(&mut self) {
+        self.stopping = true;
+        self.flights.iter().for_each(|flight| flight.interrupt.raise());
+        if let Some(loading) = &self.loading {
+            loading.interrupt.raise();
+        }
+    }
+
+    /// A change of an instance's model order: the load that it replaces is given up.
+    pub fn order(&mut self, id: PlaceId, reference: ModelRef) {
+        // A load command is the user's way to say "try again".
+        self.failed.clear();
+        if let Some(place) = self.places.get_mut(&id) {
+            place.order(reference);
+        }
+        self.drop_stale_load();
+    }
+
+    fn drop_stale_load(&self) {
+        if let Some(loading) = &self.loading
+            && !self.places.get(&loading.place).is_some_and(|place| place.is_pending(loading.serial))
+        {
+            loading.interrupt.raise();
+        }
+    }
+
+    /// A model that is loaded already and is the one that a session names.
+    pub fn loaded_with_hash(&self, sha256: &str) -> Option<Arc<Loaded>> {
+        self.live_models().find(|loaded| loaded.model.sha256.eq_ignore_ascii_case(sha256))
+    }
+
+    /// A model that was loaded from this very file.
+    pub fn loaded_from(&self, path: &std::path::Path, stamp: Stamp) -> Option<Arc<Loaded>> {
+        self.live_models().find(|loaded| loaded.model.path == path && loaded.model.stamp == stamp)
+    }
+
+    fn live_models(&self) -> impl Iterator<Item = Arc<Loaded>> + '_ {
+        self.models.iter().filter_map(Weak::upgrade)
+    }
+
+    /// Looks at what the audio threads want, sends what is there, and ends what nobody wants any more. Returns whether
+    /// there may be something new to do. Notes that are no longer used go to `trash`.
+    pub fn attend(&mut self, trash: &mut Vec<Arc<Note>>) -> bool {
+        let mut changed = false;
+        for place in self.places.values_mut().filter(|place| place.is_started()) {
+            changed |= place.poll(trash);
+        }
+        self.deliver();
+        if changed {
+            self.cancel_unwanted();
+        }
+        if let Some(loading) = self.loading.as_ref().filter(|loading| loading.since.elapsed() > LOAD_LIMIT) {
+            loading.interrupt.raise();
+        }
+        changed
+    }
+
+    fn deliver(&mut self) {
+        let (flights, failed) = (&self.flights, &self.failed);
+        for place in self.places.values_mut().filter(|place| place.is_dirty()) {
+            place.deliver(
+                &mut self.cache,
+                |key| flights.iter().any(|flight| flight.key == *key),
+                |key| failed.contains_key(key),
+            );
+        }
+    }
+
+    /// Renderings for the keyboard that nobody wants any more make way where something more urgent waits. One for a
+    /// sounding note is never ended: under steady automation each is unwanted before it is done, and none would ever be.
+    fn cancel_unwanted(&mut self) {
+        let is_wanted = |key: &NoteKey| self.places.values().any(|place| place.class_of(key).is_some());
+        let unwanted: Vec<_> =
+            self.flights.iter().filter(|flight| flight.class != Class::Sounding && !is_wanted(&flight.key)).collect();
+        if unwanted.is_empty() {
+            return;
+        }
+        let waiting = Class::ALL.into_iter().find(|&class| self.next_render(class).is_some());
+        for flight in unwanted {
+            if waiting.is_some_and(|class| class < flight.class) {
+                flight.interrupt.raise();
+            }
+        }
+    }
+
+    /// Gives out the next task.
+    pub fn pick(&mut self) -> Option<Task> {
+        if self.stopping {
+            return None;
+        }
+        self.pick_load().or_else(|| self.pick_render())
+    }
+
+    fn pick_load(&mut self) -> Option<Task> {
+        if self.loading.is_some() {
+            return None;
+        }
+        let (&place, order) = self.places.iter().find_map(|(id, place)| Some((id, place.pending()?)))?;
+        let order = order.clone();
+        let interrupt = Arc::new(Interrupt::default());
+        let since = Instant::now();
+        self.loading = Some(Loading { place, serial: order.serial, since, interrupt: Arc::clone(&interrupt) });
+        Some(Task::Load { place, order, interrupt })
+    }
+
+    fn pick_render(&mut self) -> Option<Task> {
+        self.failed.retain(|_, since| since.elapsed() < RETRY_AFTER);
+        let (class, id, key) =
+            Class::ALL.into_iter().find_map(|class| self.next_render(class).map(|(id, key)| (class, id, key)))?;
+        self.turns += 1;
+        let place = self.places.get_mut(&id)?;
+        place.served = self.turns;
+        let loaded = Arc::clone(place.model()?);
+        let interrupt = Arc::new(Interrupt::default());
+        self.flights.push(Flight { key, class, place: id, interrupt: Arc::clone(&interrupt) });
+        self.touch(key.model);
+        self.deliver();
+        Some(Task::Render { loaded, key, interrupt })
+    }
+
+    /// The next note of a class, of the instance that has waited longest for its turn.
+    fn next_render(&self, class: Class) -> Option<(PlaceId, NoteKey)> {
+        let open = |key: &NoteKey| {
+            !self.cache.contains(key)
+                && !self.flights.iter().any(|flight| flight.key == *key)
+                && !self.failed.contains_key(key)
+        };
+        let waiting = self.places.iter().filter_map(|(id, place)| Some((place.served, *id, place.next(class, open)?)));
+        waiting.min_by_key(|(served, ..)| *served).map(|(_, id, key)| (id, key))
+    }
+
+    /// Takes a rendered note in and sends it to all who want it. Notes that had to go for it go to `trash`.
+    pub fn finish(
+        &mut self,
+        key: NoteKey,
+        result: anyhow::Result<Arc<Note>>,
+        took: Duration,
+        trash: &mut Vec<Arc<Note>>,
+    ) {
+        let Some(index) = self.flights.iter().position(|flight| flight.key == key) else { return };
+        let flight = self.flights.swap_remove(index);
+        self.touch(key.model);
+        match result {
+            Ok(note) => {
+                trash.extend(self.cache.insert(Arc::clone(&note)));
+                if let Some(place) = self.places.get_mut(&flight.place) {
+                    let status = place.status();
+                    status.notes_rendered.fetch_add(1, Ordering::Relaxed);
+                    status.inference_us.store(took.as_micros().min(u128::from(u32::MAX)) as u32, Ordering::Relaxed);
+                    if flight.class == Class::Sounding {
+                        place.deliver_late(&note);
+                    }
+                }
+            }
+            // What was ended on purpose is no failure.
+            Err(_) if flight.interrupt.is_raised() => {}
+            Err(error) => {
+                self.failed.insert(key, Instant::now());
+                if let Some(place) = self.places.get_mut(&flight.place) {
+                    place.show(format!(
+                        "The note of pitch {} could not be rendered (the generator {error:#}): choose another timbre or \
+                         load the model again.",
+                        key.pitch
+                    ));
+                }
+            }
+        }
+        self.deliver();
+    }
+
+    /// Takes the outcome of a load in. What is returned is to be dropped where no lock is held.
+    pub fn finish_load(&mut self, id: PlaceId, order: &LoadOrder, result: LoadResult) -> Option<Arc<Loaded>> {
+        let timed_out = self.loading.take().is_some_and(|loading| loading.since.elapsed() > LOAD_LIMIT);
+        self.models.retain(|model| model.strong_count() > 0);
+        let place = self.places.get_mut(&id).filter(|place| place.is_pending(order.serial));
+        match (result, place) {
+            (Ok((loaded, path)), Some(place)) => {
+                if self.models.iter().all(|model| !std::ptr::eq(model.as_ptr(), Arc::as_ptr(&loaded))) {
+                    self.models.push(Arc::downgrade(&loaded));
+                }
+                let before = place.switch(loaded, path);
+                self.deliver();
+                before
+            }
+            // Somebody may still want it: the thread that loaded it holds it until the next task.
+            (Ok((loaded, _)), None) => Some(loaded),
+            (Err(error), Some(place)) => {
+                let label = order.reference.label();
+                place.refuse(if timed_out {
+                    let limit = LOAD_LIMIT.as_secs();
+                    format!("The model \"{label}\" did not load within {limit} s and was given up: choose another one.")
+                } else {
+                    format!("{error:#}")
+                });
+                None
+            }
+            (Err(_), None) => None,
+        }
+    }
+
+    fn touch(&mut self, model: ModelId) {
+        for place in self.places.values_mut() {
+            if place.model().is_some_and(|loaded| loaded.model.id == model) {
+                place.touch();
+            }
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! The threads of the inference service.
+//!
+//! One dispatcher looks every few milliseconds at what the audio threads want, since they never notify anybody; it sends
+//! what is cached and frees what was used. The generator threads sleep until there is a model to load or a note to
+//! render. All of them hold the [`Shared`] part only, so that the last instance, which owns the [`Service`], can end and
+//! join them.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow, ensure};
+use parking_lot::{Condvar, Mutex};
+
+use super::interrupt::Interrupt;
+use super::loaded::{Loaded, Station};
+use super::place::LoadOrder;
+use super::schedule::{Schedule, Task};
+use crate::files;
+use crate::model::{Model, Stamp};
+use crate::note::{Note, NoteKey};
+
+/// How often the dispatcher looks. A note that is cached comes within an audio block or two; three hundred looks a second
+/// cost less than a thousandth of a core.
+const POLL: Duration = Duration::from_millis(3);
+
+/// A sleeping generator thread looks again after this time, for notes whose retry has come due.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// More threads than this render no faster in proportion, and leave the host's own threads too little.
+const MAX_DEFAULT_THREADS: usize = 2;
+
+/// Overrides the number of generator threads.
+const THREADS_VARIABLE: &str = "TIMBREL_THREADS";
+
+/// The service that runs now, if there is one.
+static SERVICE: Mutex<Weak<Service>> = Mutex::new(Weak::new());
+
+/// Owns the threads. Dropping it ends and joins them.
+pub struct Service {
+    pub shared: Arc<Shared>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// What all threads share.
+#[derive(Default)]
+pub struct Shared {
+    pub schedule: Mutex<Schedule>,
+    /// There may be something to do for a generator thread.
+    pub work: Condvar,
+    /// Ends the dispatcher's sleep early.
+    look: Condvar,
+}
+
+impl Service {
+    /// The process's service; a new one where none runs.
+    pub fn get() -> Arc<Self> {
+        let mut service = SERVICE.lock();
+        service.upgrade().unwrap_or_else(|| {
+            let new = Arc::new(Self { shared: Arc::default(), threads: Mutex::default() });
+            *service = Arc::downgrade(&new);
+            new
+        })
+    }
+
+    /// Starts the threads unless they run.
+    pub fn start(&self) -> Result<()> {
+        let mut threads = self.threads.lock();
+        let generators = generator_threads();
+        // Where a thread could not be started, the next call goes on from there.
+        while threads.len() <= generators {
+            let shared = Arc::clone(&self.shared);
+            let builder = std::thread::Builder::new();
+            let thread = match threads.len() {
+                0 => builder.name("timbrel-dispatch".into()).spawn(move || dispatch(&shared)),
+                index => builder.name(format!("timbrel-gen-{index}")).spawn(move || generate(&shared)),
+            };
+            threads.push(thread.map_err(|error| {
+                anyhow!(
+                    "No thread can be started for rendering ({error}): close other programs and load the model again."
+                )
+            })?);
+        }
+        Ok(())
+    }
+
+    /// What renders, in words.
+    pub fn device() -> String {
+        let threads = generator_threads();
+        format!("CPU, {threads} {}", if threads == 1 { "thread" } else { "threads" })
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.shared.schedule.lock().stop();
+        self.shared.work.notify_all();
+        self.shared.look.notify_all();
+        for thread in self.threads.get_mut().drain(..) {
+            // A thread catches the panics of its work; one that ended by another has nothing left to be waited for.
+            let _ = thread.join();
+        }
+    }
+}
+
+pub fn generator_threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let asked = std::env::var(THREADS_VARIABLE).ok().and_then(|text| text.trim().parse().ok());
+    asked.unwrap_or(cores.min(MAX_DEFAULT_THREADS)).clamp(1, 64)
+}
+
+fn dispatch(shared: &Shared) {
+    let mut schedule = shared.schedule.lock();
+    let mut trash = Vec::new();
+    while !schedule.is_stopping() {
+        if schedule.attend(&mut trash) {
+            shared.work.notify_all();
+        }
+        if !trash.is_empty() {
+            parking_lot::MutexGuard::unlocked(&mut schedule, || trash.clear());
+        }
+        if !schedule.is_stopping() {
+            shared.look.wait_for(&mut schedule, POLL);
+        }
+    }
+}
+
+fn generate(shared: &Shared) {
+    let mut stations = Stations::default();
+    let mut trash = Vec::new();
+    let mut schedule = shared.schedule.lock();
+    loop {
+        // The newest wishes count, and those of the last few milliseconds are not yet known.
+        schedule.attend(&mut trash);
+        let task = schedule.pick();
+        if schedule.is_stopping() {
+            break;
+        }
+        if task.is_none() && trash.is_empty() && !stations.has_unused() {
+            shared.work.wait_for(&mut schedule, IDLE);
+            continue;
+        }
+        parking_lot::MutexGuard::unlocked(&mut schedule, || {
+            trash.clear();
+            stations.drop_unused();
+            if let Some(task) = task {
+                perform(shared, &mut stations, task);
+            }
+        });
+    }
+}
+
+/// Does one task, with no lock held, and reports its outcome. A panic becomes a sentence.
+fn perform(shared: &Shared, stations: &mut Stations, task: Task) {
+    match task {
+        Task::Load { place, order, interrupt } => {
+            let loaded = catch_unwind(AssertUnwindSafe(|| load(shared, stations, &order, &interrupt)));
+            let result = loaded.unwrap_or_else(|panic| {
+                let label = order.reference.label();
+                Err(anyhow!("The model \"{label}\" cannot be used ({}): choose another one.", panic_text(&*panic)))
+            });
+            // Kept until the lock is open again: dropping the last holder frees megabytes.
+            let _unused = shared.schedule.lock().finish_load(place, &order, result);
+            shared.work.notify_all();
+        }
+        Task::Render { loaded, key, interrupt } => {
+            let start = Instant::now();
+            let rendered = catch_unwind(AssertUnwindSafe(|| stations.render(&loaded, key, &interrupt)));
+            let result = rendered.unwrap_or_else(|panic| {
+                // What a panic left behind is not to be relied on.
+                stations.forget(&loaded);
+                Err(anyhow!("{}", panic_text(&*panic)))
+            });
+            let mut trash = Vec::new();
+            shared.schedule.lock().finish(key, result, start.elapsed(), &mut trash);
+            drop(loaded);
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("internal error: {}", text.unwrap_or("unknown"))
+}
+
+/// Finds, reads, checks and tries out a model, unless it is loaded already. Errors are sentences.
+fn load(
+    shared: &Shared,
+    stations: &mut Stations,
+    order: &LoadOrder,
+    interrupt: &Interrupt,
+) -> Result<(Arc<Loaded>, PathBuf)> {
+    let reference = &order.reference;
+    if !reference.sha256.is_empty()
+        && let Some(loaded) = shared.schedule.lock().loaded_with_hash(&reference.sha256)
+    {
+        let path = loaded.model.path.clone();
+        return Ok((loaded, path));
+    }
+    let path = files::find_model(reference, &|| interrupt.is_raised())?;
+    if let Some(stamp) = Stamp::of(&path)
+        && let Some(loaded) = shared.schedule.lock().loaded_from(&path, stamp)
+    {
+        return Ok((loaded, path));
+    }
+    let model = Model::read(&path)?;
+    ensure!(
+        reference.sha256.is_empty() || reference.sha256.eq_ignore_ascii_case(&model.sha256),
+        "The model {} changed while it was read: load it again.",
+        path.display()
+    );
+    if let Some(loaded) = shared.schedule.lock().loaded_with_hash(&model.sha256) {
+        return Ok((loaded, path));
+    }
+    let station = Station::tried_out(&model, interrupt)?;
+    let loaded = Arc::new(Loaded::new(model));
+    stations.keep(&loaded, station);
+    Ok((loaded, path))
+}
+
+/// The sessions of one thread.
+#[derive(Default)]
+struct Stations(Vec<(Weak<Loaded>, Station)>);
+
+impl Stations {
+    fn keep(&mut self, loaded: &Arc<Loaded>, station: Station) {
+        self.0.push((Arc::downgrade(loaded), station));
+    }
+
+    fn forget(&mut self, loaded: &Arc<Loaded>) {
+        self.0.retain(|(model, _)| !std::ptr::eq(model.as_ptr(), Arc::as_ptr(loaded)));
+    }
+
+    fn has_unused(&self) -> bool {
+        self.0.iter().any(|(model, _)| model.strong_count() == 0)
+    }
+
+    /// Ends the sessions of models that no instance plays any more.
+    fn drop_unused(&mut self) {
+        self.0.retain(|(model, _)| model.strong_count() > 0);
+    }
+
+    fn render(&mut self, loaded: &Arc<Loaded>, key: NoteKey, interrupt: &Interrupt) -> Result<Arc<Note>> {
+        let known = self.0.iter().position(|(model, _)| std::ptr::eq(model.as_ptr(), Arc::as_ptr(loaded)));
+        let index = match known {
+            Some(index) => index,
+            None => {
+                self.keep(loaded, Station::new(&loaded.model, interrupt)?);
+                self.0.len() - 1
+            }
+        };
+        self.0[index].1.render(loaded, key, interrupt)
+    }
+}
