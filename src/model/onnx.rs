@@ -17,13 +17,16 @@ pub struct Scan<'a> {
     /// `metadata_props` under the key `timbrel`.
     pub manifest: Option<&'a str>,
     pub nodes: usize,
-    /// Names of the operators' domains that are not ONNX's own, and of the domains that the file's own functions define.
-    domains: HashSet<&'a str>,
-    own_domains: HashSet<&'a str>,
+    /// Operators of other domains than ONNX's own, as (domain, name), and those that functions in the file define.
+    foreign: HashSet<(&'a str, &'a str)>,
+    functions: HashSet<(&'a str, &'a str)>,
     /// Operators that can run for ever.
     loops: Option<&'a str>,
     external_data: bool,
 }
+
+/// Domains whose operators are built into ONNX Runtime. Some of them open files.
+const RUNTIME_DOMAINS: [&str; 3] = ["com.microsoft", "com.ms.", "ai.onnx"];
 
 /// Key of the manifest in the file's metadata.
 pub const MANIFEST_KEY: &str = "timbrel";
@@ -55,7 +58,7 @@ pub fn scan(file: &[u8]) -> Result<Scan<'_>> {
     if let Some(operator) = scan.loops {
         bail!("contains the operator {operator}, which could run for ever; export it without control flow");
     }
-    if let Some(domain) = scan.domains.iter().find(|&domain| !scan.own_domains.contains(domain)) {
+    if let Some((domain, _)) = scan.foreign.difference(&scan.functions).next() {
         let domain: String = domain.chars().take(60).collect();
         bail!(
             "needs custom operators ({domain:?}), which Timbrel does not load; export it with standard ONNX operators"
@@ -82,7 +85,8 @@ const ATTRIBUTE_SPARSE_TENSOR: u32 = 22;
 const ATTRIBUTE_SPARSE_TENSORS: u32 = 23;
 const EXTERNAL_DATA: u32 = 13; // TensorProto
 const DATA_LOCATION: u32 = 14;
-const FUNCTION_NODE: u32 = 7; // FunctionProto
+const FUNCTION_NAME: u32 = 1; // FunctionProto
+const FUNCTION_NODE: u32 = 7;
 const FUNCTION_DOMAIN: u32 = 10;
 
 impl<'a> Scan<'a> {
@@ -103,15 +107,19 @@ impl<'a> Scan<'a> {
     }
 
     fn function(&mut self, function: &'a [u8]) -> Result<(), Malformed> {
+        let (mut name, mut domain) = ("", "");
         let mut fields = Fields(function);
         while let Some((number, field)) = fields.next()? {
             match (number, field) {
                 (FUNCTION_NODE, Value::Bytes(node)) => self.node(node, 1)?,
-                (FUNCTION_DOMAIN, Value::Bytes(domain)) => {
-                    self.own_domains.insert(text(domain)?);
-                }
+                (FUNCTION_NAME, Value::Bytes(bytes)) => name = text(bytes)?,
+                (FUNCTION_DOMAIN, Value::Bytes(bytes)) => domain = text(bytes)?,
                 _ => {}
             }
+        }
+        // A function cannot vouch for an operator that the runtime itself knows.
+        if !RUNTIME_DOMAINS.iter().any(|own| domain.starts_with(own)) {
+            self.functions.insert((domain, name));
         }
         Ok(())
     }
@@ -134,24 +142,21 @@ impl<'a> Scan<'a> {
 
     fn node(&mut self, node: &'a [u8], depth: usize) -> Result<(), Malformed> {
         self.nodes += 1;
+        let (mut operator, mut domain) = ("", "");
         let mut fields = Fields(node);
         while let Some((number, field)) = fields.next()? {
             match (number, field) {
-                (OP_TYPE, Value::Bytes(name)) => {
-                    let name = text(name)?;
-                    if matches!(name, "Loop" | "Scan") {
-                        self.loops = Some(name);
-                    }
-                }
-                (DOMAIN, Value::Bytes(domain)) => {
-                    let domain = text(domain)?;
-                    if !matches!(domain, "" | "ai.onnx") {
-                        self.domains.insert(domain);
-                    }
-                }
+                (OP_TYPE, Value::Bytes(bytes)) => operator = text(bytes)?,
+                (DOMAIN, Value::Bytes(bytes)) => domain = text(bytes)?,
                 (ATTRIBUTE, Value::Bytes(attribute)) => self.attribute(attribute, depth + 1)?,
                 _ => {}
             }
+        }
+        if matches!(operator, "Loop" | "Scan") {
+            self.loops = Some(operator);
+        }
+        if !matches!(domain, "" | "ai.onnx") {
+            self.foreign.insert((domain, operator));
         }
         Ok(())
     }

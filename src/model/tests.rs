@@ -95,6 +95,14 @@ fn files_that_reach_beyond_themselves_are_refused() {
     check(&with_graph(external("../../secret")), "keeps its weights in other files");
     check(&with_graph(bytes(1, &node("Evil", &[], "out", "evil.ops"))), "custom operators (\"evil.ops\")");
     check(&with_graph(bytes(1, &node("Loop", &[], "out", ""))), "could run for ever");
+    // A function of the file's own is no custom operator, unless it only lends its name to a built-in one.
+    let with_function = |domain: &str| {
+        let function = [bytes(1, b"Twice"), bytes(7, &node("Add", &["x", "x"], "y", "")), bytes(10, domain.as_bytes())];
+        let more_graph = bytes(1, &node("Twice", &["pitch"], "twice", domain));
+        Handmade { more_graph, more_model: bytes(25, &function.concat()), ..Handmade::default() }.bytes()
+    };
+    assert!(onnx::scan(&with_function("own.functions")).is_ok());
+    check(&with_function("com.microsoft"), "custom operators (\"com.microsoft\")");
     // The same, hidden in the graph of an attribute and in a function.
     let inner = [bytes(1, &node("Loop", &[], "out", "")), external("elsewhere")].concat();
     let hidden = [node("If", &["condition"], "out", ""), bytes(5, &bytes(6, &inner))].concat();

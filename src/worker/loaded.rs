@@ -43,6 +43,8 @@ impl Station {
 
     /// Renders one note.
     pub fn render(&mut self, loaded: &Loaded, key: NoteKey, interrupt: &Interrupt) -> anyhow::Result<Arc<Note>> {
+        #[cfg(test)]
+        assert_ne!(key.timbre.seed, super::tests::PANICKING_SEED, "a panic for the test");
         let latent = loaded.latents.latent(&key.timbre);
         let preparer = &mut self.preparer;
         self.generator.generate(&latent, key.pitch, interrupt, |image| Arc::new(preparer.note(key, image)))

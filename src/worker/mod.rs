@@ -45,24 +45,34 @@ impl Instance {
 
     /// From here on the instance's model is loaded and its notes are rendered. Returns at once; may be called again.
     pub fn start(&self) {
-        let started = self.service.start();
-        let mut schedule = self.service.shared.schedule.lock();
-        if let Some(place) = schedule.place(self.id) {
+        if let Some(place) = self.service.shared.schedule.lock().place(self.id) {
             *place.status().device.lock() = Service::device();
             place.start();
-            if let Err(error) = started {
-                place.fail(format!("{error:#}"));
-            }
         }
-        drop(schedule);
-        self.service.shared.work.notify_all();
+        self.set_to_work();
     }
 
     /// Changes the model. Returns at once; until the new model has been loaded and checked, and for good where it is
     /// refused, the one that plays goes on. The default `ModelRef` stands for the default model; one without a hash for
     /// whatever its file holds.
     pub fn load_model(&self, model: ModelRef) {
-        self.service.shared.schedule.lock().order(self.id, model);
+        let is_started = {
+            let mut schedule = self.service.shared.schedule.lock();
+            schedule.order(self.id, model);
+            schedule.place(self.id).is_some_and(|place| place.is_started())
+        };
+        if is_started {
+            self.set_to_work();
+        }
+    }
+
+    /// Sees to it that the threads run, and wakes them.
+    fn set_to_work(&self) {
+        if let Err(error) = self.service.start()
+            && let Some(place) = self.service.shared.schedule.lock().place(self.id)
+        {
+            place.fail(format!("{error:#}"));
+        }
         self.service.shared.work.notify_all();
     }
 

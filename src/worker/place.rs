@@ -55,10 +55,12 @@ pub struct Place {
     delivered: [Option<NoteKey>; KEYS],
     /// Requests of this version of `wanted` that were answered.
     answered: Vec<NoteKey>,
+    /// When each pitch was last rendered for a request that has stood ever since; 0 for the others.
+    sounding_turns: [u64; KEYS],
     /// Whether something may have come that this instance waits for.
     dirty: bool,
     /// When this instance was last served, so that all get their turn.
-    pub served: u64,
+    served: u64,
 }
 
 impl Place {
@@ -77,6 +79,7 @@ impl Place {
             failing: false,
             delivered: [None; KEYS],
             answered: Vec::new(),
+            sounding_turns: [0; KEYS],
             dirty: false,
             served: 0,
         }
@@ -214,6 +217,12 @@ impl Place {
             self.answered.clear();
         }
         self.wanted = *wanted;
+        let asked = self.requested().fold(0u128, |pitches, key| pitches | 1 << key.pitch);
+        for (pitch, turn) in self.sounding_turns.iter_mut().enumerate() {
+            if asked >> pitch & 1 == 0 {
+                *turn = 0;
+            }
+        }
         self.dirty = true;
         true
     }
@@ -316,12 +325,30 @@ impl Place {
             return None;
         }
         match class {
-            Class::Sounding => self.requested().find(|key| !self.answered.contains(key) && open(key)),
+            // In their order, but one that was rendered and asks again, since the timbre moved on, goes behind the others:
+            // under steady automation the first note of a chord would else be the only one that follows.
+            Class::Sounding => {
+                let waiting = self.requested().filter(|key| !self.answered.contains(key) && open(key));
+                waiting.min_by_key(|key| self.sounding_turns[usize::from(key.pitch)])
+            }
             Class::Recent | Class::Rest => {
                 let mut keys = self.keyboard().filter(|key| self.delivered[usize::from(key.pitch)] != Some(*key));
                 keys.find(|key| (class == Class::Rest || self.is_recent(key.pitch)) && open(key))
             }
         }
+    }
+
+    /// Notes that it is this instance's turn, with a note of a class.
+    pub fn serve(&mut self, class: Class, key: &NoteKey, turn: u64) {
+        self.served = turn;
+        if class == Class::Sounding {
+            self.sounding_turns[usize::from(key.pitch)] = turn;
+        }
+    }
+
+    /// When this instance was last served.
+    pub fn served(&self) -> u64 {
+        self.served
     }
 
     /// How urgently this instance wants a note, if it does.

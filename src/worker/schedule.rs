@@ -212,7 +212,7 @@ impl Schedule {
             Class::ALL.into_iter().find_map(|class| self.next_render(class).map(|(id, key)| (class, id, key)))?;
         self.turns += 1;
         let place = self.places.get_mut(&id)?;
-        place.served = self.turns;
+        place.serve(class, &key, self.turns);
         let loaded = Arc::clone(place.model()?);
         let interrupt = Arc::new(Interrupt::default());
         self.flights.push(Flight { key, class, place: id, interrupt: Arc::clone(&interrupt) });
@@ -228,7 +228,8 @@ impl Schedule {
                 && !self.flights.iter().any(|flight| flight.key == *key)
                 && !self.failed.contains_key(key)
         };
-        let waiting = self.places.iter().filter_map(|(id, place)| Some((place.served, *id, place.next(class, open)?)));
+        let waiting =
+            self.places.iter().filter_map(|(id, place)| Some((place.served(), *id, place.next(class, open)?)));
         waiting.min_by_key(|(served, ..)| *served).map(|(_, id, key)| (id, key))
     }
 

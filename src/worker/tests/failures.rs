@@ -119,6 +119,18 @@ fn a_note_that_is_no_number_is_said_and_the_others_come() {
     assert_ne!(player.ear.state(50), KeyState::Ready);
 }
 
+#[test]
+fn a_panic_of_a_generator_thread_becomes_a_sentence() {
+    let _turn = turn();
+    let folder = Folder::new();
+    let mut player = Player::playing(Handmade::named("good").write(&folder, "good.onnx"));
+    player.ear.want(timbre(1), &[NoteRequest { timbre: timbre(PANICKING_SEED), key: 60 }]);
+    player.wait_until("the sentence is there", |player| player.ear.error().contains("internal error"));
+    let request = NoteRequest { timbre: timbre(2), key: 60 };
+    player.ear.want(timbre(1), &[request]);
+    player.wait_for(request);
+}
+
 /// ONNX Runtime is loaded once a process, so its absence needs a process of its own.
 #[test]
 fn a_missing_runtime_library_is_said_and_found_when_it_comes() {

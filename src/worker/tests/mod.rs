@@ -19,6 +19,9 @@ use crate::note::{Note, NoteRequest, Timbre};
 /// Only a hang is stopped by this; nothing is measured by it.
 const HANG: Duration = Duration::from_secs(300);
 
+/// Renderings of this seed panic.
+pub const PANICKING_SEED: u32 = 0xdead;
+
 /// Tests of the whole service take turns, since they share its threads and its cache.
 fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());

@@ -213,6 +213,26 @@ fn under_steady_automation_a_sounding_note_still_gets_its_renderings() {
 }
 
 #[test]
+fn under_steady_automation_all_notes_of_a_chord_follow() {
+    let mut desk = Desk::new();
+    let (_, mut ear) = desk.instance();
+    let chord = [60, 64, 67, 71];
+    let mut followed = Vec::new();
+    for seed in 1..=12 {
+        ear.want(timbre(seed), &chord.map(|key| request(seed, key)));
+        followed.extend(desk.render(1));
+    }
+    for round in followed.chunks(4) {
+        assert_eq!(round.iter().map(|&(_, pitch)| pitch).collect::<Vec<_>>(), chord, "{followed:?}");
+    }
+    // Notes that are struck anew come in their order again.
+    ear.want(timbre(20), &[]);
+    desk.attend();
+    ear.want(timbre(20), &[71, 60].map(|key| request(20, key)));
+    assert_eq!(desk.render(2), [(20, 71), (20, 60)]);
+}
+
+#[test]
 fn a_late_rendering_that_no_sounding_note_can_use_stays_in_the_cache() {
     let mut desk = Desk::new();
     let (_, mut ear) = desk.instance();
