@@ -48,8 +48,9 @@ pub struct Target {
 
 impl Target {
     pub fn of(request: NoteRequest, status: &Status) -> Self {
-        let (low, high) = status.pitch_range();
+        // The worker stores the range before the identity: whoever reads the new identity first reads its range.
         let model = ModelId(status.model_id.load(Ordering::Acquire));
+        let (low, high) = status.pitch_range();
         Self { request, pitch: request.key.max(low).min(high), model }
     }
 

@@ -380,6 +380,10 @@ impl Engine {
         }
     }
 
+    fn is_loading(&self) -> bool {
+        self.link.status.generator() == Generator::Loading
+    }
+
     /// Waits until every active voice's note is in the bank. Offline renders only.
     fn wait_for_notes(&mut self, settings: &Settings) {
         let start = Instant::now();
@@ -393,7 +397,8 @@ impl Engine {
             });
             let hopeless = self.link.status.generator() == Generator::Unavailable
                 || (!self.host_says_offline && start.elapsed() > LONGEST_GUESSED_WAIT);
-            if !missing || hopeless {
+            // While a model is being loaded the one before it still renders, but not what the session is to sound like.
+            if hopeless || !(missing || self.is_loading()) {
                 break;
             }
             std::thread::sleep(WAIT_STEP);
@@ -497,7 +502,7 @@ impl Engine {
         self.voices[index].wait(identity);
         self.remember(key);
         self.link.status.notes_asked.fetch_add(1, Ordering::Relaxed);
-        if wait && !self.is_in_bank(key, settings) {
+        if wait && (self.is_loading() || !self.is_in_bank(key, settings)) {
             self.wait_for_notes(settings);
         }
         if self.voices[index].state() == State::Waiting {

@@ -3,6 +3,7 @@
 //! [`Engine`] takes events and settings and fills a block; [`Pace`] tells an offline render from live play.
 
 mod bank;
+mod coherence;
 mod engine;
 mod envelope;
 mod interpolate;

@@ -46,6 +46,11 @@ impl Playhead {
         self.frame
     }
 
+    /// Whether the voice has left the note as it was generated.
+    pub fn has_turned(&self) -> bool {
+        self.turned
+    }
+
     /// Goes one frame on. `hold` goes through the sustain region for ever; without it the note is played as generated.
     pub fn step(&mut self, note: &Note, hold: bool) -> Step {
         self.elapsed += 1;

@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 
+use super::coherence::{lock_advances, relax_phases};
 use super::envelope::{Adsr, Envelope};
 use super::interpolate::{Interpolator, TAPS};
 use super::playhead::{Playhead, Step};
@@ -123,6 +124,8 @@ pub struct Voice {
     morph_left: u32,
     /// Frames since another note was last taken over.
     since_change: u32,
+    /// Whether the voice sounds on beyond its note as generated, by holding it or by going over into another.
+    beyond: bool,
     /// Frames left to sound, where the end has been reached.
     frames_left: Option<u32>,
     /// Phase of each bin at the frame last computed, in turns.
@@ -157,6 +160,7 @@ impl Voice {
             plan: Plan::Nothing,
             morph_left: 0,
             since_change: 0,
+            beyond: false,
             frames_left: None,
             phase: zeros(MAX_BINS),
             magnitude: zeros(MAX_BINS),
@@ -213,6 +217,7 @@ impl Voice {
         self.stolen = false;
         self.morph_left = 0;
         self.since_change = 0;
+        self.beyond = false;
         self.frames_left = None;
         self.plan = Plan::Nothing;
     }
@@ -434,6 +439,7 @@ impl Voice {
             }
             self.morph_left = MORPH_FRAMES;
             self.since_change = 0;
+            self.beyond = true;
         }
         self.decide(settings.hold);
     }
@@ -443,6 +449,7 @@ impl Voice {
         let Some(note) = &self.note else { return };
         self.plan = match self.playhead.step(note, hold) {
             Step::Frame { frame, gain } => {
+                self.beyond |= self.playhead.has_turned();
                 let morph = if self.morph_left > 0 { 1.0 / self.morph_left as f32 } else { 1.0 };
                 self.morph_left = self.morph_left.saturating_sub(1);
                 Plan::Frame { frame, gain, morph }
@@ -476,8 +483,14 @@ impl Voice {
             *a += wrap_turns(new_a - *a) * (to / sum.max(f32::MIN_POSITIVE));
             *m = sum;
         }
+        if self.beyond {
+            lock_advances(&self.magnitude[..bins], &mut self.advance[..bins]);
+        }
         for (phase, advance) in self.phase[..bins].iter_mut().zip(&self.advance[..bins]) {
             *phase = wrap_turns(*phase + advance);
+        }
+        if self.beyond {
+            relax_phases(&self.magnitude[..bins], &mut self.phase[..bins]);
         }
         let cutoff = cutoff_bins(note, self.pitch, sample_rate);
         let pending = &mut self.pending[..OVERSAMPLING * note.geometry.n_fft()];
