@@ -87,8 +87,7 @@ impl Bench {
         for (n, part) in out.chunks_mut(block).enumerate() {
             let start = n * block;
             let due = events.iter().filter(|(at, _)| (start..start + part.len()).contains(at));
-            let due: Vec<TimedEvent> =
-                due.map(|&(at, event)| TimedEvent { sample: at - start, event }).collect();
+            let due: Vec<TimedEvent> = due.map(|&(at, event)| TimedEvent { sample: at - start, event }).collect();
             self.engine.process(settings, false, due, part);
             while self.worker.used.pop().is_ok() {}
         }

@@ -2,6 +2,9 @@
 
 use crate::note::Note;
 
+/// A sound that has decayed by this gain, 120 dB, is over. Further down, its arithmetic would only get slow.
+const INAUDIBLE: f32 = 1e-6;
+
 /// What a voice plays next.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Step {
@@ -74,9 +77,11 @@ impl Playhead {
             self.backwards = false;
         }
         self.frame = if self.backwards { self.frame.min(note.geometry.frames) - 1 } else { self.frame + 1 };
+        let gain = self.gain(note);
         match sustain.silent_from {
             Some(silent) if self.elapsed >= usize::from(silent) => Step::Silence,
-            _ => Step::Frame { frame: self.frame, gain: self.gain(note) },
+            _ if gain < INAUDIBLE => Step::Silence,
+            _ => Step::Frame { frame: self.frame, gain },
         }
     }
 
@@ -134,11 +139,13 @@ mod tests {
     fn a_plucked_note_goes_on_decaying() {
         let note = note(Sustain { start: 60, end: 90, trend_db: -0.4, decay_db: -0.4, silent_from: None });
         let mut playhead = Playhead::after_head(&note);
-        for n in 7..400 {
+        for n in 7..300 {
             let Step::Frame { frame, gain } = playhead.step(&note, true) else { panic!("it rings on") };
             let level_db = -0.4 * frame as f32 + 20.0 * gain.log10();
             assert!((level_db + 0.4 * n as f32).abs() < 0.05, "frame {n}: {level_db} dB");
         }
+        // 120 dB below the region's end, at frame 90 + 300, it is over.
+        assert!((300..500).any(|_| playhead.step(&note, true) == Step::Silence));
     }
 
     #[test]
