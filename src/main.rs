@@ -1,7 +1,15 @@
-//! The standalone app, and the headless use on the command line.
+//! The program `timbrel`: the standalone app, and the headless use on the command line.
 
-fn main() {
-    if !nice_plug::prelude::nice_export_standalone::<timbrel::Timbrel>() {
-        std::process::exit(1);
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("timbrel: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

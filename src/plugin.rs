@@ -223,7 +223,7 @@ fn bend(value: f32) -> f32 {
 
 /// The controllers that the instrument heeds. Volume, pan and modulation are left alone: some hosts send a value for every
 /// controller at the start, and those would change the sound.
-fn controller(channel: u8, cc: u8, value: f32) -> Option<Event> {
+pub fn controller(channel: u8, cc: u8, value: f32) -> Option<Event> {
     /// From this value of seven bits on a switch is on.
     const SWITCH_ON: f32 = 63.5 / 127.0;
     Some(match cc {
