@@ -286,6 +286,34 @@ fn a_key_with_no_note_at_all_sounds_when_one_comes() {
 }
 
 #[test]
+fn an_offline_render_plays_each_key_from_its_own_note_whatever_comes_first() {
+    let render = |before: &[Arc<Note>], late: &[u8]| {
+        let mut bench = Bench::new(48_000.0);
+        bench.engine.activate(48_000.0, true);
+        before.iter().for_each(|note| bench.give(note));
+        let Bench { mut engine, mut worker } = bench;
+        let mut out = vec![0.0; 24_000];
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while worker.wanted.read().request_count == 0 {
+                    std::thread::yield_now();
+                }
+                for &pitch in late {
+                    assert!(worker.notes.push(note(1, pitch, BRIGHT)).is_ok(), "the ring has room");
+                    std::thread::sleep(std::time::Duration::from_millis(20));
+                }
+            });
+            engine.process(&settings(1), true, [TimedEvent { sample: 100, event: on(60) }], &mut out);
+        });
+        out
+    };
+    let alone = render(&[], &[60]);
+    assert!(peak(&alone) > 0.05);
+    assert_eq!(alone, render(&[note(1, 57, DARK)], &[61, 60]), "a neighbour changes nothing");
+    assert_eq!(alone, render(&[note(2, 60, DARK)], &[60]), "an earlier timbre changes nothing");
+}
+
+#[test]
 fn pedal_notes_off_and_sound_off() {
     let start = |bench: &mut Bench, events: &[(usize, Event)]| {
         bench.give(&note(1, 60, BRIGHT));

@@ -247,7 +247,7 @@ impl Engine {
                 free(&mut self.link.used, displaced);
             }
         }
-        self.start_waiting_voices(settings);
+        self.start_waiting_voices(settings, wait);
     }
 
     /// Hands a note to the voices that are nearer to what they should play with it than without. Under steady automation
@@ -289,9 +289,12 @@ impl Engine {
     }
 
     /// Strikes the voices for which there was no note at all when their keys were struck.
-    fn start_waiting_voices(&mut self, settings: &Settings) {
+    /// A render that `wait`s strikes each from its own note, and not from another that came before it.
+    fn start_waiting_voices(&mut self, settings: &Settings, wait: bool) {
+        let own_only = wait && self.link.status.generator() != Generator::Unavailable;
         for index in 0..self.voices.len() {
-            if self.voices[index].state() == State::Waiting {
+            let key = self.voices[index].identity.key;
+            if self.voices[index].state() == State::Waiting && (!own_only || self.is_in_bank(key, settings)) {
                 self.strike(index, settings);
             }
         }

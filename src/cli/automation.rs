@@ -60,11 +60,6 @@ impl<'a> Lane<'a> {
         Ok(Self { control, points, passed: 0 })
     }
 
-    /// The id of the parameter.
-    pub fn id(&self) -> &'a str {
-        self.control.id
-    }
-
     /// Sets the parameter to its value at a time, in seconds, that is not before that of the last call.
     pub fn apply(&mut self, time: f64) {
         let value = self.value(time);

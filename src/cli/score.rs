@@ -24,7 +24,6 @@ pub struct Score {
     pub events: Vec<(f64, Event)>,
     /// To the end of the longest track.
     pub seconds: f64,
-    pub notes: usize,
     /// Semitones at the ends of the bend wheel, where the file says (by RPN 0). `events` count on it.
     pub bend_semitones: Option<f32>,
 }
@@ -93,7 +92,7 @@ impl Score {
         }
         ensure!(notes > 0, "holds no notes");
         let bend_semitones = wheels.finish(&mut events);
-        Ok(Self { events, seconds: clock.advance_to(end_tick), notes, bend_semitones })
+        Ok(Self { events, seconds: clock.advance_to(end_tick), bend_semitones })
     }
 }
 
@@ -285,7 +284,7 @@ mod tests {
         let score = parse(&file(1, 96, &[&tempi, &notes])).unwrap();
         let times: Vec<_> = score.events.iter().map(|&(seconds, _)| seconds).collect();
         assert_eq!(times, [0.0, 0.5, 1.5, 2.5]);
-        assert_eq!((score.seconds, score.notes), (3.5, 2));
+        assert_eq!(score.seconds, 3.5);
         assert_eq!(score.events[1].1, Event::NoteOff { key: Some(60), channel: Some(0), id: None });
     }
 
