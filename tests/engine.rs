@@ -2,7 +2,7 @@
 
 use std::f64::consts::TAU;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use timbrel::audio::{Adsr, Engine, Event, Settings, TimedEvent};
 use timbrel::link::{self, WorkerEnd};
@@ -311,6 +311,47 @@ fn an_offline_render_plays_each_key_from_its_own_note_whatever_comes_first() {
     assert!(peak(&alone) > 0.05);
     assert_eq!(alone, render(&[note(1, 57, DARK)], &[61, 60]), "a neighbour changes nothing");
     assert_eq!(alone, render(&[note(2, 60, DARK)], &[60]), "an earlier timbre changes nothing");
+}
+
+#[test]
+fn a_timbre_that_never_rests_needs_a_bounded_number_of_renderings_offline() {
+    let seconds = 2;
+    let mut bench = Bench::new(48_000.0);
+    bench.engine.activate(48_000.0, true);
+    let Bench { mut engine, mut worker } = bench;
+    let image = image(60, BRIGHT);
+    let done = AtomicBool::new(false);
+    let rendered = std::thread::scope(|scope| {
+        let rendering = scope.spawn(|| {
+            let mut preparer = Preparer::new(Representation::IfHires);
+            let mut rendered: Vec<NoteKey> = Vec::new();
+            while !done.load(Ordering::Relaxed) {
+                for request in worker.wanted.read().requests() {
+                    let key = NoteKey { model: MODEL, timbre: request.timbre, pitch: request.key };
+                    if !rendered.contains(&key) {
+                        assert!(worker.notes.push(Arc::new(preparer.note(key, &image))).is_ok(), "the ring has room");
+                        rendered.push(key);
+                    }
+                }
+                while worker.used.pop().is_ok() {}
+                std::thread::yield_now();
+            }
+            rendered.len()
+        });
+        let mut out = [0.0; 64];
+        for block in 0..seconds * 48_000 / 64 {
+            let timbre = Timbre { seed: 1, seed_to: 2, blend: block as u16, ..Timbre::default() };
+            // The two keys are struck at different moments of their frames.
+            let strike = [(0, 60), (11, 64)].into_iter().filter(|&(at, _)| at == block);
+            let events = strike.map(|(_, key)| TimedEvent { sample: 0, event: on(key) });
+            engine.process(&Settings { timbre, ..settings(1) }, true, events, &mut out);
+        }
+        done.store(true, Ordering::Relaxed);
+        rendering.join().unwrap()
+    });
+    // Each key follows once in the four frames of 32 ms that a change takes, and the frame in which it begins.
+    let most = 2 * (seconds * 1000 / 128 + 1);
+    assert!((most / 2..=most).contains(&rendered), "{rendered} renderings, {most} at most");
 }
 
 #[test]

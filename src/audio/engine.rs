@@ -212,7 +212,7 @@ impl Engine {
         }
         self.render(settings, &mut out[done..]);
         self.apply_gain(settings.gain, out);
-        self.publish(settings);
+        self.publish(settings, wait);
         self.give_back();
     }
 
@@ -303,13 +303,11 @@ impl Engine {
     /// Keeps the voices' notes in step with the timbre: asks for what is missing, and brings it in.
     fn follow_timbre(&mut self, settings: &Settings, wait: bool) {
         if wait {
-            // Held notes follow in steps of a morph's length, so that a bounce needs a bounded number of renderings.
-            let due = |voice: &Voice| voice.state() == State::Playing && voice.since_change() >= MORPH_FRAMES;
-            if self.voices.iter().any(|voice| due(voice) && !self.is_up_to_date(voice, settings)) {
+            if self.voices.iter().any(|voice| is_due(voice) && !self.is_up_to_date(voice, settings)) {
                 self.wait_for_notes(settings);
             }
             for index in 0..self.voices.len() {
-                if due(&self.voices[index]) {
+                if is_due(&self.voices[index]) {
                     self.update_from_bank(index, settings);
                 }
             }
@@ -357,9 +355,12 @@ impl Engine {
     }
 
     /// Tells the worker what is wanted now, where that has changed.
-    fn publish(&mut self, settings: &Settings) {
+    ///
+    /// While `wait`ing only the notes that are waited for are asked for: a timbre that moves on would ask for one more in
+    /// every block.
+    fn publish(&mut self, settings: &Settings, wait: bool) {
         let mut wanted = Wanted { timbre: settings.timbre, version: self.wanted.version, ..Wanted::default() };
-        for voice in self.voices.iter().filter(|voice| voice.is_active()) {
+        for voice in self.voices.iter().filter(|voice| if wait { is_due(voice) } else { voice.is_active() }) {
             let key = voice.identity.key;
             if self.is_up_to_date(voice, settings) || self.is_in_bank(key, settings) {
                 continue;
@@ -387,16 +388,14 @@ impl Engine {
         self.link.status.generator() == Generator::Loading
     }
 
-    /// Waits until every active voice's note is in the bank. Offline renders only.
+    /// Waits until the note of every voice that is due is in the bank. Offline renders only.
     fn wait_for_notes(&mut self, settings: &Settings) {
         let start = Instant::now();
         loop {
-            self.publish(settings);
+            self.publish(settings, true);
             self.receive(settings, true);
             let missing = self.voices.iter().any(|voice| {
-                voice.is_active()
-                    && !self.is_up_to_date(voice, settings)
-                    && !self.is_in_bank(voice.identity.key, settings)
+                is_due(voice) && !self.is_up_to_date(voice, settings) && !self.is_in_bank(voice.identity.key, settings)
             });
             let hopeless = self.link.status.generator() == Generator::Unavailable
                 || (!self.host_says_offline && start.elapsed() > LONGEST_GUESSED_WAIT);
@@ -614,6 +613,16 @@ impl Engine {
             *sample *= gain;
         }
         self.gain = Some(gain);
+    }
+}
+
+/// Whether a render that waits is to bring the voice's note up to date now: it has not begun yet, or it has been through with
+/// its last change. Held notes so follow in steps of a morph's length, and a bounce needs a bounded number of renderings.
+fn is_due(voice: &Voice) -> bool {
+    match voice.state() {
+        State::Waiting => true,
+        State::Playing => voice.since_change() >= MORPH_FRAMES && !voice.is_about_to_change(),
+        _ => false,
     }
 }
 

@@ -194,6 +194,11 @@ impl Voice {
         self.since_change
     }
 
+    /// Whether the voice goes over into another note with its next frame.
+    pub fn is_about_to_change(&self) -> bool {
+        self.next.is_some()
+    }
+
     /// How loud the voice is by its envelope and level; for choosing which to steal.
     pub fn loudness(&self) -> f32 {
         self.envelope.level() * self.identity.level

@@ -112,7 +112,7 @@ impl Control<'_> {
         let number_end = text.find(|c: char| !(c.is_ascii_digit() || "+-.eE".contains(c))).unwrap_or(text.len());
         let (number, unit) = text.split_at(number_end);
         let Ok(number) = number.parse::<f64>() else { return true };
-        let step = if self.is_stepped() { 1.0 } else { 1e-3 * number.abs().max(0.1) };
+        let step = if self.is_stepped() { 1.0 } else { 1e-5 * number.abs().max(0.1) };
         self.normalized(&format!("{}{unit}", number + inward * step)) == Some(normalized)
     }
 

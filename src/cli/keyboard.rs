@@ -47,8 +47,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     controls.set_text("gain", "0")?;
     controls.set_text("release", &format!("{FADE_SECONDS} s"))?;
     arguments.sound.apply(&controls)?;
-    let folder = Folder::make(&arguments.out)?;
     player::heed_interruptions();
+    let folder = Folder::make(&arguments.out)?;
     player.start(arguments.sound.model.as_deref())?;
     let path = status.model.lock().path.clone();
     let model_rate = Model::read(&path)?.manifest.representation.geometry().sample_rate;

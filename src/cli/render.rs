@@ -56,8 +56,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     arguments.sound.apply(&controls)?;
     let mut performance = arguments.performance(&controls)?;
     // Everything that can be refused without the model has been.
-    let mut file = WavFile::create(&arguments.out, arguments.rate, arguments.sound.bits)?;
     player::heed_interruptions();
+    let mut file = WavFile::create(&arguments.out, arguments.rate, arguments.sound.bits)?;
     player.start(arguments.sound.model.as_deref())?;
     let start = Instant::now();
     let samples = player.sample_at(performance.score.seconds + arguments.tail.unwrap_or(0.0));
