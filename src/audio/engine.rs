@@ -288,10 +288,13 @@ impl Engine {
         }
     }
 
-    /// Strikes the voices for which there was no note at all when their keys were struck.
-    /// A render that `wait`s strikes each from its own note, and not from another that came before it.
+    /// Strikes the voices for which there was no note at all when their keys were struck. A render that `wait`s strikes
+    /// each from its own note: which other one comes first is chance, and a bounce is the same every time.
     fn start_waiting_voices(&mut self, settings: &Settings, wait: bool) {
         let own_only = wait && self.link.status.generator() != Generator::Unavailable;
+        if own_only && self.is_loading() {
+            return;
+        }
         for index in 0..self.voices.len() {
             let key = self.voices[index].identity.key;
             if self.voices[index].state() == State::Waiting && (!own_only || self.is_in_bank(key, settings)) {
