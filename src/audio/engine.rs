@@ -212,7 +212,9 @@ impl Engine {
         }
         self.render(settings, &mut out[done..]);
         self.apply_gain(settings.gain, out);
-        self.publish(settings, wait);
+        // A render that waits asks for its notes when it needs them; what it wants at the end of a block, with a timbre that
+        // moves on, it will not want in the next.
+        self.publish(settings, if wait { |_| false } else { Voice::is_active });
         self.give_back();
     }
 
@@ -358,12 +360,10 @@ impl Engine {
     }
 
     /// Tells the worker what is wanted now, where that has changed.
-    ///
-    /// While `wait`ing only the notes that are waited for are asked for: a timbre that moves on would ask for one more in
-    /// every block.
-    fn publish(&mut self, settings: &Settings, wait: bool) {
+    /// `asks` chooses the voices that ask for what they lack.
+    fn publish(&mut self, settings: &Settings, asks: fn(&Voice) -> bool) {
         let mut wanted = Wanted { timbre: settings.timbre, version: self.wanted.version, ..Wanted::default() };
-        for voice in self.voices.iter().filter(|voice| if wait { is_due(voice) } else { voice.is_active() }) {
+        for voice in self.voices.iter().filter(|voice| asks(voice)) {
             let key = voice.identity.key;
             if self.is_up_to_date(voice, settings) || self.is_in_bank(key, settings) {
                 continue;
@@ -395,7 +395,7 @@ impl Engine {
     fn wait_for_notes(&mut self, settings: &Settings) {
         let start = Instant::now();
         loop {
-            self.publish(settings, true);
+            self.publish(settings, is_due);
             self.receive(settings, true);
             let missing = self.voices.iter().any(|voice| {
                 is_due(voice) && !self.is_up_to_date(voice, settings) && !self.is_in_bank(voice.identity.key, settings)

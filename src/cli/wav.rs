@@ -83,8 +83,8 @@ pub struct WavFile {
 impl WavFile {
     /// Begins a file beside `target`.
     pub fn create(target: &Path, sample_rate: u32, depth: Depth) -> Result<Self> {
-        let name = target.file_name().with_context(|| format!("{} names no file", target.display()))?;
         ensure!(!target.is_dir(), "{} is a folder: name the WAV file in it", target.display());
+        let name = target.file_name().with_context(|| format!("{} names no file", target.display()))?;
         let temporary = target.with_file_name(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
         let file = OpenOptions::new().write(true).create_new(true).open(&temporary).map_err(|error| {
             let folder = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
