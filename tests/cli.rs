@@ -356,7 +356,9 @@ fn each_mistake_gets_its_sentence_and_leaves_nothing() {
         assert!(sentence.contains(reason), "{more:?}: {sentence}");
         assert_eq!(desk.files(), files, "{more:?} left something");
     }
-    for (out, reason) in [("none/out.wav", "make it first"), (".", "folder"), ("in.mid", "the MIDI file itself")] {
+    for (out, reason) in
+        [("none/out.wav", "make it first"), (".", "folder"), ("in.mid", "would be lost"), ("/dev/null", "no file")]
+    {
         let sentence = desk.refused(&["render", "in.mid", "--out", out]);
         assert!(sentence.contains(reason), "{out}: {sentence}");
     }

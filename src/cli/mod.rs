@@ -26,6 +26,7 @@ use wav::Depth;
 /// A neural instrument. Without a command, the standalone app opens.
 #[derive(Parser)]
 #[command(name = "timbrel", version, subcommand_required = true)]
+#[command(override_usage = "timbrel [OPTIONS OF THE APP]\n       timbrel <COMMAND>")]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -130,9 +130,11 @@ impl Arguments {
     /// Refuses what would destroy the input or cannot be meant.
     fn check(&self) -> Result<()> {
         let same = |a: &Path, b: &Path| a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b));
+        let lanes = self.automation.iter().map(|(_, path)| Path::new(path));
+        let mut inputs = lanes.chain([self.input.as_path()]).chain(self.sound.model.as_deref());
         ensure!(
-            !same(&self.input, &self.out),
-            "{} is the MIDI file itself: name another file for --out",
+            !inputs.any(|input| same(input, &self.out)),
+            "{} is read from and would be lost: name another file for --out",
             self.out.display()
         );
         for (index, (id, _)) in self.automation.iter().enumerate() {

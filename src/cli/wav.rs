@@ -84,6 +84,7 @@ impl WavFile {
     /// Begins a file beside `target`.
     pub fn create(target: &Path, sample_rate: u32, depth: Depth) -> Result<Self> {
         ensure!(!target.is_dir(), "{} is a folder: name the WAV file in it", target.display());
+        ensure!(!target.exists() || target.is_file(), "{} is no file: name a WAV file", target.display());
         let name = target.file_name().with_context(|| format!("{} names no file", target.display()))?;
         let temporary = target.with_file_name(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
         let file = OpenOptions::new().write(true).create_new(true).open(&temporary).map_err(|error| {
