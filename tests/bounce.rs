@@ -13,7 +13,11 @@ fn piece(plugin: &mut Plugin) -> Vec<At> {
         let at = index * RATE / 3;
         events.extend([Event::on(key).at(at), Event::off(key).at(at + RATE / 4)]);
     }
-    events.extend((0..20).map(|n| Event::Set { param: timbre, value: f64::from(n) * 0.1 }.at(n as usize * RATE / 10)));
+    let step = (timbre.max - timbre.default) / 30.0;
+    events.extend((0..20).map(|n| {
+        let value = timbre.default + f64::from(n) * step;
+        Event::Set { param: timbre, value }.at(n as usize * RATE / 10)
+    }));
     events
 }
 

@@ -17,11 +17,12 @@ fn play(events: &[At], seconds: f64) -> Audio {
 }
 
 /// As [`play`], with some parameters set beforehand.
-fn play_with(settings: &[(&str, f64)], events: &[At], seconds: f64) -> Audio {
+fn play_with(settings: &[(&str, &str)], events: &[At], seconds: f64) -> Audio {
     let mut plugin = Plugin::load(&timbrel_host::bundle().unwrap()).unwrap();
-    for (name, value) in settings {
+    for (name, text) in settings {
         let param = plugin.param(name).unwrap();
-        plugin.set(param, *value).unwrap();
+        let value = plugin.value_of(param, text).unwrap();
+        plugin.set(param, value).unwrap();
     }
     plugin.set_offline(true).unwrap();
     plugin.activate(Activation::default()).unwrap();
@@ -58,7 +59,8 @@ fn a_note_begins_at_its_sample() {
     for delay in [1, 511, 512, 1_237] {
         let late = play(&[Event::on(60).at(1_000 + delay)], 0.5);
         let length = RATE / 2 - 1_000 - delay;
-        let difference = (0..length).map(|n| (late.left[1_000 + delay + n] - early.left[1_000 + n]).abs());
+        let difference =
+            (0..length).map(|n| (late.left[1_000 + delay + n] - early.left[1_000 + n]).abs());
         let difference = difference.fold(0.0, f32::max);
         assert!(difference < 1e-4, "{delay} samples later the sound differs by {difference}");
     }
@@ -84,7 +86,7 @@ fn velocity_makes_it_louder() {
 #[test]
 fn without_velocity_depth_all_strokes_are_equal() {
     let level = |velocity| {
-        let audio = play_with(&[("Velocity Depth", 0.0)], &[Event::On { key: 60, velocity }.at(0)], 1.0);
+        let audio = play_with(&[("Velocity Depth", "0 %")], &[Event::On { key: 60, velocity }.at(0)], 1.0);
         level_db(&audio, 0.1, 0.9)
     };
     assert!((level(0.2) - level(1.0)).abs() < 0.1);
@@ -124,8 +126,8 @@ fn the_wheel_bends_by_the_bend_range() {
         [(2.0, 1.0, 2.0), (2.0, -1.0, -2.0), (12.0, 1.0, 12.0), (2.0, 0.5, 1.0), (0.0, 1.0, 0.0)]
     {
         let events = [Event::bend(wheel).at(0), Event::on(57).at(10)];
-        let audio = play_with(&[("Bend Range", range)], &events, 2.0);
-        let straight = play_with(&[("Bend Range", range)], &[Event::on(57).at(10)], 2.0);
+        let audio = play_with(&[("Bend Range", &format!("{range} st"))], &events, 2.0);
+        let straight = play_with(&[("Bend Range", &format!("{range} st"))], &[Event::on(57).at(10)], 2.0);
         let own = cents_from(&straight, 57.0, 0.3, 1.8).unwrap();
         let bent = cents_from(&audio, 57.0 + semitones, 0.3, 1.8);
         assert!(
@@ -138,7 +140,7 @@ fn the_wheel_bends_by_the_bend_range() {
 #[test]
 fn tune_shifts_the_pitch() {
     let own = cents_from(&play(&[Event::on(60).at(0)], 2.0), 60.0, 0.3, 1.8).unwrap();
-    let tuned = play_with(&[("Tune", 0.5)], &[Event::on(60).at(0)], 2.0);
+    let tuned = play_with(&[("Tune", "0.5 st")], &[Event::on(60).at(0)], 2.0);
     let tuned = cents_from(&tuned, 60.5, 0.3, 1.8).unwrap();
     assert!((tuned - own).abs() < 2.0, "{tuned} against {own}");
 }

@@ -48,7 +48,7 @@ fn busiest_minute(plugin: &mut Plugin) -> Vec<At> {
                     events.push(Event::Set { param: *param, value: middle + half * wave }.at(at))
                 }
                 "Timbre 2" => events.push(Event::Modulate { param: *param, amount: half * wave }.at(at)),
-                "Gain" => events.push(Event::Set { param: *param, value: -12.0 + 6.0 * wave }.at(at)),
+                "Gain" => events.push(Event::Set { param: *param, value: middle + 0.1 * half * wave }.at(at)),
                 "Seed" if tick % 250 == 0 => events.push(Event::Set { param: *param, value: tick as f64 }.at(at)),
                 "Sustain Mode" if tick % 400 == 200 => {
                     events.push(Event::Set { param: *param, value: param.max }.at(at))

@@ -13,7 +13,7 @@ fn set_everything(plugin: &mut Plugin) -> Vec<(String, Param, f64)> {
     assert!(params.len() >= 19, "there are only {} parameters", params.len());
     let shares = [0.31, 0.62, 0.17, 0.84, 0.45];
     for ((_, param), share) in params.iter().zip(shares.into_iter().cycle()) {
-        plugin.set(*param, (param.min + share * (param.max - param.min)).round()).unwrap();
+        plugin.set(*param, param.min + share * (param.max - param.min)).unwrap();
     }
     params.into_iter().map(|(name, param)| (name, param, plugin.value(param).unwrap())).collect()
 }
@@ -90,9 +90,9 @@ fn a_broken_state_leaves_a_plugin_that_plays() {
     let mut plugin = fresh();
     set_everything(&mut plugin);
     let gain = plugin.param("Gain").unwrap();
-    plugin.set(gain, 0.0).unwrap();
+    plugin.set(gain, gain.default).unwrap();
     let attack = plugin.param("Attack").unwrap();
-    plugin.set(attack, 0.0).unwrap();
+    plugin.set(attack, attack.default).unwrap();
     let good = plugin.save().unwrap();
     survives(b"", "an empty state");
     survives(b"{}", "an empty object");

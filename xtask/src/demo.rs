@@ -128,7 +128,7 @@ fn events(plugin: &mut Plugin, score: &Score) -> Result<Vec<At>> {
         let turn = std::f64::consts::TAU * (at as f64 / ACTIVATION.rate - from_s) / length_s;
         // A circle that begins and ends where the rest of the piece stands.
         for (param, value) in directions.into_iter().zip([turn.sin(), 1.0 - turn.cos()]) {
-            events.push(Event::Set { param, value: value * param.max * 0.5 }.at(at));
+            events.push(Event::Set { param, value: param.default + 0.5 * value * (param.max - param.default) }.at(at));
         }
     }
     Ok(events)

@@ -19,7 +19,7 @@ pub enum Event {
     Choke { key: u8 },
     /// Any MIDI 1.0 channel message.
     Midi([u8; 3]),
-    /// A parameter's plain value.
+    /// A parameter's value, within its [`Param`]'s range.
     Set { param: Param, value: f64 },
     /// A modulation offset on top of a parameter's value.
     Modulate { param: Param, amount: f64 },

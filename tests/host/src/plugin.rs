@@ -42,7 +42,7 @@ pub enum Pace {
     RealTime,
 }
 
-/// A parameter's identity and range.
+/// A parameter's identity, and its range as the host sees it: the way of a knob, not seconds or decibels.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Param {
     pub id: ClapId,
@@ -315,6 +315,11 @@ impl Plugin {
         let text = CString::new(text).ok()?;
         let handle = self.instance.plugin_handle();
         handle.get_extension::<PluginParams>()?.text_to_value(&handle, param.id, &text)
+    }
+
+    /// The value that stands for a text such as "-30 dB".
+    pub fn value_of(&mut self, param: Param, text: &str) -> Result<f64> {
+        self.parse(param, text).with_context(|| format!("the plugin does not understand \"{text}\""))
     }
 
     /// Sets a parameter outside the audio calls; the plugin must not be active.
