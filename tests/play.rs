@@ -59,8 +59,7 @@ fn a_note_begins_at_its_sample() {
     for delay in [1, 511, 512, 1_237] {
         let late = play(&[Event::on(60).at(1_000 + delay)], 0.5);
         let length = RATE / 2 - 1_000 - delay;
-        let difference =
-            (0..length).map(|n| (late.left[1_000 + delay + n] - early.left[1_000 + n]).abs());
+        let difference = (0..length).map(|n| (late.left[1_000 + delay + n] - early.left[1_000 + n]).abs());
         let difference = difference.fold(0.0, f32::max);
         assert!(difference < 1e-4, "{delay} samples later the sound differs by {difference}");
     }

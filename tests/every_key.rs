@@ -1,0 +1,136 @@
+//! Every key of the default model at ten seeds: the built plugin plays what the model's own frames hold.
+//!
+//! The reference is computed here, past the plugin: the model in ONNX Runtime, the published inverse of its image.
+
+use std::path::PathBuf;
+
+use ort::session::Session;
+use ort::value::TensorRef;
+use timbrel::latent::Latents;
+use timbrel::model::Model;
+use timbrel::note::Timbre;
+use timbrel::spectral::synthesise;
+use timbrel_host::measure::{equal_temperament, pitch_error_cents};
+use timbrel_host::{Activation, At, Event, Plugin};
+
+const SEEDS: [u32; 10] = [0, 1, 2, 3, 17, 404, 1_902, 4_711, 8_710, 9_999];
+
+/// From one stroke to the next, in seconds: a whole note, and time for it to be over.
+const SPACING_S: usize = 5;
+
+/// The stretch of a note whose pitch is measured, in seconds.
+const MEASURED_S: (f64, f64) = (0.3, 2.3);
+
+/// The default model, run directly.
+struct Reference {
+    model: Model,
+    latents: Latents,
+    session: Session,
+}
+
+impl Reference {
+    fn new() -> Self {
+        let data = timbrel_host::bundled_dir().join("Timbrel.data");
+        let library = std::fs::read_dir(&data)
+            .unwrap_or_else(|error| panic!("{} ({error}): run `cargo xtask bundle --release` first", data.display()))
+            .map(|entry| entry.unwrap().path())
+            .find(|path| {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                name.starts_with("libonnxruntime") || name == "onnxruntime.dll"
+            })
+            .expect("the bundle holds ONNX Runtime");
+        let model = Model::read(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("assets/default.onnx")).unwrap();
+        let environment = ort::init_from(library).unwrap().with_telemetry(false).build().unwrap();
+        let builder = Session::builder(&environment).unwrap().with_intra_threads(1).unwrap();
+        let session = builder.with_intra_op_spinning(false).unwrap().commit_from_file(&model.path).unwrap();
+        let latents = Latents::new(&model.manifest);
+        Self { model, latents, session }
+    }
+
+    /// The four seconds of a note, at the model's rate.
+    fn wave(&mut self, seed: u32, pitch: u8) -> Vec<f32> {
+        let latent = self.latents.latent(&Timbre { seed, seed_to: seed, ..Timbre::default() });
+        let pitch = [i64::from(pitch)];
+        let inputs = ort::inputs![
+            "latent" => TensorRef::from_array_view(([1, latent.len()], latent.as_slice())).unwrap(),
+            "pitch" => TensorRef::from_array_view(([1], pitch.as_slice())).unwrap(),
+        ];
+        let outputs = self.session.run(inputs).unwrap();
+        let (_, image) = outputs["spectrogram"].try_extract_tensor::<f32>().unwrap();
+        synthesise(self.model.manifest.representation, image).unwrap()
+    }
+}
+
+/// The plugin at a rate, set to play notes at the level of the model and as generated.
+fn plugin(rate: f64) -> Plugin {
+    let mut plugin = Plugin::load(&timbrel_host::bundle().unwrap()).unwrap();
+    for (name, text) in [("Gain", "0.0 dB"), ("Attack", "0 ms"), ("Sustain", "100 %"), ("Sustain Mode", "Natural")] {
+        let param = plugin.param(name).unwrap();
+        let value = plugin.value_of(param, text).unwrap();
+        plugin.set(param, value).unwrap();
+    }
+    plugin.set_offline(true).unwrap();
+    plugin.activate(Activation { rate, max_block: 512 }).unwrap();
+    plugin
+}
+
+#[test]
+fn every_key_at_ten_seeds_is_what_the_models_frames_hold() {
+    let mut reference = Reference::new();
+    let (low, high) = (reference.model.manifest.pitch_min, reference.model.manifest.pitch_max);
+    let mut at_model_rate = plugin(16_000.0);
+    let mut at_host_rate = plugin(48_000.0);
+    let strokes = |rate: usize| -> Vec<At> {
+        (low..=high)
+            .enumerate()
+            .flat_map(|(n, key)| {
+                let start = n * SPACING_S * rate;
+                [Event::On { key, velocity: 1.0 }.at(start), Event::off(key).at(start + 4 * rate + rate / 10)]
+            })
+            .collect()
+    };
+    let seconds = (usize::from(high - low) + 1) * SPACING_S;
+    let (mut worst_difference, mut worst_cents, mut measured) = (0.0f32, 0.0f64, 0);
+    for seed in SEEDS {
+        let mut play = |plugin: &mut Plugin, rate: usize| {
+            let param = plugin.param("Seed").unwrap();
+            let value = plugin.value_of(param, &seed.to_string()).unwrap();
+            let mut events = vec![Event::Set { param, value }.at(0)];
+            events.extend(strokes(rate));
+            plugin.play(&events, seconds as f64).unwrap().left
+        };
+        let exact = play(&mut at_model_rate, 16_000);
+        let hosted = play(&mut at_host_rate, 48_000);
+        for (n, key) in (low..=high).enumerate() {
+            let expected = reference.wave(seed, key);
+            let played = &exact[n * SPACING_S * 16_000..][..expected.len()];
+            for (i, (a, b)) in expected.iter().zip(played).enumerate() {
+                let difference = (a - b).abs();
+                assert!(difference < 1e-4, "seed {seed}, key {key}, sample {i}: {b} in place of {a}");
+                worst_difference = worst_difference.max(difference);
+            }
+            let stretch = |wave: &[f32], rate: usize| {
+                let (from, to) = MEASURED_S;
+                let wave = &wave[(from * rate as f64) as usize..(to * rate as f64) as usize];
+                pitch_error_cents(wave, rate as f64, equal_temperament(key.into()))
+            };
+            let own = stretch(&expected, 16_000);
+            let heard = stretch(&hosted[n * SPACING_S * 48_000..], 48_000);
+            match (own, heard) {
+                (Some(own), Some(heard)) => {
+                    let cents = (heard - own).abs();
+                    assert!(cents < 3.0, "seed {seed}, key {key}: {heard} cents in place of {own}");
+                    worst_cents = worst_cents.max(cents);
+                    measured += 1;
+                }
+                (None, None) => {}
+                _ => panic!("seed {seed}, key {key}: pitch {own:?} in the model, {heard:?} from the plugin"),
+            }
+        }
+    }
+    let notes = SEEDS.len() * (usize::from(high - low) + 1);
+    println!(
+        "{notes} notes: within {worst_difference:.1e} of the offline inverse; pitch of {measured} within {worst_cents:.2} cents"
+    );
+    assert!(measured * 10 > notes * 9, "the pitch of {measured} of {notes} notes could be measured");
+}
