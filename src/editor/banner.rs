@@ -6,6 +6,7 @@ use super::View;
 use super::control::{self, id};
 use super::icons;
 use super::look::{ALARM, AMBER, BRIGHT, FAINT, GROUND, LABEL, Look, TEXT, VALUE, mix};
+use crate::link::Generator;
 
 /// Rows of text at most. What is longer ends in an ellipsis, and is shown whole while the pointer is on it.
 const ROWS: usize = 2;
@@ -19,7 +20,8 @@ const PADDING: f32 = 10.0;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Asked {
     Dismiss,
-    Relink,
+    /// To find the session's model again, or to choose one.
+    Browser,
 }
 
 /// The height that the sentence needs; 0 without one.
@@ -61,14 +63,17 @@ pub fn show(view: &View, rect: Rect, sentence: &str) -> Option<Asked> {
     if dismissed {
         return Some(Asked::Dismiss);
     }
-    if view.snapshot.missing_model {
+    let snapshot = view.snapshot;
+    let nothing_plays = snapshot.generator == Generator::Unavailable;
+    if snapshot.missing_model || nothing_plays {
         let size = vec2(look.px(130.0), button.y);
         let relink = Rect::from_min_size(pos2(close.left() - look.px(8.0) - size.x, close.top()), size);
+        let words = if snapshot.missing_model { "Relink model" } else { "Choose a model" };
         let (clicked, on_it) = control::button(view.ui, look, relink, id("banner", 3));
         painter.rect_filled(relink, look.px(6.0), if on_it { BRIGHT } else { AMBER });
-        look.text(painter, relink.center(), Align2::CENTER_CENTER, "Relink model", VALUE, GROUND, size.x);
+        look.text(painter, (relink.center(), Align2::CENTER_CENTER), words, VALUE, GROUND, size.x);
         if clicked {
-            return Some(Asked::Relink);
+            return Some(Asked::Browser);
         }
     }
     None

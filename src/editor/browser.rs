@@ -57,7 +57,7 @@ impl Browser {
         let model = &view.snapshot.model;
         let mut y = look.title(painter, rect.left_top(), "Playing").bottom() + look.px(8.0);
         let name = if model.name.is_empty() { "No model" } else { &model.name };
-        y = look.text(painter, pos2(rect.left(), y), Align2::LEFT_TOP, name, HEADING, BRIGHT, rect.width()).bottom();
+        y = look.text(painter, (pos2(rect.left(), y), Align2::LEFT_TOP), name, HEADING, BRIGHT, rect.width()).bottom();
         y += look.px(10.0);
         let (low, high) = view.snapshot.pitch_range;
         let range = format!("{} to {}", super::keys::name(low), super::keys::name(high));
@@ -75,7 +75,7 @@ impl Browser {
                 continue;
             }
             let indent = look.px(78.0);
-            look.text(painter, pos2(rect.left(), y), Align2::LEFT_TOP, what, LABEL, FAINT, indent);
+            look.text(painter, (pos2(rect.left(), y), Align2::LEFT_TOP), what, LABEL, FAINT, indent);
             let galley = look.set(painter, text, LABEL, TEXT, rect.width() - indent, rows);
             let height = galley.size().y;
             painter.galley(pos2(rect.left() + indent, y), galley, TEXT);
@@ -83,19 +83,20 @@ impl Browser {
         }
 
         // From the bottom upwards, so that a long description never meets it.
-        let row = look.px(ROW);
+        let height = look.px(ROW);
         let count = self.places.len() + 1;
-        let top = rect.bottom() - count as f32 * row;
+        let top = rect.bottom() - count as f32 * height;
         look.title(painter, pos2(rect.left(), top - look.px(20.0)), "Places");
-        let place = |i: usize| Rect::from_min_size(pos2(rect.left(), top + i as f32 * row), vec2(rect.width(), row));
+        let place =
+            |i: usize| Rect::from_min_size(pos2(rect.left(), top + i as f32 * height), vec2(rect.width(), height));
         let mut chosen = None;
-        if self.row(view, view.ui, place(0), id("place", 0), Sign::Model, "Default model", false) {
+        if row(view, view.ui, place(0), id("place", 0), Sign::Model, "Default model", false) {
             chosen = Some(Chosen::Model(ModelRef::default()));
         }
         let mut went = None;
         for (i, (name, path)) in self.places.iter().enumerate() {
             let here = *path == self.listing.path;
-            if self.row(view, view.ui, place(i + 1), id("place", i + 1), Sign::Folder, name, here) {
+            if row(view, view.ui, place(i + 1), id("place", i + 1), Sign::Folder, name, here) {
                 went = Some(path.clone());
             }
         }
@@ -137,7 +138,7 @@ impl Browser {
                 "There is no model (.onnx) here; the folders above may hold some."
             });
             let at = rect.center_bottom() - vec2(0.0, look.px(8.0));
-            look.text(view.ui.painter(), at, Align2::CENTER_BOTTOM, words, LABEL, FAINT, rect.width());
+            look.text(view.ui.painter(), (at, Align2::CENTER_BOTTOM), words, LABEL, FAINT, rect.width());
         }
         let rect = if models == 0 { rect.with_max_y(rect.bottom() - look.px(30.0)) } else { rect };
         let mut chosen = None;
@@ -152,12 +153,12 @@ impl Browser {
                 let (_, line) = ui.allocate_space(vec2(ui.available_width(), look.px(ROW)));
                 let place = line.with_max_x(rect.right() - look.px(2.0 * BAR));
                 if let Some(path) = self.listing.folders.get(i) {
-                    if self.row(view, ui, place, id("entry", i), Sign::Folder, &folders::name(path), false) {
+                    if row(view, ui, place, id("entry", i), Sign::Folder, &folders::name(path), false) {
                         went = Some(path.clone());
                     }
                 } else if let Some(path) = self.listing.models.get(i - folders) {
                     let plays = *path == view.snapshot.model.path;
-                    if self.row(view, ui, place, id("entry", i), Sign::Model, &folders::name(path), plays) {
+                    if row(view, ui, place, id("entry", i), Sign::Model, &folders::name(path), plays) {
                         chosen = Some(Chosen::Model(reference(path)));
                     }
                 }
@@ -168,38 +169,39 @@ impl Browser {
         }
         chosen
     }
-
-    fn row(&self, view: &View, ui: &Ui, rect: Rect, id: egui::Id, sign: Sign, name: &str, current: bool) -> bool {
-        let (look, painter) = (view.look, ui.painter());
-        let response = ui.interact(rect, id, Sense::click());
-        if response.hovered() {
-            painter.rect_filled(rect, look.px(6.0), HOVERED);
-        } else if current {
-            painter.rect_filled(rect, look.px(6.0), mix(GROUND, AMBER, 0.12));
-        }
-        let ink = if current {
-            AMBER
-        } else if response.hovered() {
-            BRIGHT
-        } else {
-            TEXT
-        };
-        let at = pos2(rect.left() + look.px(16.0), rect.center().y);
-        match sign {
-            Sign::Folder => icons::folder(painter, look, at, mix(ink, FAINT, 0.4)),
-            Sign::Model => icons::rings(painter, look, at, look.px(6.5), mix(ink, AMBER, 0.5)),
-        }
-        let text = pos2(rect.left() + look.px(34.0), rect.center().y);
-        let style = if current { VALUE } else { LABEL };
-        look.text(painter, text, Align2::LEFT_CENTER, name, style, ink, rect.right() - text.x - look.px(8.0));
-        response.clicked()
-    }
 }
 
 #[derive(Clone, Copy)]
 enum Sign {
     Folder,
     Model,
+}
+
+/// A line that can be clicked; `current` marks where one is, or what plays.
+fn row(view: &View, ui: &Ui, rect: Rect, id: egui::Id, sign: Sign, name: &str, current: bool) -> bool {
+    let (look, painter) = (view.look, ui.painter());
+    let response = ui.interact(rect, id, Sense::click());
+    if response.hovered() {
+        painter.rect_filled(rect, look.px(6.0), HOVERED);
+    } else if current {
+        painter.rect_filled(rect, look.px(6.0), mix(GROUND, AMBER, 0.12));
+    }
+    let ink = if current {
+        AMBER
+    } else if response.hovered() {
+        BRIGHT
+    } else {
+        TEXT
+    };
+    let at = pos2(rect.left() + look.px(16.0), rect.center().y);
+    match sign {
+        Sign::Folder => icons::folder(painter, look, at, mix(ink, FAINT, 0.4)),
+        Sign::Model => icons::rings(painter, look, at, look.px(6.5), mix(ink, AMBER, 0.5)),
+    }
+    let text = pos2(rect.left() + look.px(34.0), rect.center().y);
+    let style = if current { VALUE } else { LABEL };
+    look.text(painter, (text, Align2::LEFT_CENTER), name, style, ink, rect.right() - text.x - look.px(8.0));
+    response.clicked()
 }
 
 /// What a session keeps of a file that was chosen; its name and hash are known once it was read.
@@ -218,5 +220,5 @@ fn write_path(view: &View, at: egui::Pos2, path: &Path, width: f32) {
         text = format!("…{}", &text.trim_start_matches('…')[cut..]);
     }
     let style = if whole.len() > 120 { SMALL } else { LABEL };
-    look.text(view.ui.painter(), at, Align2::LEFT_CENTER, &text, style, TEXT, width);
+    look.text(view.ui.painter(), (at, Align2::LEFT_CENTER), &text, style, TEXT, width);
 }

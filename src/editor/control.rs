@@ -134,9 +134,9 @@ pub fn knob<P: Param>(ui: &Ui, look: Look, rect: Rect, param: &P, setter: &Param
         [centre + hand * (radius * 0.28), centre + hand * (radius - look.px(6.5))],
         Stroke::new(look.px(1.8), if hot { BRIGHT } else { TEXT }),
     );
-    look.text(painter, rect.center_top(), Align2::CENTER_TOP, name, LABEL, FAINT, rect.width());
+    look.text(painter, (rect.center_top(), Align2::CENTER_TOP), name, LABEL, FAINT, rect.width());
     let colour = if hot { BRIGHT } else { TEXT };
-    look.text(painter, rect.center_bottom(), Align2::CENTER_BOTTOM, &param.to_string(), VALUE, colour, rect.width());
+    look.text(painter, (rect.center_bottom(), Align2::CENTER_BOTTOM), &param.to_string(), VALUE, colour, rect.width());
 }
 
 /// Angle of a share of a knob's range: three quarters of a circle, open below.
@@ -156,9 +156,9 @@ pub fn cell<P: Param>(ui: &Ui, look: Look, rect: Rect, param: &P, setter: &Param
     all(ui, &response, param, setter, vec2(0.0, -look.px(KNOB_TRAVEL)));
     let hot = response.hovered() || response.dragged();
     let painter = ui.painter();
-    look.text(painter, rect.left_top(), Align2::LEFT_TOP, name, LABEL, FAINT, rect.width());
+    look.text(painter, (rect.left_top(), Align2::LEFT_TOP), name, LABEL, FAINT, rect.width());
     let colour = if hot { BRIGHT } else { TEXT };
-    look.text(painter, rect.left_bottom(), Align2::LEFT_BOTTOM, &param.to_string(), VALUE, colour, rect.width());
+    look.text(painter, (rect.left_bottom(), Align2::LEFT_BOTTOM), &param.to_string(), VALUE, colour, rect.width());
 }
 
 /// A row of choices of which one holds.
@@ -183,7 +183,7 @@ pub fn choice<P: Param>(ui: &Ui, look: Look, rect: Rect, param: &P, setter: &Par
         if step == chosen {
             painter.rect_filled(part.shrink(look.px(2.0)), look.px(4.0), AMBER);
         }
-        look.text(painter, part.center(), Align2::CENTER_CENTER, &name, style, ink, part.width());
+        look.text(painter, (part.center(), Align2::CENTER_CENTER), &name, style, ink, part.width());
     }
 }
 
@@ -205,6 +205,6 @@ pub fn button(ui: &Ui, look: Look, rect: Rect, id: Id) -> (bool, bool) {
 pub fn text_button(ui: &Ui, look: Look, rect: Rect, id: Id, words: &str) -> bool {
     let (clicked, hovered) = button(ui, look, rect, id);
     let ink = if hovered { BRIGHT } else { TEXT };
-    look.text(ui.painter(), rect.center(), Align2::CENTER_CENTER, words, VALUE, ink, rect.width() - look.px(8.0));
+    look.text(ui.painter(), (rect.center(), Align2::CENTER_CENTER), words, VALUE, ink, rect.width() - look.px(8.0));
     clicked
 }

@@ -21,13 +21,13 @@ pub fn show(view: &View, rect: Rect, hovered: Option<u8>) {
     } else {
         device.to_owned()
     };
-    look.text(painter, pos2(rect.left(), y), Align2::LEFT_CENTER, &device, LABEL, FAINT, third - look.px(12.0));
+    look.text(painter, (pos2(rect.left(), y), Align2::LEFT_CENTER), &device, LABEL, FAINT, third - look.px(12.0));
 
     let (words, ink) = match hovered {
         Some(key) => (describe(view, key), TEXT),
         None => progress(view),
     };
-    look.text(painter, pos2(rect.center().x, y), Align2::CENTER_CENTER, &words, LABEL, ink, third - look.px(12.0));
+    look.text(painter, (pos2(rect.center().x, y), Align2::CENTER_CENTER), &words, LABEL, ink, third - look.px(12.0));
 
     let load = snapshot.load;
     let load_text = format!("{:.1} %", 100.0 * load);
@@ -40,7 +40,7 @@ pub fn show(view: &View, rect: Rect, hovered: Option<u8>) {
     ] {
         // A number keeps its room, so that the words beside it stand still.
         let room = if ink == FAINT { 0.0 } else { look.px(if text.ends_with('%') { 46.0 } else { 18.0 }) };
-        let written = look.text(painter, pos2(right, y), Align2::RIGHT_CENTER, text, style, ink, f32::INFINITY);
+        let written = look.text(painter, (pos2(right, y), Align2::RIGHT_CENTER), text, style, ink, f32::INFINITY);
         right -= written.width().max(room) + look.px(if ink == FAINT { 16.0 } else { 6.0 });
     }
     if snapshot.offline {

@@ -22,7 +22,7 @@ pub fn show(view: &View, rect: Rect, meter: &Meter, browsing: bool) -> Option<As
     let mark = pos2(rect.left() + look.px(12.0), rect.center().y);
     icons::rings(painter, look, mark, look.px(11.0), mix(AMBER, BRIGHT, 0.3 * view.glow));
     let word = pos2(rect.left() + look.px(34.0), rect.center().y);
-    look.text(painter, word, Align2::LEFT_CENTER, "timbrel", WORDMARK, BRIGHT, f32::INFINITY);
+    look.text(painter, (word, Align2::LEFT_CENTER), "timbrel", WORDMARK, BRIGHT, f32::INFINITY);
 
     let meter_rect = Rect::from_min_max(pos2(rect.right() - look.px(240.0), rect.top()), rect.max);
     meter.show(view, meter_rect);

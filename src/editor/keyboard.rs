@@ -136,11 +136,11 @@ impl Keyboard {
             self.glow(view, key, rect);
             self.pip(view, key, rect);
         }
-        if key % 12 == 0 && rect.width() > look.px(11.0) {
+        if key.is_multiple_of(12) && rect.width() > look.px(11.0) {
             let bright = view.snapshot.in_range(key) && self.lit[usize::from(key)] > 0.3;
             let ink = if bright { INK } else { FAINT };
             let at = rect.center_bottom() - vec2(0.0, look.px(13.0));
-            look.text(painter, at, Align2::CENTER_BOTTOM, &keys::name(key), SMALL, ink, f32::INFINITY);
+            look.text(painter, (at, Align2::CENTER_BOTTOM), &keys::name(key), SMALL, ink, f32::INFINITY);
         }
     }
 

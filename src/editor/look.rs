@@ -110,8 +110,7 @@ impl Look {
     pub fn text(
         self,
         painter: &Painter,
-        at: Pos2,
-        anchor: Align2,
+        (at, anchor): (Pos2, Align2),
         text: &str,
         style: Type,
         colour: Color32,
@@ -125,7 +124,7 @@ impl Look {
 
     /// A section's title, at the top left of its rectangle.
     pub fn title(self, painter: &Painter, at: Pos2, text: &str) -> Rect {
-        self.text(painter, at, Align2::LEFT_TOP, &text.to_uppercase(), TITLE, FAINT, f32::INFINITY)
+        self.text(painter, (at, Align2::LEFT_TOP), &text.to_uppercase(), TITLE, FAINT, f32::INFINITY)
     }
 }
 

@@ -60,7 +60,7 @@ impl Meter {
         } else {
             FAINT
         };
-        look.text(painter, rect.right_center(), Align2::RIGHT_CENTER, &text, VALUE, ink, rect.width());
+        look.text(painter, (rect.right_center(), Align2::RIGHT_CENTER), &text, VALUE, ink, rect.width());
 
         let y = rect.center().y;
         let (left, right) = (rect.left(), rect.right() - look.px(48.0));

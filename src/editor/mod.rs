@@ -290,7 +290,7 @@ impl App {
         }
         match banner {
             Some(banner::Asked::Dismiss) => *status.error.lock() = None,
-            Some(banner::Asked::Relink) => self.open_browser(&snapshot.model.path),
+            Some(banner::Asked::Browser) => self.open_browser(&snapshot.model.path),
             None => {}
         }
         match chosen {
@@ -345,7 +345,7 @@ fn show_failure(ui: &mut Ui) -> bool {
     painter.rect_filled(window, 0.0, look::GROUND);
     let words = "The editor met an error of its own and was closed. The instrument plays on.";
     let at = window.center() - vec2(0.0, look.px(12.0));
-    look.text(painter, at, Align2::CENTER_BOTTOM, words, look::NAME, look::TEXT, window.width());
+    look.text(painter, (at, Align2::CENTER_BOTTOM), words, look::NAME, look::TEXT, window.width());
     let button =
         Rect::from_center_size(window.center() + vec2(0.0, look.px(18.0)), vec2(look.px(140.0), look.px(30.0)));
     control::text_button(ui, look, button, control::id("failure", 0), "Open it again")

@@ -64,7 +64,7 @@ impl Keypad {
             } else {
                 TEXT
             };
-            look.text(painter, at, Align2::CENTER_CENTER, &digit.to_string(), DIGITS, ink, f32::INFINITY);
+            look.text(painter, (at, Align2::CENTER_CENTER), &digit.to_string(), DIGITS, ink, f32::INFINITY);
         }
 
         let button = vec2(look.px(30.0), look.px(26.0));
@@ -190,7 +190,7 @@ fn accept_button(view: &View, rect: Rect) -> bool {
     let look = view.look;
     let (clicked, hovered) = control::button(view.ui, look, rect, id("pad", 2));
     view.ui.painter().rect_filled(rect, look.px(6.0), if hovered { BRIGHT } else { AMBER });
-    look.text(view.ui.painter(), rect.center(), Align2::CENTER_CENTER, "Set", VALUE, GROUND, rect.width());
+    look.text(view.ui.painter(), (rect.center(), Align2::CENTER_CENTER), "Set", VALUE, GROUND, rect.width());
     clicked
 }
 

@@ -202,10 +202,10 @@ fn draw_direction(view: &View, place: &Place, direction: usize, value: f32, hot:
     let number = text.split_whitespace().next().unwrap_or_default();
     let ink = if hot { BRIGHT } else { TEXT };
     let value_rect =
-        look.text(painter, pos2(row.right(), text_y), Align2::RIGHT_CENTER, number, VALUE, ink, row.width());
+        look.text(painter, (pos2(row.right(), text_y), Align2::RIGHT_CENTER), number, VALUE, ink, row.width());
     let room = value_rect.left() - row.left() - look.px(8.0);
     let name_ink = if label.is_some() || hot { TEXT } else { FAINT };
-    look.text(painter, pos2(row.left(), text_y), Align2::LEFT_CENTER, label.unwrap_or(&fixed), LABEL, name_ink, room);
+    look.text(painter, (pos2(row.left(), text_y), Align2::LEFT_CENTER), label.unwrap_or(&fixed), LABEL, name_ink, room);
 
     let middle = pos2(row.center().x, bar_y);
     let thumb = pos2(row.center().x + value * row.width() / 2.0, bar_y);
