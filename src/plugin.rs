@@ -146,7 +146,7 @@ impl Timbrel {
                 }
             }
         });
-        self.engine.process(&settings, self.pace.waits(), events, out);
+        self.engine.process(&settings, self.pace.wait(), events, out);
         for other in others {
             other.copy_from_slice(out);
         }

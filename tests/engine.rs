@@ -4,7 +4,7 @@ use std::f64::consts::TAU;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use timbrel::audio::{Adsr, Engine, Event, Settings, TimedEvent};
+use timbrel::audio::{Adsr, Engine, Event, Settings, TimedEvent, Wait};
 use timbrel::link::{self, WorkerEnd};
 use timbrel::note::{ModelId, Note, NoteKey, Timbre};
 use timbrel::spectral::{Analysis, NOTE_SAMPLES, Representation, synthesise};
@@ -88,7 +88,7 @@ impl Bench {
             let start = n * block;
             let due = events.iter().filter(|(at, _)| (start..start + part.len()).contains(at));
             let due: Vec<TimedEvent> = due.map(|&(at, event)| TimedEvent { sample: at - start, event }).collect();
-            self.engine.process(settings, false, due, part);
+            self.engine.process(settings, Wait::Never, due, part);
             while self.worker.used.pop().is_ok() {}
         }
         out
@@ -303,7 +303,7 @@ fn an_offline_render_plays_each_key_from_its_own_note_whatever_comes_first() {
                     std::thread::sleep(std::time::Duration::from_millis(20));
                 }
             });
-            engine.process(&settings(1), true, [TimedEvent { sample: 100, event: on(60) }], &mut out);
+            engine.process(&settings(1), Wait::Always, [TimedEvent { sample: 100, event: on(60) }], &mut out);
         });
         out
     };
@@ -344,7 +344,7 @@ fn a_timbre_that_never_rests_needs_a_bounded_number_of_renderings_offline() {
             // The two keys are struck at different moments of their frames.
             let strike = [(0, 60), (11, 64)].into_iter().filter(|&(at, _)| at == block);
             let events = strike.map(|(_, key)| TimedEvent { sample: 0, event: on(key) });
-            engine.process(&Settings { timbre, ..settings(1) }, true, events, &mut out);
+            engine.process(&Settings { timbre, ..settings(1) }, Wait::Always, events, &mut out);
         }
         done.store(true, Ordering::Relaxed);
         rendering.join().unwrap()

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::bank::{Bank, Target};
 use super::envelope::Adsr;
+use super::pace::Wait;
 use super::voice::{Identity, MORPH_FRAMES, State, Tools, Voice, VoiceSettings};
 use crate::link::{AudioEnd, Generator, Wanted};
 use crate::note::{KEYS, MAX_VOICES, Note, NoteRequest, Timbre};
@@ -191,11 +192,12 @@ impl Engine {
 
     /// Fills `out` (one channel). `events` are in the order of their time; those past the block's end happen at its end.
     ///
-    /// `wait` is for offline renders: every note sounds from its own rendering, however long that takes to come.
+    /// A `wait` other than [`Wait::Never`] is for offline renders: every note sounds from its own rendering, however long
+    /// that takes to come.
     pub fn process(
         &mut self,
         settings: &Settings,
-        wait: bool,
+        wait: Wait,
         events: impl IntoIterator<Item = TimedEvent>,
         out: &mut [f32],
     ) {
@@ -214,7 +216,7 @@ impl Engine {
         self.apply_gain(settings.gain, out);
         // A render that waits asks for its notes when it needs them; what it wants at the end of a block, with a timbre that
         // moves on, it will not want in the next.
-        self.publish(settings, if wait { |_| false } else { Voice::is_active });
+        self.publish(settings, if wait == Wait::Always { |_| false } else { Voice::is_active });
         self.give_back();
     }
 
@@ -233,11 +235,12 @@ impl Engine {
 
     // Notes that come, and notes that are wanted.
 
-    /// Takes in the notes that have been rendered. While `wait`ing, voices go over at fixed moments only, and not here.
-    fn receive(&mut self, settings: &Settings, wait: bool) {
+    /// Takes in the notes that have been rendered. Where voices `wait` for what they follow, they go over at fixed moments
+    /// only, and not here.
+    fn receive(&mut self, settings: &Settings, wait: Wait) {
         while self.link.used.slots() > ROOM_FOR_USED {
             let Ok(note) = self.link.notes.pop() else { break };
-            if !wait {
+            if wait != Wait::Always {
                 self.offer_to_voices(&note, settings);
             }
             let status = &self.link.status;
@@ -292,8 +295,8 @@ impl Engine {
 
     /// Strikes the voices for which there was no note at all when their keys were struck. A render that `wait`s strikes
     /// each from its own note: which other one comes first is chance, and a bounce is the same every time.
-    fn start_waiting_voices(&mut self, settings: &Settings, wait: bool) {
-        let own_only = wait && self.link.status.generator() != Generator::Unavailable;
+    fn start_waiting_voices(&mut self, settings: &Settings, wait: Wait) {
+        let own_only = wait != Wait::Never && self.link.status.generator() != Generator::Unavailable;
         if own_only && self.is_loading() {
             return;
         }
@@ -306,10 +309,10 @@ impl Engine {
     }
 
     /// Keeps the voices' notes in step with the timbre: asks for what is missing, and brings it in.
-    fn follow_timbre(&mut self, settings: &Settings, wait: bool) {
-        if wait {
+    fn follow_timbre(&mut self, settings: &Settings, wait: Wait) {
+        if wait == Wait::Always {
             if self.voices.iter().any(|voice| is_due(voice) && !self.is_up_to_date(voice, settings)) {
-                self.wait_for_notes(settings);
+                self.wait_for_notes(settings, wait);
             }
             for index in 0..self.voices.len() {
                 if is_due(&self.voices[index]) {
@@ -391,14 +394,20 @@ impl Engine {
         self.link.status.generator() == Generator::Loading
     }
 
-    /// Waits until the note of every voice that is due is in the bank. Offline renders only.
-    fn wait_for_notes(&mut self, settings: &Settings) {
+    /// Waits until the notes that are waited for are in the bank. Offline renders only.
+    fn wait_for_notes(&mut self, settings: &Settings, wait: Wait) {
         let start = Instant::now();
+        let is_awaited = match wait {
+            Wait::Always => is_due,
+            _ => |voice: &Voice| voice.state() == State::Waiting,
+        };
         loop {
-            self.publish(settings, is_due);
-            self.receive(settings, true);
+            self.publish(settings, is_awaited);
+            self.receive(settings, wait);
             let missing = self.voices.iter().any(|voice| {
-                is_due(voice) && !self.is_up_to_date(voice, settings) && !self.is_in_bank(voice.identity.key, settings)
+                is_awaited(voice)
+                    && !self.is_up_to_date(voice, settings)
+                    && !self.is_in_bank(voice.identity.key, settings)
             });
             let hopeless = self.link.status.generator() == Generator::Unavailable
                 || (!self.host_says_offline && start.elapsed() > LONGEST_GUESSED_WAIT);
@@ -425,7 +434,7 @@ impl Engine {
 
     // Events.
 
-    fn handle(&mut self, event: Event, settings: &Settings, wait: bool) {
+    fn handle(&mut self, event: Event, settings: &Settings, wait: Wait) {
         match event {
             Event::NoteOn { key, channel, id, velocity } => self.note_on(key, channel, id, velocity, settings, wait),
             Event::NoteOff { key, channel, id } => {
@@ -490,7 +499,7 @@ impl Engine {
         }
     }
 
-    fn note_on(&mut self, key: u8, channel: u8, id: Option<i32>, velocity: f32, settings: &Settings, wait: bool) {
+    fn note_on(&mut self, key: u8, channel: u8, id: Option<i32>, velocity: f32, settings: &Settings, wait: Wait) {
         if usize::from(key) >= KEYS {
             return;
         }
@@ -507,8 +516,8 @@ impl Engine {
         self.voices[index].wait(identity);
         self.remember(key);
         self.link.status.notes_asked.fetch_add(1, Ordering::Relaxed);
-        if wait && (self.is_loading() || !self.is_in_bank(key, settings)) {
-            self.wait_for_notes(settings);
+        if wait != Wait::Never && (self.is_loading() || !self.is_in_bank(key, settings)) {
+            self.wait_for_notes(settings, wait);
         }
         if self.voices[index].state() == State::Waiting {
             self.strike(index, settings);

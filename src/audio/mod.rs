@@ -13,4 +13,4 @@ mod voice;
 
 pub use engine::{Ended, Engine, Event, Settings, TimedEvent};
 pub use envelope::Adsr;
-pub use pace::Pace;
+pub use pace::{Pace, Wait};

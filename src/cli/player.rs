@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
-use timbrel::audio::{Engine, Settings, TimedEvent};
+use timbrel::audio::{Engine, Settings, TimedEvent, Wait};
 use timbrel::link::{self, Generator, Status};
 use timbrel::model::ModelRef;
 use timbrel::worker::Instance;
@@ -105,7 +105,7 @@ impl Player {
 
     /// Plays a block.
     pub fn block(&mut self, settings: &Settings, events: impl IntoIterator<Item = TimedEvent>, out: &mut [f32]) {
-        self.engine.process(settings, true, events, out);
+        self.engine.process(settings, Wait::Always, events, out);
     }
 }
 

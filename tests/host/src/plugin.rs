@@ -42,6 +42,9 @@ pub enum Pace {
     RealTime,
 }
 
+/// How far behind the clock a device lets its host fall before there is a gap in the sound.
+const DEVICE_BUFFERS: Duration = Duration::from_millis(50);
+
 /// A parameter's identity, and its range as the host sees it: the way of a knob, not seconds or decibels.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Param {
@@ -180,7 +183,7 @@ impl Plugin {
         events.sort_by_key(|at| at.sample);
         let mut next = events.iter().peekable();
         let mut audio = Audio { rate: self.activation.rate, left: vec![0.0; total], right: vec![0.0; total] };
-        let start = Instant::now();
+        let mut start = Instant::now();
         let mut position = 0;
         while position < total {
             let asked = blocks.next().context("the block sizes end before the sound does")?;
@@ -198,6 +201,8 @@ impl Plugin {
             if pace == Pace::RealTime {
                 let due = Duration::from_secs_f64(position as f64 / self.activation.rate);
                 std::thread::sleep(due.saturating_sub(start.elapsed()));
+                // A device that was kept waiting for longer than its buffers hold drops out, and goes on from there.
+                start += start.elapsed().saturating_sub(due).saturating_sub(DEVICE_BUFFERS);
             }
         }
         Ok(audio)
