@@ -92,7 +92,7 @@ fn every_key_at_ten_seeds_is_what_the_models_frames_hold() {
     let seconds = (usize::from(high - low) + 1) * SPACING_S;
     let (mut worst_difference, mut worst_cents, mut measured) = (0.0f32, 0.0f64, 0);
     for seed in SEEDS {
-        let mut play = |plugin: &mut Plugin, rate: usize| {
+        let play = |plugin: &mut Plugin, rate: usize| {
             let param = plugin.param("Seed").unwrap();
             let value = plugin.value_of(param, &seed.to_string()).unwrap();
             let mut events = vec![Event::Set { param, value }.at(0)];

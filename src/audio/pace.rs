@@ -172,7 +172,7 @@ mod tests {
         let start = Instant::now();
         for n in 0..5_000 {
             pace.block(BLOCK, start + Duration::from_secs_f64(n as f64 * BLOCK / 60.0));
-            let expected = if n < 4 { Wait::Struck } else { Wait::Always };
+            let expected = if n < 3 { Wait::Struck } else { Wait::Always };
             assert_eq!(pace.wait(), expected, "block {n}");
         }
         assert!(pace.is_offline());
