@@ -1,7 +1,7 @@
 //! Parameters that move while notes sound.
 
 use timbrel_host::measure::{db, flux, rms, splatter_db};
-use timbrel_host::{Activation, At, Event, Pace, Param, Plugin};
+use timbrel_host::{Activation, At, Event, Pace, Param, Plugin, sounds};
 
 const RATE: usize = 48_000;
 
@@ -116,23 +116,35 @@ fn does_not_click(rest: &[f32], moving: &[f32], what: &str) {
     assert!(difference > 0.01, "{what}: the timbre moved by {difference} only");
 }
 
+/// An instance with a sound that does not die under the automation.
+fn sustained(offline: bool) -> Plugin {
+    let mut plugin = Plugin::ready_offline(Activation::default()).unwrap();
+    plugin.seek_seed(&CHORD, sounds::sustains).unwrap();
+    if !offline {
+        plugin.deactivate();
+        plugin.set_offline(false).unwrap();
+        plugin.activate(Activation::default()).unwrap();
+    }
+    plugin
+}
+
 #[test]
 fn a_moving_timbre_does_not_click_live() {
     const SECONDS: usize = 20;
-    let mut plugin = Plugin::ready(Activation::default()).unwrap();
+    let mut plugin = sustained(false);
     let automation = sweeps(&mut plugin, SECONDS);
     let moving = held_chord(plugin, &automation, SECONDS as f64, Pace::RealTime);
-    let rest = held_chord(Plugin::ready_offline(Activation::default()).unwrap(), &[], SECONDS as f64, Pace::Free);
+    let rest = held_chord(sustained(true), &[], SECONDS as f64, Pace::Free);
     does_not_click(&rest, &moving, "live");
 }
 
 #[test]
 fn a_moving_timbre_does_not_click_in_a_bounce() {
-    // A bounce renders every step of the way, and so takes many times longer than it plays.
+    // A bounce renders every step of the way, and so may take many times longer than it plays.
     const SECONDS: usize = 5;
-    let offline = || Plugin::ready_offline(Activation::default()).unwrap();
-    let automation = sweeps(&mut offline(), SECONDS);
-    let moving = held_chord(offline(), &automation, SECONDS as f64, Pace::Free);
-    let rest = held_chord(offline(), &[], SECONDS as f64, Pace::Free);
+    let mut plugin = sustained(true);
+    let automation = sweeps(&mut plugin, SECONDS);
+    let moving = held_chord(plugin, &automation, SECONDS as f64, Pace::Free);
+    let rest = held_chord(sustained(true), &[], SECONDS as f64, Pace::Free);
     does_not_click(&rest, &moving, "bounced");
 }

@@ -14,6 +14,7 @@ pub mod picture;
 pub mod plugin;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub mod realtime;
+pub mod sounds;
 
 use std::path::PathBuf;
 
