@@ -3,9 +3,11 @@
 
 use std::fs;
 use std::io::IsTerminal;
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use timbrel_host::measure::{db, equal_temperament, pitch_error_cents, rms};
 use timbrel_host::{Activation, At, Audio, Event, Pace, Plugin, picture};
@@ -19,6 +21,12 @@ const ACTIVATION: Activation = Activation { rate: 48_000.0, max_block: 512 };
 
 /// Time after the last key went up, for its release.
 const TAIL_S: f64 = 1.5;
+
+/// Silence before the live performance, as there is before a player begins.
+const LIVE_LEAD_S: f64 = 2.0;
+
+/// How far the timbre is moved, as a share of the way from the middle to the end of a direction.
+const MOVE_REACH: f64 = 0.4;
 
 /// What is louder than this sounds.
 const AUDIBLE_DB: f64 = -60.0;
@@ -48,6 +56,8 @@ pub fn demo() -> Result<()> {
     say("Playing the demo live");
     let events = events(&mut plugin, &score)?;
     let seconds = score.end_s() + TAIL_S;
+    // A moment against the clock shows the plugin that it is played live, and lets it render ahead.
+    play(&mut plugin, &[], LIVE_LEAD_S, Pace::RealTime)?;
     plugin.take_process_time();
     plugin.take_worst_load();
     let live = play(&mut plugin, &events, seconds, Pace::RealTime)?;
@@ -70,11 +80,13 @@ pub fn demo() -> Result<()> {
     offline.write_wav(&wav)?;
     picture::spectrogram(&offline.left, offline.rate, "Timbrel: assets/demo.mid, rendered offline", &png)?;
 
+    say("Rendering it by the standalone, which counts its notes");
+    let counted = headless(&folder.join("headless.wav"))?;
+
     let pitch = pitch_errors(&score, &offline);
     println!();
-    println!("notes asked            {}", score.notes.len());
-    println!("notes heard, offline   {}", heard(&score, &offline));
-    println!("notes heard, live      {}", heard(&score, &live));
+    println!("notes                  {counted}");
+    println!("notes heard            {} offline, {} live", heard(&score, &offline), heard(&score, &live));
     match (median(&pitch), pitch.iter().copied().max_by(f64::total_cmp)) {
         (Some(median), Some(worst)) => {
             println!(
@@ -95,6 +107,16 @@ pub fn demo() -> Result<()> {
     println!("sound                  {}", wav.display());
     println!("picture                {}", png.display());
     Ok(())
+}
+
+/// Renders the file by `timbrel render`, and returns what it says of its notes: `asked 59, rendered 48, played 59`.
+fn headless(wav: &Path) -> Result<String> {
+    let mut command = Command::new(timbrel_host::bundled_dir().join("timbrel"));
+    let output = command.args(["render", score::PATH, "--out"]).arg(wav).output().context("timbrel cannot be run")?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "`timbrel render` failed: {}", said.trim());
+    let counts = said.lines().find_map(|line| Some(line.split_once("notes ")?.1.split_once(';')?.0.to_string()));
+    counts.with_context(|| format!("`timbrel render` did not count its notes: {}", said.trim()))
 }
 
 /// From the beginning of loading to the first sample that is heard of a key that is held from the first block on.
@@ -128,7 +150,9 @@ fn events(plugin: &mut Plugin, score: &Score) -> Result<Vec<At>> {
         let turn = std::f64::consts::TAU * (at as f64 / ACTIVATION.rate - from_s) / length_s;
         // A circle that begins and ends where the rest of the piece stands.
         for (param, value) in directions.into_iter().zip([turn.sin(), 1.0 - turn.cos()]) {
-            events.push(Event::Set { param, value: param.default + 0.5 * value * (param.max - param.default) }.at(at));
+            events.push(
+                Event::Set { param, value: param.default + MOVE_REACH * value * (param.max - param.default) }.at(at),
+            );
         }
     }
     Ok(events)
