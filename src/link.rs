@@ -37,6 +37,8 @@ pub struct Wanted {
     pub request_count: usize,
     /// Keys struck lately, a bit each; rendered after the requests and before the rest.
     pub recent: u128,
+    /// Nothing but the requests is wanted: an offline render waits for these, and rendering ahead would keep it waiting.
+    pub offline: bool,
     /// The key around which the rest of the keyboard is rendered.
     pub focus: u8,
 }
@@ -50,6 +52,7 @@ impl Default for Wanted {
             requests: [NoteRequest { timbre, key: 60 }; MAX_VOICES],
             request_count: 0,
             recent: 0,
+            offline: false,
             focus: 60,
         }
     }

@@ -28,6 +28,9 @@ const LONGEST_GUESSED_WAIT: Duration = Duration::from_secs(20);
 /// Time constant of gain changes, in seconds.
 const GAIN_SECONDS: f32 = 0.005;
 
+/// Events that a render that waits looks at before it plays them.
+const EVENTS_AHEAD: usize = 4096;
+
 /// Struck keys that are kept in mind for rendering ahead.
 const RECENT_KEYS: usize = 12;
 
@@ -129,6 +132,10 @@ pub struct Engine {
     ended: [Option<Ended>; MAX_VOICES],
     waited: Duration,
     host_says_offline: bool,
+    /// The events of the block, in a render that waits.
+    events: Vec<TimedEvent>,
+    /// Keys that will be struck in this block, a bit each, in a render that waits.
+    to_come: u128,
 }
 
 impl Engine {
@@ -150,6 +157,8 @@ impl Engine {
             ended: [None; MAX_VOICES],
             waited: Duration::ZERO,
             host_says_offline: false,
+            events: Vec::with_capacity(EVENTS_AHEAD),
+            to_come: 0,
         }
     }
 
@@ -205,18 +214,27 @@ impl Engine {
         out.fill(0.0);
         self.receive(settings, wait);
         self.follow_timbre(settings, wait);
+        let mut events = events.into_iter();
+        // The notes of a chord are asked for together, or they would be rendered one after the other.
+        let mut ahead = std::mem::take(&mut self.events);
+        if wait != Wait::Never {
+            ahead.extend(events.by_ref().take(EVENTS_AHEAD));
+            self.to_come = struck_keys(&ahead);
+        }
         let mut done = 0;
-        for TimedEvent { sample, event } in events {
+        for TimedEvent { sample, event } in ahead.drain(..).chain(events) {
             let until = sample.clamp(done, out.len());
             self.render(settings, &mut out[done..until]);
             done = until;
             self.handle(event, settings, wait);
         }
+        self.events = ahead;
+        self.to_come = 0;
         self.render(settings, &mut out[done..]);
         self.apply_gain(settings.gain, out);
         // A render that waits asks for its notes when it needs them; what it wants at the end of a block, with a timbre that
         // moves on, it will not want in the next.
-        self.publish(settings, if wait == Wait::Always { |_| false } else { Voice::is_active });
+        self.publish(settings, wait, if wait == Wait::Always { |_| false } else { Voice::is_active });
         self.give_back();
     }
 
@@ -364,11 +382,13 @@ impl Engine {
 
     /// Tells the worker what is wanted now, where that has changed.
     /// `asks` chooses the voices that ask for what they lack.
-    fn publish(&mut self, settings: &Settings, asks: fn(&Voice) -> bool) {
-        let mut wanted = Wanted { timbre: settings.timbre, version: self.wanted.version, ..Wanted::default() };
-        for voice in self.voices.iter().filter(|voice| asks(voice)) {
-            let key = voice.identity.key;
-            if self.is_up_to_date(voice, settings) || self.is_in_bank(key, settings) {
+    fn publish(&mut self, settings: &Settings, wait: Wait, asks: fn(&Voice) -> bool) {
+        let offline = wait == Wait::Always;
+        let mut wanted = Wanted { timbre: settings.timbre, version: self.wanted.version, offline, ..Wanted::default() };
+        let asking = self.voices.iter().filter(|voice| asks(voice) && !self.is_up_to_date(voice, settings));
+        let to_come = (0..KEYS as u8).filter(|key| self.to_come >> key & 1 == 1);
+        for key in asking.map(|voice| voice.identity.key).chain(to_come) {
+            if self.is_in_bank(key, settings) {
                 continue;
             }
             let request = NoteRequest { timbre: settings.timbre, key };
@@ -380,6 +400,7 @@ impl Engine {
         wanted.recent = self.recent.iter().flatten().fold(0, |mask, key| mask | 1 << (key % 128));
         wanted.focus = self.recent[0].unwrap_or(60);
         let same = wanted.timbre == self.wanted.timbre
+            && wanted.offline == self.wanted.offline
             && wanted.recent == self.wanted.recent
             && wanted.focus == self.wanted.focus
             && wanted.requests() == self.wanted.requests();
@@ -402,7 +423,7 @@ impl Engine {
             _ => |voice: &Voice| voice.state() == State::Waiting,
         };
         loop {
-            self.publish(settings, is_awaited);
+            self.publish(settings, wait, is_awaited);
             self.receive(settings, wait);
             let missing = self.voices.iter().any(|voice| {
                 is_awaited(voice)
@@ -626,6 +647,14 @@ impl Engine {
         }
         self.gain = Some(gain);
     }
+}
+
+/// The keys that events strike, a bit each.
+fn struck_keys(events: &[TimedEvent]) -> u128 {
+    events.iter().fold(0, |keys, timed| match timed.event {
+        Event::NoteOn { key, .. } if usize::from(key) < KEYS => keys | 1 << key,
+        _ => keys,
+    })
 }
 
 /// Whether a render that waits is to bring the voice's note up to date now: it has not begun yet, or it has been through with

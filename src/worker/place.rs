@@ -331,6 +331,7 @@ impl Place {
                 let waiting = self.requested().filter(|key| !self.answered.contains(key) && open(key));
                 waiting.min_by_key(|key| self.sounding_turns[usize::from(key.pitch)])
             }
+            Class::Recent | Class::Rest if self.wanted.offline => None,
             Class::Recent | Class::Rest => {
                 let mut keys = self.keyboard().filter(|key| self.delivered[usize::from(key.pitch)] != Some(*key));
                 keys.find(|key| (class == Class::Rest || self.is_recent(key.pitch)) && open(key))
@@ -358,7 +359,7 @@ impl Place {
         }
         if self.requested().any(|wanted| wanted == *key) {
             Some(Class::Sounding)
-        } else if key.timbre == self.wanted.timbre {
+        } else if key.timbre == self.wanted.timbre && !self.wanted.offline {
             Some(if self.is_recent(key.pitch) { Class::Recent } else { Class::Rest })
         } else {
             None
