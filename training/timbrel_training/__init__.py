@@ -1,0 +1,1 @@
+"""Training, measures and export of Timbrel's models."""
