@@ -1,0 +1,125 @@
+"""Export of a generator to the one-file contract of the plugin.
+
+    python -m timbrel_training.export RUN_OR_CHECKPOINT --out MODEL.onnx
+
+A generator is any module with `latent_size`, `pitch_min`, `pitch_max`, `representation` and
+`forward(latent [N, L], pitch [N]) -> image [N, 2, frames, bins]`, denormalised. Where it has `for_inference()`, that
+faster form of the same function is what is written. The file is compared with the module before it gets its name.
+"""
+
+import io
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+
+from timbrel_training import manifest as manifests
+from timbrel_training.errors import TrainingError
+from timbrel_training.files import write_bytes
+from timbrel_training.half_weights import halve_weights
+from timbrel_training.model_file import session
+
+# ONNX Runtime of the plugin reads far newer ones; older runtimes and other providers do not.
+OPSET = 18
+IR_VERSION = 10
+
+# Largest difference between file and module, in the network's range -1..1, that is rounding and no fault.
+PARITY = 1e-4
+
+# Half-precision weights are rounded to 11 bits: the sum over a few layers stays below this.
+HALF_PARITY = 5e-2
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far a file is from its module. Differences are in units of the channel's range (see `compare`)."""
+
+    notes: int
+    worst: float
+    mean: float
+
+
+def export(generator: torch.nn.Module, path: Path | str, manifest_fields: dict | None = None, *,
+           half_weights: bool = False, seed: int = 0) -> Parity:
+    """Writes `generator` as a model file and answers how closely the file agrees with it.
+
+    Compared are fresh latents at every pitch. Raises TrainingError, and writes nothing, where they differ by more than
+    `PARITY` (`HALF_PARITY` with `half_weights`).
+    """
+    manifest = manifests.manifest_of(generator, **(manifest_fields or {}))
+    was_training = generator.training
+    generator.eval()
+    try:
+        inference = generator.for_inference() if hasattr(generator, "for_inference") else generator
+        model = to_onnx(inference.eval(), generator.latent_size, generator.pitch_min)
+        if half_weights:
+            halve_weights(model)
+        manifests.put(model, manifest)
+        onnx.checker.check_model(model, full_check=True)
+        content = model.SerializeToString()
+        parity = compare(generator, content, seed)
+    finally:
+        generator.train(was_training)
+    limit = HALF_PARITY if half_weights else PARITY
+    if not parity.worst <= limit:
+        raise TrainingError(
+            f"The exported graph differs from the module by {parity.worst:.2g} of the range (at most {limit:g} is "
+            "rounding): nothing was written. This is a fault of for_inference() or of the exporter."
+        )
+    write_bytes(Path(path), content)
+    return parity
+
+
+def to_onnx(module: torch.nn.Module, latent_size: int, pitch: int) -> onnx.ModelProto:
+    """Traces a module into an ONNX model with the contract's names and a free batch size."""
+    latent = torch.zeros(2, latent_size, device=_device(module))
+    pitches = torch.full((2,), pitch, dtype=torch.int64, device=latent.device)
+    buffer = io.BytesIO()
+    with torch.no_grad(), warnings.catch_warnings():
+        # The tracing exporter writes smaller graphs than the newer one, and says at each call that it is the older.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module, (latent, pitches), buffer, input_names=["latent", "pitch"], output_names=["spectrogram"],
+            dynamic_axes={name: {0: "n"} for name in ("latent", "pitch", "spectrogram")},
+            opset_version=OPSET, dynamo=False,
+        )
+    model = onnx.load_model_from_string(buffer.getvalue())
+    model.ir_version = IR_VERSION
+    return model
+
+
+def compare(generator: torch.nn.Module, content: bytes, seed: int, batch: int = 4) -> Parity:
+    """Compares a file's bytes with the module on a fresh latent at every pitch.
+
+    The difference of the level (log power or log magnitude) is divided by half the range that the notes cover, that of
+    the angle (in units of pi) by 1: both then count as in the network's range of -1..1.
+    """
+    pitches = torch.arange(generator.pitch_min, generator.pitch_max + 1)
+    latents = torch.randn(len(pitches), generator.latent_size, generator=torch.Generator().manual_seed(seed))
+    run = session(content)
+    worst, total, count = np.zeros(2), np.zeros(2), 0
+    least, greatest = np.inf, -np.inf
+    device = _device(generator)
+    for start in range(0, len(pitches), batch):
+        part = slice(start, start + batch)
+        with torch.no_grad():
+            right = generator(latents[part].to(device), pitches[part].to(device)).float().cpu().numpy()
+        (found,) = run.run(["spectrogram"], {"latent": latents[part].numpy(), "pitch": pitches[part].numpy()})
+        if not (np.isfinite(right).all() and np.isfinite(found).all()):
+            raise TrainingError("The generator gives values that are no numbers: its training has diverged.")
+        difference = np.abs(found - right)
+        worst = np.maximum(worst, difference.max((0, 2, 3)))
+        total += difference.sum((0, 2, 3), dtype=np.float64)
+        count += difference[:, 0].size
+        least, greatest = min(least, right[:, 0].min()), max(greatest, right[:, 0].max())
+    # A generator whose level never changes has no range to measure by.
+    unit = np.array([max(0.5 * (greatest - least), 1.0), 1.0])
+    return Parity(len(pitches), float((worst / unit).max()), float((total / count / unit).max()))
+
+
+def _device(module: torch.nn.Module) -> torch.device:
+    tensor = next(module.parameters(), None)
+    return torch.device("cpu") if tensor is None else tensor.device

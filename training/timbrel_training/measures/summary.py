@@ -1,0 +1,146 @@
+"""The figures of a set of notes: one row of the table."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial.distance import cdist
+
+from timbrel_training.measures.distribution import frechet_distance, inception_score, mean_entropy
+from timbrel_training.measures.note import Notes
+from timbrel_training.measures.reference import Reference
+from timbrel_training.measures.timbre import envelope_change
+
+OFF_KEY_CENTS = 50.0
+
+# Timbres at one pitch are compared pair by pair, up to this many.
+MOST_AT_A_PITCH = 40
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A column: key in the JSON, heading, format of a value, and which way is better ("", where real notes show it)."""
+
+    key: str
+    heading: str
+    form: str
+    better: str = ""
+
+
+FIGURES = (
+    Figure("pitch_accuracy", "pitch accuracy (%)", "{:.1f}", "high"),
+    Figure("pitch_entropy", "pitch entropy (nat)", "{:.3f}", "low"),
+    Figure("inception_score", "Inception score", "{:.1f}", "high"),
+    Figure("fid", "FID", "{:.2f}", "low"),
+    Figure("ndb", "NDB / k", "{:.2f}", "low"),
+    Figure("cents_median", "pitch error, median (cents)", "{:.1f}", "low"),
+    Figure("cents_95", "pitch error, 95 % (cents)", "{:.1f}", "low"),
+    Figure("off_key", "off by more than 50 cents (%)", "{:.1f}", "low"),
+    Figure("bad", "noise or silence (%)", "{:.1f}", "low"),
+    Figure("level_over_keys_db", "level spread over keys (dB)", "{:.1f}"),
+    Figure("level_over_timbres_db", "level spread over timbres (dB)", "{:.1f}"),
+    Figure("envelope_correlation", "envelope correlation, neighbour keys", "{:.2f}"),
+    Figure("envelope_change_db", "envelope change, neighbour keys (dB)", "{:.1f}"),
+    Figure("diversity_db", "distance of timbres at one pitch (dB)", "{:.1f}"),
+    Figure("nearest_db", "distance to nearest training note (dB)", "{:.1f}"),
+    Figure("beating_db", "beating of partials (dB)", "{:.1f}"),
+    Figure("noise_db", "noise between partials (dB)", "{:.0f}"),
+)
+
+
+def summarise(notes: Notes, reference: Reference, key_step: int, seed: int = 0) -> dict[str, float]:
+    """All figures of `notes`. `key_step` is the distance in semitones of the keys that count as neighbours.
+
+    Medians and means leave out what could not be measured (a silent note has no pitch; it counts as off key).
+    """
+    features, probabilities, labels = reference.judge(notes)
+    known = labels >= 0
+    error = np.abs(notes.cents)
+    figures = {
+        "notes": len(notes),
+        "pitch_accuracy": 100 * float((probabilities.argmax(1) == labels)[known].mean()) if known.any() else np.nan,
+        "pitch_entropy": mean_entropy(probabilities),
+    }
+    like = like_real(notes, reference, seed)
+    figures |= {
+        "inception_score": inception_score(probabilities[like]) if len(like) else np.nan,
+        "fid": frechet_distance(features[like], reference.train_features) if len(like) > 1 else np.nan,
+        "ndb": reference.bins.different(notes.picture[like].reshape(len(like), -1)) if len(like) else np.nan,
+        "cents_median": float(np.nanmedian(error)) if np.isfinite(error).any() else np.nan,
+        "cents_95": float(np.nanpercentile(error, 95)) if np.isfinite(error).any() else np.nan,
+        "off_key": 100 * float((~(error <= OFF_KEY_CENTS)).mean()),
+        "bad": 100 * float(notes.bad.mean()),
+        "level_over_keys_db": spread(notes.level_db, notes.group),
+        "level_over_timbres_db": spread(notes.level_db, notes.midi),
+    }
+    correlation, change = constancy(notes, key_step)
+    figures |= {
+        "envelope_correlation": correlation,
+        "envelope_change_db": change,
+        "diversity_db": diversity(notes, seed),
+        "nearest_db": nearest(notes, reference.train),
+        "beating_db": _median(notes.beating_db),
+        "noise_db": _median(notes.noise_db),
+    }
+    return figures
+
+
+def like_real(notes: Notes, reference: Reference, seed: int) -> np.ndarray:
+    """Indices of as many notes as can be had whose keys are distributed as in the training data.
+
+    Distances between distributions would otherwise measure that some keys have more instruments than others. Keys
+    without any of the notes are left out of the comparison.
+    """
+    keys, wanted = np.unique(reference.train.midi, return_counts=True)
+    places = [np.flatnonzero(notes.midi == key) for key in keys]
+    ratio = min((len(place) / count for place, count in zip(places, wanted) if len(place)), default=0.0)
+    rng = np.random.default_rng(seed)
+    chosen = [rng.permutation(place)[: round(ratio * count)] for place, count in zip(places, wanted)]
+    return np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, int)
+
+
+def spread(values: np.ndarray, group: np.ndarray) -> float:
+    """Mean over groups of the standard deviation within a group of two or more."""
+    deviations = [values[group == one].std(ddof=1) for one in np.unique(group) if (group == one).sum() > 1]
+    return float(np.mean(deviations)) if deviations else float("nan")
+
+
+def constancy(notes: Notes, key_step: int) -> tuple[float, float]:
+    """Mean correlation and mean change [dB] of the partials' envelope between keys `key_step` apart of one timbre."""
+    places = {(group, midi): index for index, (group, midi) in enumerate(zip(notes.group, notes.midi))}
+    pairs = [(index, places[group, midi + key_step]) for (group, midi), index in places.items()
+             if (group, midi + key_step) in places]
+    changes = [envelope_change(notes.envelope[one], notes.envelope[other]) for one, other in pairs]
+    changes = np.array(changes or [(np.nan, np.nan)])
+    known = np.isfinite(changes).all(1)
+    return tuple(float(value) for value in changes[known].mean(0)) if known.any() else (float("nan"),) * 2
+
+
+def diversity(notes: Notes, seed: int) -> float:
+    """Mean log-spectral distance [dB] of different timbres at the same key, mean over keys."""
+    rng = np.random.default_rng(seed)
+    means = []
+    for key in np.unique(notes.midi):
+        place = rng.permutation(np.flatnonzero(notes.midi == key))[:MOST_AT_A_PITCH]
+        if len(place) > 1:
+            distances = _distances(notes.picture[place], notes.picture[place])
+            means.append(distances.sum() / (len(place) * (len(place) - 1)))
+    return float(np.mean(means)) if means else float("nan")
+
+
+def nearest(notes: Notes, training: Notes) -> float:
+    """Mean log-spectral distance [dB] from each note to the nearest training note of its key."""
+    found = []
+    for key in np.unique(notes.midi):
+        theirs = training.picture[training.midi == key]
+        if len(theirs):
+            found.append(_distances(notes.picture[notes.midi == key], theirs).min(1))
+    return float(np.concatenate(found).mean()) if found else float("nan")
+
+
+def _distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    cells = one[0].size
+    return cdist(one.reshape(len(one), -1), other.reshape(len(other), -1)) / np.sqrt(cells)
+
+
+def _median(values: np.ndarray) -> float:
+    return float(np.nanmedian(values)) if np.isfinite(values).any() else float("nan")
