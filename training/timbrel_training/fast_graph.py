@@ -9,7 +9,7 @@
 - Equalised learning-rate scales are folded into the weights, denormalisation is inside, and only the last to_rgb is left.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -51,7 +51,7 @@ class Progressive:
     blend: float = 1.0
     enlarge: int = 1
     representation: str = "if-mel-hires"
-    tanh: bool = field(default=True)
+    tanh: bool = True
 
 
 class FastGraph(nn.Module):
@@ -86,9 +86,9 @@ class FastGraph(nn.Module):
     def forward(self, latent: torch.Tensor, pitch: torch.Tensor) -> torch.Tensor:
         # Pixel norm of latent and one-hot pitch together: the one adds exactly 1 to the sum of squares.
         power = (latent.square().sum(1, keepdim=True) + 1) * (1 / self.inputs)
-        start = (latent @ self.from_latent + self.from_pitch[pitch - self.pitch_min]) * torch.rsqrt(
-            power + PIXEL_NORM_EPSILON
-        )
+        # A pitch out of range sounds as the nearest one that there is.
+        key = pitch.clamp(self.pitch_min, self.pitch_max) - self.pitch_min
+        start = (latent @ self.from_latent + self.from_pitch[key]) * torch.rsqrt(power + PIXEL_NORM_EPSILON)
         x = (start + self.start_bias).reshape(-1, *self.start_shape)
         x = self.second(self.first_norm(F.leaky_relu(x, LEAK)))
         before = x

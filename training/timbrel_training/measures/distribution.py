@@ -1,5 +1,7 @@
 """Distances between sets of notes: Frechet distance, Inception score, number of statistically different bins."""
 
+import warnings
+
 import numpy as np
 from scipy import linalg
 from scipy.cluster.vq import kmeans2, vq
@@ -47,9 +49,12 @@ class DifferentBins:
         self.count = len(training)
         self.bins = min(bins, max(1, self.count // 2))
         self._scale = training.std(0) + 1e-6
-        self._centres, labels = kmeans2(
-            self._scaled(training), self.bins, minit="++", seed=np.random.default_rng(seed), missing="warn"
-        )
+        with warnings.catch_warnings():
+            # Where many samples are alike a bin may stay empty; it then differs from nothing.
+            warnings.simplefilter("ignore", UserWarning)
+            self._centres, labels = kmeans2(
+                self._scaled(training), self.bins, minit="++", seed=np.random.default_rng(seed), missing="warn"
+            )
         self._share = np.bincount(labels, minlength=self.bins) / self.count
 
     def different(self, samples: np.ndarray) -> float:

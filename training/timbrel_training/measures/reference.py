@@ -7,6 +7,7 @@ identity and by what was asked for.
 import dataclasses
 import hashlib
 import io
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -116,6 +117,6 @@ def _load(path: Path) -> tuple[Notes, Notes, dict[str, torch.Tensor]] | None:
                      for part in ("train", "test")]
             weights = {name.removeprefix("weights/"): torch.from_numpy(arrays[name])
                        for name in arrays.files if name.startswith("weights/")}
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
     return parts[0], parts[1], weights
