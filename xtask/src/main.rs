@@ -3,10 +3,12 @@
 //! | command | what it leaves |
 //! |---|---|
 //! | `cargo xtask bundle [--release] [--target TRIPLE]` | the plugin and the standalone, with all that they need, in `target/bundled/` |
+//! | `cargo xtask dataset COMMAND` | a data set to train on, in `target/dataset/` |
 //! | `cargo xtask demo` | `target/demo/demo.wav`, its picture, and the figures on the terminal |
 //! | `cargo xtask test` | the result of all tests |
 
 mod bundle;
+mod dataset;
 mod demo;
 mod midi;
 mod score;
@@ -21,6 +23,7 @@ use anyhow::{Result, bail};
 
 const USAGE: &str = "Usage:
   cargo xtask bundle [--release] [--target TRIPLE]   build the plugin and the standalone into target/bundled/
+  cargo xtask dataset COMMAND                        make a data set to train on; --help tells the commands
   cargo xtask demo                                   play the demo through the built plugin, measure it, draw it
   cargo xtask test                                   run all tests, through the built plugin in real hosts too";
 
@@ -44,6 +47,7 @@ fn run() -> Result<ExitCode> {
             setup::packages::install(setup::packages::BUILD)?;
             bundle::bundle(&arguments)?;
         }
+        ("dataset", _) => return dataset::dataset(&arguments),
         ("demo", []) => demo::demo()?,
         ("test", []) => return test::test(),
         ("score", []) => std::fs::write(score::PATH, score::midi())?,

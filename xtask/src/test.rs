@@ -52,7 +52,9 @@ impl Costs {
 /// Runs everything; the exit code tells whether all passed.
 pub fn test() -> Result<ExitCode> {
     let mut costs = Costs::default();
-    costs.time("set-up: system packages", || packages::install(&[packages::BUILD, packages::DISPLAY].concat()))?;
+    costs.time("set-up: system packages", || {
+        packages::install(&[packages::BUILD, packages::DISPLAY, packages::FONTS].concat())
+    })?;
     let interpreter = costs.time("set-up: Python hosts", python::environment)?;
     costs.time("building and bundling the plugin", || bundle::bundle(&["--release".into()]))?;
 

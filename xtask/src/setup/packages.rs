@@ -11,6 +11,9 @@ use crate::shell::{output, run, say};
 pub const BUILD: &[&str] =
     &["build-essential", "pkg-config", "libasound2-dev", "libjack-jackd2-dev", "python3-venv", "python3-pip"];
 
+/// The SoundFonts that data sets are rendered from.
+pub const FONTS: &[&str] = &["fluid-soundfont-gm", "musescore-general-soundfont"];
+
 /// Needed to show an editor on a machine without a display, and to take its picture.
 pub const DISPLAY: &[&str] = &[
     "xvfb",

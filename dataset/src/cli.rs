@@ -1,0 +1,32 @@
+//! The command line.
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::render;
+
+/// How the tool is called.
+const NAME: &str = "cargo xtask dataset";
+
+/// Makes data sets to train on, in NSynth's format.
+#[derive(Parser)]
+#[command(name = NAME, bin_name = NAME)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Notes from a SoundFont, rendered as NSynth was made.
+    Render(render::Options),
+}
+
+/// Runs a command, given without the program's name.
+pub fn run<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Result<()> {
+    let arguments: Vec<&str> = arguments.into_iter().collect();
+    let typed = format!("{NAME} {}", arguments.join(" "));
+    match Cli::try_parse_from([NAME].into_iter().chain(arguments)).unwrap_or_else(|error| error.exit()).command {
+        Command::Render(options) => render::render(&options, &typed),
+    }
+}

@@ -1,0 +1,14 @@
+//! Makes data sets that models are trained on, in NSynth's format, with the plugin's own spectral code.
+//!
+//! The modules, in reading order: a note and its file, the set that it belongs to, what is done to and measured of waves,
+//! then the commands.
+
+pub mod example;
+pub mod wav;
+pub mod split;
+pub mod set;
+pub mod resample;
+pub mod tuning;
+pub mod progress;
+pub mod render;
+pub mod cli;

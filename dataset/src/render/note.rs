@@ -1,0 +1,102 @@
+//! One note of a font: played, brought to 16 kHz, and judged.
+
+use std::sync::Mutex;
+
+use anyhow::{Result, anyhow};
+use timbrel::spectral::{NOTE_SAMPLES, SAMPLE_RATE};
+
+use super::font::{Font, Player, RENDER_RATE};
+use super::presets::Preset;
+use crate::resample::Resampler;
+use crate::tuning::{Tuner, Tuning};
+
+/// A recording shifted further does not sound like its instrument any more, in semitones.
+const MAX_SHIFT: f32 = 12.0;
+
+/// A note whose loudest sample lies below is silent, relative to full scale after the set's gain (-60 dB): 16 bits would
+/// hold it with five.
+pub const SILENCE: f32 = 0.001;
+
+/// A note that is asked for.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Request {
+    /// Index of the preset in the font's table.
+    pub preset: usize,
+    pub key: u8,
+    pub velocity: u8,
+}
+
+/// What became of a note.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Fate {
+    /// The real instrument does not reach it, or the font's nearest recording is too far away.
+    OutOfRange,
+    /// It has a level and perhaps a pitch, which decide once the set's gain is known.
+    Sounds { peak: f32, tuning: Option<Tuning> },
+}
+
+/// Whether the instrument has the note.
+pub fn is_in_range(font: &dyn Font, preset: &Preset, request: Request) -> bool {
+    let (lowest, highest) = preset.range;
+    let shift = font.shift(preset, request.key, request.velocity);
+    (lowest..=highest).contains(&request.key) && shift.is_some_and(|shift| shift.abs() <= MAX_SHIFT)
+}
+
+/// A renderer for every thread that asks. They are kept from note to note, since a font may take seconds to load.
+pub struct Renderers<'a> {
+    font: &'a dyn Font,
+    idle: Mutex<Vec<Renderer<'a>>>,
+}
+
+impl<'a> Renderers<'a> {
+    pub fn new(font: &'a dyn Font) -> Self {
+        Self { font, idle: Mutex::default() }
+    }
+
+    /// Does some work with a renderer that nobody else uses meanwhile.
+    pub fn lend<T>(&self, work: impl FnOnce(&mut Renderer) -> Result<T>) -> Result<T> {
+        let idle = || self.idle.lock().map_err(|_| anyhow!("a thread has failed"));
+        let waiting = idle()?.pop();
+        let mut renderer = waiting.map_or_else(|| Renderer::new(self.font), Ok)?;
+        let result = work(&mut renderer);
+        idle()?.push(renderer);
+        result
+    }
+}
+
+/// Renders notes, on one thread.
+pub struct Renderer<'a> {
+    player: Box<dyn Player + 'a>,
+    resampler: Resampler,
+    tuner: Tuner,
+    left: Vec<f32>,
+    right: Vec<f32>,
+}
+
+impl<'a> Renderer<'a> {
+    fn new(font: &'a dyn Font) -> Result<Self> {
+        // The filter reaches beyond the last sample that is kept.
+        let samples = NOTE_SAMPLES * RENDER_RATE / SAMPLE_RATE as usize + RENDER_RATE / 10;
+        Ok(Self {
+            player: font.player()?,
+            resampler: Resampler::new(RENDER_RATE as f64 / f64::from(SAMPLE_RATE)),
+            tuner: Tuner::default(),
+            left: vec![0.0; samples],
+            right: vec![0.0; samples],
+        })
+    }
+
+    /// A note of four seconds at 16 kHz: half the sum of left and right.
+    pub fn render(&mut self, preset: &Preset, request: Request) -> Result<Vec<f32>> {
+        self.player.play(preset, request.key, request.velocity, &mut self.left, &mut self.right)?;
+        let mono: Vec<f32> = self.left.iter().zip(&self.right).map(|(left, right)| 0.5 * (left + right)).collect();
+        Ok(self.resampler.resample(&mono, NOTE_SAMPLES))
+    }
+
+    /// Renders a note and measures it.
+    pub fn judge(&mut self, preset: &Preset, request: Request) -> Result<Fate> {
+        let wave = self.render(preset, request)?;
+        let peak = wave.iter().fold(0.0f32, |peak, sample| peak.max(sample.abs()));
+        Ok(Fate::Sounds { peak, tuning: self.tuner.measure(&wave, request.key, preset.tone) })
+    }
+}
