@@ -40,6 +40,20 @@ def write_json(path: Path, value: Any) -> None:
     write_bytes(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
 
 
+def read_text(path: Path) -> str:
+    """Reads a text in UTF-8.
+
+    Raises:
+        TrainingError: when there is no such file, or it is no such text.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise TrainingError(f"{path} cannot be read ({error.strerror}); check the path.") from error
+    except UnicodeDecodeError as error:
+        raise TrainingError(f"{path} is no text in UTF-8; write or copy it again.") from error
+
+
 def read_json(path: Path) -> Any:
     """Reads JSON.
 
@@ -47,8 +61,6 @@ def read_json(path: Path) -> Any:
         TrainingError: when there is no such file, or it is not JSON.
     """
     try:
-        return json.loads(path.read_bytes())
-    except OSError as error:
-        raise TrainingError(f"{path} cannot be read ({error.strerror}); check the path.") from error
+        return json.loads(read_text(path))
     except ValueError as error:
         raise TrainingError(f"{path} is not JSON ({error}); write or copy it again.") from error

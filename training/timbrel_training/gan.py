@@ -1,0 +1,232 @@
+"""Trains a GAN.
+
+    python -m timbrel_training.gan --config config/paper.toml --data DIR --out RUN --minutes 60 --resume
+    torchrun --nproc-per-node 4 -m timbrel_training.gan ...
+
+The folder of a run holds `checkpoint/`, `log.csv` and `samples/`. A run may be stopped at any time (also by SIGTERM,
+which saves first) and goes on with `--resume`, on another machine too, where the folder was copied to.
+"""
+
+import argparse
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from timbrel_training import checkpoint, config, generators, sheets
+from timbrel_training.data import DataSet
+from timbrel_training.errors import TrainingError, run_command
+from timbrel_training.generators import CHECKPOINT
+from timbrel_training.images import DeviceImages, ImageCache, ImageStore, fit_normaliser
+from timbrel_training.normaliser import Normaliser
+from timbrel_training.parallel import Parallel
+from timbrel_training.run_log import RunLog
+from timbrel_training.sampler import Sampler
+from timbrel_training.schedule import Schedule
+from timbrel_training.spectral import Representation
+from timbrel_training.trainer import Trainer
+
+FORMAT = 1
+
+# Pitches on a sample sheet.
+SHEET_PITCHES = 6
+
+# What is left of a time box after set-up goes to training but for this share, which the last save and sheet may take.
+CLOSING_SHARE = 0.03
+
+# A resumed run keeps these; with others it would be another model.
+FIXED = ("representation", "blocks", "data", "generator", "discriminator")
+
+
+class Run:
+    """A training run: data, trainer, schedule, and what is written down of them.
+
+    Attributes:
+        images: real images seen so far, over all processes.
+        seconds: time spent in steps so far, over all sessions.
+    """
+
+    def __init__(self, arguments: argparse.Namespace, parallel: Parallel):
+        self.started = time.monotonic()
+        self.parallel = parallel
+        self.out: Path = arguments.out
+        self.config = config.read(arguments.config)
+        self.deadline = None if arguments.minutes is None else self.started + 60.0 * arguments.minutes
+        kept = self._kept(arguments.resume)
+        settings = self.config.data
+        self.data = DataSet(arguments.data, (settings.pitch_min, settings.pitch_max), settings.peak or None)
+        self.representation = Representation(self.config.representation)
+        self.store = self._store(arguments.cache)
+        counts = torch.from_numpy(self.data.pitch_counts(settings.pitch_min, settings.pitch_max))
+        self.trainer = Trainer(self.config, self._normaliser(kept), counts, parallel)
+        self.sampler = Sampler(self.data.train, self.config.seed, parallel.rank, parallel.world_size)
+        self.images, self.seconds, self.schedule_seconds = 0, 0.0, None
+        if kept is not None:
+            self._restore(kept)
+        else:
+            if arguments.start_from is not None:
+                self.trainer.start_from(generators.load(arguments.start_from))
+            self.schedule_seconds = self._schedule_seconds(arguments.schedule_minutes)
+        self.schedule = Schedule(self.config.schedule, self.config.blocks, self.schedule_seconds)
+        log = self.out / "log.csv" if parallel.is_first else None
+        self.log = RunLog(log, self.images, self.config.report.log_images)
+        self.is_asked_to_stop = False
+
+    def train(self) -> None:
+        """Trains until the schedule or the time box is over, or a signal asks to stop; then saves."""
+        report = self.config.report
+        next_sheet = self.seconds + 60.0 * report.sheet_minutes
+        next_save = self.seconds + 60.0 * report.save_minutes
+        while True:
+            start = time.monotonic()
+            self.seconds, stops = self.parallel.from_first([self.seconds, float(self._must_stop())])
+            moment = self.schedule.at(self.images, self.seconds)
+            if stops or moment.is_finished:
+                break
+            batch = self.schedule.batch(moment)
+            notes = self.sampler.next(batch)
+            pitches = torch.from_numpy(self.data.pitches[notes])
+            self.log.add(self.trainer.step(self.store[notes], pitches, moment))
+            self.images += batch * self.parallel.world_size
+            if self.log.is_due(self.images):
+                rate = self.trainer.learning_rate(moment)
+                self.log.write_row(self.images, self.seconds, moment.stage, moment.progress, batch, rate)
+            self.log.show(self.images, moment.progress, moment.share)
+            self.seconds += time.monotonic() - start
+            if self.seconds >= next_sheet:
+                next_sheet = self.seconds + 60.0 * report.sheet_minutes
+                self.write_sheet()
+            if self.seconds >= next_save:
+                next_save = self.seconds + 60.0 * report.save_minutes
+                self.save()
+        self.save()
+        self.write_sheet()
+        if self.parallel.is_first:
+            done = "finished" if moment.is_finished else "stopped; go on with --resume"
+            print(f"\n{done}: {self.images} images, {self.seconds / 60.0:.1f} minutes of training", file=sys.stderr)
+
+    def save(self) -> None:
+        """Writes the checkpoint. All processes must call it."""
+        state = {
+            "format": FORMAT,
+            "config": config.to_table(self.config),
+            "data": self.data.identity,
+            "normaliser": {"scale": self.trainer.normaliser.scale, "offset": self.trainer.normaliser.offset},
+            "images": self.images,
+            "seconds": self.seconds,
+            "schedule_seconds": self.schedule_seconds,
+            "sampler": self.sampler.state(),
+            **self.trainer.state(),
+        }
+        if self.parallel.is_first:
+            checkpoint.save(self.out / CHECKPOINT, state)
+
+    def write_sheet(self) -> None:
+        """Draws and renders the same latents and pitches each time."""
+        if not self.parallel.is_first:
+            return
+        generator = self.trainer.average
+        count = self.config.report.sheet_latents
+        random = torch.Generator().manual_seed(self.config.seed)
+        latent = torch.randn(count, generator.latent_size, generator=random).repeat_interleave(SHEET_PITCHES, 0)
+        pitches = np.linspace(generator.pitch_min, generator.pitch_max, SHEET_PITCHES + 2)[1:-1].round()
+        pitch = torch.from_numpy(pitches.astype(np.int64)).repeat(count)
+        image = self.trainer.sample(latent, pitch)
+        titles = [f"latent {place // SHEET_PITCHES + 1}, pitch {int(p)}" for place, p in enumerate(pitch)]
+        path = self.out / "samples" / f"{self.images:09d}"
+        sheets.write_sheet(path.with_suffix(".png"), image, self.representation, titles, SHEET_PITCHES)
+        sheets.write_waves(path.with_suffix(".wav"), self.representation.synthesise(image.nan_to_num()))
+
+    def ask_to_stop(self, *_: object) -> None:
+        """Ends training after the step that is being computed; for signals."""
+        self.is_asked_to_stop = True
+
+    def _must_stop(self) -> bool:
+        return self.is_asked_to_stop or (self.deadline is not None and time.monotonic() >= self._last_moment())
+
+    def _last_moment(self) -> float:
+        """When to stop, so that the rest of the box is enough to save."""
+        return self.deadline - CLOSING_SHARE * (self.deadline - self.started)
+
+    def _schedule_seconds(self, minutes: float | None) -> float | None:
+        """How long a schedule by time lasts: as asked for, else what is left of the time box, else as configured."""
+        if self.config.schedule.kind != "minutes":
+            return None
+        if minutes is not None:
+            return 60.0 * minutes
+        return None if self.deadline is None else max(1.0, self._last_moment() - time.monotonic())
+
+    def _kept(self, resume: bool) -> dict[str, Any] | None:
+        """What a checkpoint of this run holds; None for a fresh one."""
+        if not checkpoint.exists(self.out / CHECKPOINT):
+            return None
+        if not resume:
+            raise TrainingError(f"{self.out} holds a run already; go on with it by --resume, or name another folder.")
+        kept = checkpoint.load(self.out / CHECKPOINT)
+        if not isinstance(kept, dict) or kept.get("format") != FORMAT:
+            raise TrainingError(f"The checkpoint in {self.out} is not that of a training run of this version.")
+        before = config.from_table(kept["config"], str(self.out / CHECKPOINT))
+        for name in FIXED:
+            if getattr(before, name) != getattr(self.config, name):
+                raise TrainingError(
+                    f"The run in {self.out} was begun with another {name} than the configuration has; give the "
+                    "configuration that it was begun with, or name another folder."
+                )
+        return kept
+
+    def _store(self, cache: Path | None) -> ImageStore:
+        if self.config.data.keep == "device":
+            return DeviceImages.analyse(self.data, self.representation, self.parallel.device)
+        return ImageCache.open(self.data, self.representation, cache, self.parallel.device)
+
+    def _normaliser(self, kept: dict[str, Any] | None) -> Normaliser:
+        if kept is None:
+            return fit_normaliser(self.data, self.representation, self.store)
+        return Normaliser(tuple(kept["normaliser"]["scale"]), tuple(kept["normaliser"]["offset"]))
+
+    def _restore(self, kept: dict[str, Any]) -> None:
+        self.trainer.restore(kept)
+        self.sampler.restore(kept["sampler"])
+        self.images, self.seconds = kept["images"], kept["seconds"]
+        self.schedule_seconds = kept["schedule_seconds"]
+        if kept["data"] != self.data.identity and self.parallel.is_first:
+            print(f"{self.data.folder} is not the data that the run was begun with; going on with it.", file=sys.stderr)
+
+
+def main() -> None:
+    """Trains a GAN; see the module's documentation."""
+    parser = argparse.ArgumentParser(prog="python -m timbrel_training.gan", description=main.__doc__)
+    parser.add_argument("--config", type=Path, required=True, help="a TOML file of training/config")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the data set")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--minutes", type=float, help="time box of this session (default: until the schedule's end)")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out, where there is one")
+    parser.add_argument(
+        "--schedule-minutes", type=float, help="length of a schedule by time in all (default: --minutes of the first session)"
+    )
+    parser.add_argument("--start-from", type=Path, help="run or checkpoint whose generator a fresh run begins with")
+    parser.add_argument("--cache", type=Path, help="folder for the images (default: DATA/images/REPRESENTATION)")
+    parser.add_argument("--device", help="cpu, cuda, ... (default: a GPU where there is one)")
+    parser.add_argument("--threads", type=int, help="processor threads of PyTorch")
+    arguments = parser.parse_args()
+    if arguments.threads is not None:
+        torch.set_num_threads(arguments.threads)
+    # Tensor cores for what is left in single precision; the convolutions' sizes repeat, so that trying pays.
+    torch.set_float32_matmul_precision("high")
+    torch.backends.cudnn.benchmark = True
+    parallel = Parallel(arguments.device)
+    try:
+        run = Run(arguments, parallel)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, run.ask_to_stop)
+        run.train()
+    finally:
+        parallel.close()
+
+
+if __name__ == "__main__":
+    run_command(main)
