@@ -198,15 +198,15 @@ def _table(path: Path, depth: int) -> dict[str, Any]:
         return table
     if not isinstance(base, str) or depth > 8:
         raise TrainingError(f"{path}: extends must name one file, and no circle of files.")
-    return _over(_table(path.with_name(base), depth + 1), table)
+    return laid_over(_table(path.with_name(base), depth + 1), table)
 
 
-def _over(base: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
+def laid_over(base: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
     """`table` laid over `base`, section by section."""
     merged = dict(base)
     for key, value in table.items():
         both = isinstance(value, dict) and isinstance(base.get(key), dict)
-        merged[key] = _over(base[key], value) if both else value
+        merged[key] = laid_over(base[key], value) if both else value
     return merged
 
 

@@ -12,13 +12,18 @@ PIXEL_NORM_EPSILON = 1e-8
 DEVIATION_EPSILON = 1e-6
 
 
+def at_least_single(x: Tensor) -> Tensor:
+    """The tensor in single precision, where it has less."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
 def leaky_relu(x: Tensor) -> Tensor:
     return F.leaky_relu(x, LEAK)
 
 
 def pixel_norm(x: Tensor) -> Tensor:
     """Divides each pixel [N, C, ...] by the root mean square over its channels; computed in single precision."""
-    square = x.float().square().mean(dim=1, keepdim=True)
+    square = at_least_single(x).square().mean(dim=1, keepdim=True)
     return x * torch.rsqrt(square + PIXEL_NORM_EPSILON).to(x.dtype)
 
 
@@ -59,7 +64,7 @@ class ImageConv2d(EqualisedConv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
-            return super().forward(x.float())
+            return super().forward(at_least_single(x))
 
 
 class UpsamplingConv2d(EqualisedConv2d):
@@ -103,7 +108,7 @@ def append_minibatch_deviation(x: Tensor) -> Tensor:
     The mean over the batch is held fixed, as in the published code, where TensorFlow's `moments` stops the gradient
     there: the first derivative is the same, the second one, which the gradient penalty needs, is not.
     """
-    values = x.float()
+    values = at_least_single(x)
     variance = (values - values.mean(dim=0).detach()).square().mean(dim=0)
     deviation = torch.sqrt(variance + DEVIATION_EPSILON).mean()
     return torch.cat([x, deviation.to(x.dtype).expand(len(x), 1, *x.shape[2:])], dim=1)

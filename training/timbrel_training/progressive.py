@@ -22,6 +22,7 @@ from timbrel_training.layers import (
     ImageConv2d,
     UpsamplingConv2d,
     append_minibatch_deviation,
+    at_least_single,
     leaky_relu,
     normalised_leaky_relu,
     pixel_norm,
@@ -242,7 +243,7 @@ class ProgressiveDiscriminator(nn.Module):
     def forward(self, image: Tensor, progress: float) -> tuple[Tensor, Tensor]:
         """Judges images [N, 2, frames, bins] at the resolution that `progress` has (`blended`, or a generator's)."""
         x = self.features(image, progress)
-        return self.score(x).squeeze(1).float(), self.pitch(x).float()
+        return at_least_single(self.score(x).squeeze(1)), at_least_single(self.pitch(x))
 
     def features(self, image: Tensor, progress: float) -> Tensor:
         """The last layer before score and pitch, [N, channels of block 0]."""
