@@ -35,8 +35,11 @@ FORMAT = 1
 # Pitches on a sample sheet.
 SHEET_PITCHES = 6
 
-# What is left of a time box after set-up goes to training but for this share, which the last save and sheet may take.
+# The share of a time box that is kept for the last save and sheet.
 CLOSING_SHARE = 0.03
+
+# A schedule that fills a time box ends this share of it early, so that it ends before the box does.
+SCHEDULE_MARGIN = 0.01
 
 # A resumed run keeps these; with others it would be another model.
 FIXED = ("representation", "blocks", "data", "generator", "discriminator")
@@ -47,7 +50,7 @@ class Run:
 
     Attributes:
         images: real images seen so far, over all processes.
-        seconds: time spent in steps so far, over all sessions.
+        seconds: time spent in training so far, over all sessions; setting up is not counted.
     """
 
     def __init__(self, arguments: argparse.Namespace, parallel: Parallel):
@@ -79,11 +82,11 @@ class Run:
     def train(self) -> None:
         """Trains until the schedule or the time box is over, or a signal asks to stop; then saves."""
         report = self.config.report
+        begun = time.monotonic() - self.seconds
         next_sheet = self.seconds + 60.0 * report.sheet_minutes
         next_save = self.seconds + 60.0 * report.save_minutes
         while True:
-            start = time.monotonic()
-            self.seconds, stops = self.parallel.from_first([self.seconds, float(self._must_stop())])
+            self.seconds, stops = self.parallel.from_first([time.monotonic() - begun, float(self._must_stop())])
             moment = self.schedule.at(self.images, self.seconds)
             if stops or moment.is_finished:
                 break
@@ -96,7 +99,6 @@ class Run:
                 rate = self.trainer.learning_rate(moment)
                 self.log.write_row(self.images, self.seconds, moment.stage, moment.progress, batch, rate)
             self.log.show(self.images, moment.progress, moment.share)
-            self.seconds += time.monotonic() - start
             if self.seconds >= next_sheet:
                 next_sheet = self.seconds + 60.0 * report.sheet_minutes
                 self.write_sheet()
@@ -158,7 +160,9 @@ class Run:
             return None
         if minutes is not None:
             return 60.0 * minutes
-        return None if self.deadline is None else max(1.0, self._last_moment() - time.monotonic())
+        if self.deadline is None:
+            return None
+        return max(1.0, self._last_moment() - time.monotonic() - SCHEDULE_MARGIN * (self.deadline - self.started))
 
     def _kept(self, resume: bool) -> dict[str, Any] | None:
         """What a checkpoint of this run holds; None for a fresh one."""
