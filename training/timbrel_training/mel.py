@@ -57,3 +57,15 @@ def mel_to_linear(forward: np.ndarray) -> np.ndarray:
     """
     sums = (forward @ forward.T).sum(axis=0)
     return forward.T * np.where(np.abs(sums) > EMPTY_COLUMN, 1.0 / np.where(sums == 0.0, 1.0, sums), sums)
+
+
+def band_frequencies(bins: int, sample_rate: int) -> np.ndarray:
+    """The frequency that each mel bin stands for in Hz, float64 [bins]: the mean over its band.
+
+    The published matrix is one bin off, since it counts the linear bins from 0 Hz where the images have dropped that bin.
+    """
+    forward = linear_to_mel(bins, sample_rate)
+    linear_hz = (np.arange(bins) + 1.0) * sample_rate / (2.0 * bins)
+    width = forward.sum(axis=0)
+    # An empty band, which the first one is, stands for the lowest bin.
+    return np.where(width > 0.0, linear_hz @ forward / np.where(width > 0.0, width, 1.0), linear_hz[0])

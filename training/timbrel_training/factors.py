@@ -1,0 +1,107 @@
+"""First tables, envelopes and codes of a factored generator, taken from the notes by singular values.
+
+Averaged over a few stretches of time, the notes of all sounds at all pitches are one array of levels
+
+    level[sound, pitch, stretch, bin]
+
+whose best approximation by `tables` products (in the least squares sense) of [sound, stretch] x [pitch, bin] is a
+truncated singular value decomposition, and that of its left part by [sound] x [stretch, table] another one. Training
+goes on from there instead of finding all this in hours. Notes that a sound lacks are filled in from the approximation
+itself, by turns.
+"""
+
+import math
+
+import numpy as np
+import torch
+
+from timbrel_training.factored import Generator
+from timbrel_training.notes import Notes
+
+# First and last frame of the stretches of a note of 128 frames: three of the attack, two of the held part, two of the
+# release.
+STRETCHES = ((0, 4), (4, 7), (7, 14), (14, 40), (40, 92), (95, 99), (99, 120))
+
+# Held frames from which the angle of each pitch's bins is averaged.
+HELD = slice(12, 60)
+
+# Rounds of filling in what is missing.
+ROUNDS = 4
+
+
+def initialise(generator: Generator, notes: Notes) -> float:
+    """Sets the generator's tables, envelopes and codes from the training notes.
+
+    Returns:
+        The mean deviation of the approximation from the notes' averaged levels [dB].
+    """
+    shape, expected = generator.shape, generator.expected
+    levels, angles = _averages(notes)
+    sounds, pitches, stretches, bins = levels.shape
+    mean = _means(levels)
+    rows = (levels - mean[:, None]).transpose(0, 2, 1, 3).reshape(sounds * stretches, pitches * bins)
+    del levels
+    missing = ~np.isfinite(rows)
+    rows[missing] = 0.0
+    tables = min(shape.tables, len(rows))
+    for _ in range(ROUNDS):
+        left, values, right = _decompose(rows, tables)
+        rows[missing] = ((left * values) @ right)[missing]
+    left, values, right = _decompose(rows, tables)
+    deviation = np.abs((left * values) @ right - rows)[~missing].mean() * 10.0 / math.log(10.0)
+
+    # Tables of unit mean square; the envelopes take the rest, and the factor that the generator divides by.
+    table = right * math.sqrt(pitches * bins)
+    envelope = left * (values / math.sqrt(pitches * bins) * math.sqrt(8.0))
+    left, values, right = _decompose(envelope.reshape(sounds, -1), min(shape.code, sounds))
+    code = left * math.sqrt(sounds)
+    steady = (values[:, None] * right / math.sqrt(sounds)).reshape(-1, stretches, tables)
+
+    centres = np.array([(first + last - 1) / 2 for first, last in STRETCHES])
+    knots = expected.knots.detach().numpy()
+    times = (knots @ np.arange(knots.shape[1])) / knots.sum(axis=1)
+    weight = np.stack([np.interp(times, centres, stretch) for stretch in np.eye(stretches)], axis=1)
+    steady = np.einsum("ks,dsj->jkd", weight, steady)
+    with torch.no_grad():
+        expected.mean_level.copy_(torch.from_numpy(mean))
+        expected.mean_angle.copy_(torch.from_numpy(angles))
+        expected.table[:, :tables] = torch.from_numpy(table.reshape(tables, pitches, bins)).transpose(0, 1)
+        expected.steady.bias.zero_()
+        weights = expected.steady.weight.zero_().view(shape.tables, shape.knots, shape.code)
+        weights[:tables, :, : steady.shape[2]] = torch.from_numpy(steady.astype(np.float32))
+        generator.codes[:, : code.shape[1]] = torch.from_numpy(code.astype(np.float32))
+    return float(deviation)
+
+
+def _averages(notes: Notes) -> tuple[np.ndarray, np.ndarray]:
+    """Mean levels [sounds, pitches, stretches, bins], NaN where there is no note, and the angle of each pitch's bins
+    [pitches, bins]: the mean direction, weighted by magnitude."""
+    sounds, pitches = notes.note.shape
+    bins = notes.images.shape[-1]
+    levels = np.full((sounds, pitches, len(STRETCHES), bins), np.nan, dtype=np.float32)
+    direction = np.zeros((pitches, bins), dtype=np.complex64)
+    for sound, pitch in zip(*np.nonzero(notes.note >= 0), strict=True):
+        image = notes.image(notes.note[sound, pitch])
+        for stretch, (first, last) in enumerate(STRETCHES):
+            levels[sound, pitch, stretch] = image[0, first:last].mean(axis=0)
+        magnitude = np.exp(0.5 * image[0, HELD])
+        held = (magnitude * np.exp(1j * np.pi * image[1, HELD])).sum(axis=0)
+        direction[pitch] += held / magnitude.max()
+    return levels, (np.angle(direction) / np.pi).astype(np.float32)
+
+
+def _means(levels: np.ndarray) -> np.ndarray:
+    """Mean levels by pitch [pitches, bins]; those of all pitches where one has no note."""
+    there = np.isfinite(levels)
+    count = there.sum(axis=(0, 2))
+    total = np.where(there, levels, 0.0).sum(axis=(0, 2), dtype=np.float64)
+    overall = total.sum(axis=0) / np.maximum(count.sum(axis=0), 1)
+    return np.where(count > 0, total / np.maximum(count, 1), overall).astype(np.float32)
+
+
+def _decompose(rows: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The first `rank` singular vectors and values, by the eigenvectors of the smaller product."""
+    squares, left = np.linalg.eigh(rows @ rows.T)
+    left = left[:, ::-1][:, :rank]
+    values = np.sqrt(np.maximum(squares[::-1][:rank], 1e-12))
+    return left, values, (left.T @ rows) / values[:, None]

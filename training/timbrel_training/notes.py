@@ -1,0 +1,106 @@
+"""The training notes as the supervised recipe sees them: sounds by pitches, at one loudness.
+
+A sound is an instrument at a velocity. How loud it was played is left to the instrument's own velocity curve: every
+note is brought to the same level, so that latents differ in timbre only.
+"""
+
+from functools import cached_property
+
+import numpy as np
+
+from timbrel_training import descriptors
+from timbrel_training.data import DataSet
+from timbrel_training.errors import TrainingError
+from timbrel_training.images import ImageCache
+from timbrel_training.spectral import LOG_EPS, Representation
+
+# What the loudest stretch of each note is brought to: the sum of the powers of a frame's mel bins. It is that of a tone
+# of -19 dBFS (rms 0.11).
+LOUDNESS = 10_000.0
+
+# Frames over which the ear takes the level of an onset together: a quarter of a second.
+LOUDNESS_FRAMES = 8
+
+# A sound with fewer notes than this says too little of itself.
+LEAST_NOTES = 6
+
+
+class Notes:
+    """The notes of a data set's training part, found by sound and pitch.
+
+    Attributes:
+        images: float16 [count, 2, frames, bins] of the whole set.
+        names: of the sounds, "instrument velocity".
+        note: index of the note of each sound at each pitch, int64 [sounds, pitches]; -1 where there is none.
+        held_out: where that note exists and belongs to the test part, bool [sounds, pitches].
+        gain: added to a note's log power to bring it to the common loudness, float32 [count].
+    """
+
+    def __init__(self, data: DataSet, representation: Representation, pitch_min: int, pitch_max: int):
+        self.representation = representation
+        self.pitch_min, self.pitch_max = pitch_min, pitch_max
+        self.images = ImageCache.open(data, representation).images
+        labels = [f"{example.instrument} {example.velocity}" for example in data.examples]
+        within = [index for index in data.train if pitch_min <= data.pitches[index] <= pitch_max]
+        counts: dict[str, int] = {}
+        for index in within:
+            counts[labels[index]] = counts.get(labels[index], 0) + 1
+        self.names = sorted(name for name, count in counts.items() if count >= LEAST_NOTES)
+        if len(self.names) < 2:
+            raise TrainingError(
+                f"The data set has {len(self.names)} instruments with {LEAST_NOTES} or more notes to train on, and the "
+                "timbre map needs two: render more pitches of each (`cargo xtask dataset folder --fill` makes them)."
+            )
+        number = {name: sound for sound, name in enumerate(self.names)}
+        shape = (len(self.names), pitch_max - pitch_min + 1)
+        self.note = np.full(shape, -1, dtype=np.int64)
+        self.held_out = np.zeros(shape, dtype=bool)
+        test = set(data.test.tolist())
+        for index, (label, pitch) in enumerate(zip(labels, data.pitches, strict=True)):
+            if label in number and pitch_min <= pitch <= pitch_max:
+                if index in test:
+                    self.held_out[number[label], pitch - pitch_min] = True
+                else:
+                    self.note[number[label], pitch - pitch_min] = index
+        self.held_out &= self.note < 0
+        self.gain = np.zeros(len(self.images), dtype=np.float32)
+        for index in within:
+            self.gain[index] = _gain(self.images[index, 0])
+
+    def image(self, index: int) -> np.ndarray:
+        """One note at the common loudness, float32 [2, frames, bins]."""
+        image = self.images[index].astype(np.float32)
+        image[0] = np.maximum(image[0] + self.gain[index], np.log(LOG_EPS))
+        return image
+
+    @cached_property
+    def described(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Descriptors [notes, columns], sound [notes] and MIDI pitch [notes] of every training note."""
+        sounds, pitches = np.nonzero(self.note >= 0)
+        rows = [
+            descriptors.describe(self.image(self.note[sound, pitch]), pitch + self.pitch_min, self.representation)
+            for sound, pitch in zip(sounds, pitches, strict=True)
+        ]
+        return np.array(rows), sounds, pitches + self.pitch_min
+
+    def nearest(self, places: np.ndarray) -> np.ndarray:
+        """The note to learn from for each sound and pitch, int64 [sounds, pitches].
+
+        A sound that does not reach a pitch takes, there, the note of the nearest sound on the map that does: the bottom
+        of the keyboard under a flute is a bassoon's and no slowed-down flute. A note that is held out is -1.
+        """
+        distance = np.square(places[:, None] - places[None]).sum(axis=2)
+        nearest = np.full_like(self.note, -1)
+        for pitch in range(self.note.shape[1]):
+            there = np.nonzero(self.note[:, pitch] >= 0)[0]
+            if len(there):
+                nearest[:, pitch] = self.note[there[distance[:, there].argmin(axis=1)], pitch]
+        nearest[self.held_out] = -1
+        return nearest
+
+
+def _gain(level: np.ndarray) -> np.float32:
+    """What brings log powers [frames, bins] to the common loudness."""
+    power = np.exp(level.astype(np.float32)).sum(axis=1)
+    loudest = np.convolve(power, np.ones(LOUDNESS_FRAMES) / LOUDNESS_FRAMES, mode="valid").max()
+    return np.log(LOUDNESS / max(float(loudest), 1e-9))
