@@ -77,6 +77,7 @@ class Expected(nn.Module):
 
         self.mean_level = nn.Parameter(torch.zeros(pitches, bins))
         self.mean_angle = nn.Parameter(torch.zeros(pitches, bins))
+        self.mean_coherence = nn.Parameter(torch.zeros(pitches, bins))
         self.table = nn.Parameter(torch.randn(pitches, shape.tables, bins) * 0.1)
         self.pitch_code = nn.Parameter(torch.randn(pitches, PITCH_CODE) * 0.5)
 
@@ -125,7 +126,8 @@ class Expected(nn.Module):
         level = level + _product(level_course, level_spectrum)
         spread = functional.softplus(_product(spread_course, spread_spectrum) - 1.0)
         angle = self.mean_angle[index].unsqueeze(1) + 0.1 * _product(angle_course, angle_spectrum)
-        coherence = torch.sigmoid(_product(coherence_course, coherence_spectrum))
+        mean_coherence = self.mean_coherence[index].unsqueeze(1)
+        coherence = torch.sigmoid(mean_coherence + _product(coherence_course, coherence_spectrum))
         return level, spread, angle, coherence
 
     def _spectra(self, condition: Tensor, tables: Tensor, index: Tensor) -> Tensor:

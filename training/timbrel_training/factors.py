@@ -18,12 +18,14 @@ import torch
 from timbrel_training.factored import Generator
 from timbrel_training.notes import Notes
 
-# First and last frame of the stretches of a note of 128 frames: three of the attack, two of the held part, two of the
-# release.
-STRETCHES = ((0, 4), (4, 7), (7, 14), (14, 40), (40, 92), (95, 99), (99, 120))
+# The stretches of a note in 128ths of it: three of the attack, two of the held part, two of the release.
+STRETCHES = np.array([(0, 4), (4, 7), (7, 14), (14, 40), (40, 92), (95, 99), (99, 120)])
 
-# Held frames from which the angle of each pitch's bins is averaged.
-HELD = slice(12, 60)
+# From where to where, in 128ths, the angle of each pitch's bins is averaged.
+HELD = np.array([12, 60])
+
+# A coherence table stays this far from 0 and 1, where its logistic function would not move any more.
+COHERENCE_MARGIN = 0.03
 
 # Rounds of filling in what is missing.
 ROUNDS = 4
@@ -36,7 +38,7 @@ def initialise(generator: Generator, notes: Notes) -> float:
         The mean deviation of the approximation from the notes' averaged levels [dB].
     """
     shape, expected = generator.shape, generator.expected
-    levels, angles = _averages(notes)
+    levels, angles, coherence = _averages(notes)
     sounds, pitches, stretches, bins = levels.shape
     mean = _means(levels)
     rows = (levels - mean[:, None]).transpose(0, 2, 1, 3).reshape(sounds * stretches, pitches * bins)
@@ -57,14 +59,15 @@ def initialise(generator: Generator, notes: Notes) -> float:
     code = left * math.sqrt(sounds)
     steady = (values[:, None] * right / math.sqrt(sounds)).reshape(-1, stretches, tables)
 
-    centres = np.array([(first + last - 1) / 2 for first, last in STRETCHES])
     knots = expected.knots.detach().numpy()
+    centres = (STRETCHES.sum(axis=1) - 1) / 2 * (knots.shape[1] / 128)
     times = (knots @ np.arange(knots.shape[1])) / knots.sum(axis=1)
     weight = np.stack([np.interp(times, centres, stretch) for stretch in np.eye(stretches)], axis=1)
     steady = np.einsum("ks,dsj->jkd", weight, steady)
     with torch.no_grad():
         expected.mean_level.copy_(torch.from_numpy(mean))
         expected.mean_angle.copy_(torch.from_numpy(angles))
+        expected.mean_coherence.copy_(torch.logit(torch.from_numpy(coherence), COHERENCE_MARGIN))
         expected.table[:, :tables] = torch.from_numpy(table.reshape(tables, pitches, bins)).transpose(0, 1)
         expected.steady.bias.zero_()
         weights = expected.steady.weight.zero_().view(shape.tables, shape.knots, shape.code)
@@ -73,21 +76,25 @@ def initialise(generator: Generator, notes: Notes) -> float:
     return float(deviation)
 
 
-def _averages(notes: Notes) -> tuple[np.ndarray, np.ndarray]:
-    """Mean levels [sounds, pitches, stretches, bins], NaN where there is no note, and the angle of each pitch's bins
-    [pitches, bins]: the mean direction, weighted by magnitude."""
+def _averages(notes: Notes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean levels [sounds, pitches, stretches, bins], NaN where there is no note; the angle of each pitch's bins
+    [pitches, bins]: the mean direction, weighted by magnitude; and how far the notes agree in it, from 0 to 1."""
     sounds, pitches = notes.note.shape
-    bins = notes.images.shape[-1]
+    frames, bins = notes.images.shape[-2:]
+    held_frames = slice(*HELD * frames // 128)
     levels = np.full((sounds, pitches, len(STRETCHES), bins), np.nan, dtype=np.float32)
     direction = np.zeros((pitches, bins), dtype=np.complex64)
+    magnitudes = np.zeros((pitches, bins), dtype=np.float32)
     for sound, pitch in zip(*np.nonzero(notes.note >= 0), strict=True):
         image = notes.image(notes.note[sound, pitch])
-        for stretch, (first, last) in enumerate(STRETCHES):
+        for stretch, (first, last) in enumerate(STRETCHES * frames // 128):
             levels[sound, pitch, stretch] = image[0, first:last].mean(axis=0)
-        magnitude = np.exp(0.5 * image[0, HELD])
-        held = (magnitude * np.exp(1j * np.pi * image[1, HELD])).sum(axis=0)
-        direction[pitch] += held / magnitude.max()
-    return levels, (np.angle(direction) / np.pi).astype(np.float32)
+        magnitude = np.exp(0.5 * image[0, held_frames])
+        magnitude /= magnitude.max()
+        direction[pitch] += (magnitude * np.exp(1j * np.pi * image[1, held_frames])).sum(axis=0)
+        magnitudes[pitch] += magnitude.sum(axis=0)
+    coherence = np.abs(direction) / np.maximum(magnitudes, 1e-9)
+    return levels, (np.angle(direction) / np.pi).astype(np.float32), coherence.astype(np.float32)
 
 
 def _means(levels: np.ndarray) -> np.ndarray:

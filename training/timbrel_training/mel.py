@@ -4,6 +4,8 @@ Follows `linear_to_mel_weight_matrix` (`spectral_ops.py`) and `_mel_to_linear_ma
 magenta's GANSynth in double precision, the order in which the band edges change included: every value depends on it.
 """
 
+from functools import cache
+
 import numpy as np
 
 # Frequency at which the scale turns from linear to logarithmic, and mel per natural logarithm above it.
@@ -59,6 +61,7 @@ def mel_to_linear(forward: np.ndarray) -> np.ndarray:
     return forward.T * np.where(np.abs(sums) > EMPTY_COLUMN, 1.0 / np.where(sums == 0.0, 1.0, sums), sums)
 
 
+@cache
 def band_frequencies(bins: int, sample_rate: int) -> np.ndarray:
     """The frequency that each mel bin stands for in Hz, float64 [bins]: the mean over its band.
 

@@ -140,7 +140,7 @@ class Run:
     """A run in its folder: generator, averaged weights, optimiser, random states, log."""
 
     def __init__(self, config: dict, data: DataSet, folder: Path, resume: bool):
-        self.config, self.folder, self.settings = config, folder, config["train"]
+        self.config, self.data, self.folder, self.settings = config, data, folder, config["train"]
         torch.manual_seed(config["seed"])
         low, high = config["pitches"]
         representation = Representation(config["representation"])
@@ -149,6 +149,7 @@ class Run:
         self.notes = Notes(data, representation, low, high)
         self.random = np.random.default_rng(config["seed"])
         self.step, self.seconds = 0, 0.0
+        folder.mkdir(parents=True, exist_ok=True)
         state = checkpoint.load(folder / "checkpoint") if resume else None
         if state is not None:
             self._restore(state)
@@ -157,6 +158,7 @@ class Run:
         self.teacher = Teacher(self.notes, self._timbres(), self.settings, self.random)
 
     def _begin(self, low: int, high: int) -> None:
+        print("describing the notes, laying out the map, taking first tables: some minutes", flush=True)
         described, sounds, pitches = self.notes.described
         settings = self.config["map"]
         where = places(described, sounds, pitches, len(NAMES), settings["shapes"])
@@ -186,8 +188,8 @@ class Run:
 
     def _make_optimiser(self) -> None:
         expected = self.generator.expected
-        tables = [expected.table, expected.mean_level, expected.mean_angle, expected.pitch_code, expected.band_code,
-                  self.generator.codes]
+        tables = [expected.table, expected.mean_level, expected.mean_angle, expected.mean_coherence,
+                  expected.pitch_code, expected.band_code, self.generator.codes]
         ours = {id(table) for table in tables}
         rest = [parameter for parameter in self.generator.parameters() if id(parameter) not in ours]
         self.optimiser = torch.optim.Adam(
@@ -315,7 +317,6 @@ def main() -> None:
         config = tomllib.loads(arguments.config.read_text())
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise TrainingError(f"The settings {arguments.config} cannot be read: {error}.") from error
-    arguments.out.mkdir(parents=True, exist_ok=True)
     low, high = config["pitches"]
     run = Run(config, DataSet(arguments.data, pitches=(low, high)), arguments.out, arguments.resume)
     run.train(arguments.minutes)

@@ -20,10 +20,10 @@ from scipy.stats import norm
 # Left on the diagonal before whitening, so that descriptors that nearly agree are not torn apart.
 RIDGE = 0.03
 
-# Of the transport: latents a step, steps, and the first step's size.
+# Of the transport: latents a step, steps, and the first and last step's size.
 TRANSPORT_LATENTS = 20_000
 TRANSPORT_STEPS = 400
-TRANSPORT_RATE = 1.5
+TRANSPORT_RATES = (1.5, 0.01)
 
 
 @dataclass
@@ -78,12 +78,12 @@ def balanced_masses(places: np.ndarray, random: np.random.Generator) -> np.ndarr
     count, size = places.shape
     squares = np.square(places).sum(axis=1)
     masses = np.zeros(count)
-    for step in range(TRANSPORT_STEPS):
+    for rate in np.geomspace(*TRANSPORT_RATES, TRANSPORT_STEPS):
         latents = random.standard_normal((TRANSPORT_LATENTS, size)).astype(np.float32)
         nearest = (2.0 * latents @ places.T - squares + masses).argmax(axis=1)
         share = np.bincount(nearest, minlength=count) / TRANSPORT_LATENTS * count
         # The logarithm moves a sound that is out of reach as fast as one that takes too much.
-        masses -= TRANSPORT_RATE / (1.0 + step / 30.0) * np.clip(np.log((share + 0.1) / 1.1), -2.0, 2.0)
+        masses -= rate * np.clip(np.log((share + 0.1) / 1.1), -2.0, 2.0)
         masses -= masses.mean()
     return masses.astype(np.float32)
 
