@@ -31,9 +31,9 @@ pub struct About {
     /// The command that made the set.
     pub command: String,
     pub counts: BTreeMap<String, u64>,
-    /// What the samples were multiplied by, the same for all notes; none where each file keeps its own level.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gain: Option<f32>,
+    /// What all samples of a source were multiplied by, by the source's name; nothing where files keep their levels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub gains: BTreeMap<String, f32>,
     /// The instruments' own names by their names in `examples.json`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub instruments: BTreeMap<String, String>,

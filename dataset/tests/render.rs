@@ -49,7 +49,7 @@ fn notes_of_the_font_are_in_tune_free_of_aliases_and_as_loud_as_played() {
     assert_eq!((split.train.len(), split.test.len()), (12, 4));
     let about: About = read_json(&out.join(set::ABOUT)).unwrap();
     assert_eq!((about.counts["asked"], about.counts["kept"]), (16, 16));
-    assert!(about.command.starts_with("cargo xtask dataset render") && about.gain.unwrap() > 1.0, "{about:?}");
+    assert!(about.command.starts_with("cargo xtask dataset render") && about.gains["FluidR3 GM"] > 1.0, "{about:?}");
 }
 
 #[test]
@@ -63,4 +63,37 @@ fn what_an_instrument_does_not_reach_or_does_not_tune_is_left_out() {
     assert_eq!(counts, [6, 4, 1, 1]);
     let error = run(&["render", "--presets", "theremin"], &folder.path().join("none")).unwrap_err().to_string();
     assert!(error.contains("theremin") && error.contains("Violin"), "{error}");
+}
+
+#[test]
+fn the_same_command_gives_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let [once, twice] = ["once", "twice"].map(|name| folder.path().join(name));
+    // A long release before a short note: what rang on would be heard.
+    let asked = ["render", "--presets", "vibraphone,oboe", "--keys", "66", "70", "--velocities", "100"];
+    run(&asked, &once).unwrap();
+    run(&asked, &twice).unwrap();
+    let examples: Examples = read_json(&once.join(set::EXAMPLES)).unwrap();
+    assert_eq!(examples.len(), 10);
+    for name in examples.keys() {
+        assert_eq!(wav::read(&set::wav(&once, name)).unwrap(), wav::read(&set::wav(&twice, name)).unwrap(), "{name}");
+    }
+}
+
+#[test]
+fn a_second_font_adds_instruments() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("set");
+    // One note of it: its font takes seconds to unpack, on every thread that plays.
+    let asked = ["render", "--font", "fluid,musescore", "--presets", "oboe,splendid", "--velocities", "100"];
+    run(&[&asked[..], &["--keys", "60", "60"]].concat(), &out).unwrap();
+    let about: About = read_json(&out.join(set::ABOUT)).unwrap();
+    let names: Vec<&str> = about.instruments.values().map(String::as_str).collect();
+    assert_eq!(names, ["Splendid grand piano", "Oboe"]);
+    assert_eq!(about.gains.len(), 2);
+    assert!(about.licence.contains("FluidR3") && about.licence.contains("MuseScore"), "{}", about.licence);
+    for name in read_json::<Examples>(&out.join(set::EXAMPLES)).unwrap().keys() {
+        let loudest = wav::read(&set::wav(&out, name)).unwrap().iter().map(|sample| sample.unsigned_abs()).max();
+        assert!(loudest > Some(30_000), "{name}: each font has a gain of its own");
+    }
 }

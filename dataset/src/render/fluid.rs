@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow};
 use rustysynth::{SoundFont, Synthesizer, SynthesizerSettings};
 
 use super::font::{Font, HELD_SECONDS, Player, RENDER_RATE};
-use super::presets::{FLUID, Preset};
+use super::presets::Preset;
 
 /// Controller that chooses a bank.
 const BANK_SELECT: i32 = 0;
@@ -33,10 +33,6 @@ impl Fluid {
 }
 
 impl Font for Fluid {
-    fn presets(&self) -> &'static [Preset] {
-        FLUID
-    }
-
     fn shift(&self, preset: &Preset, key: u8, velocity: u8) -> Option<f32> {
         let number = (i32::from(preset.bank), i32::from(preset.program));
         let found = self.font.get_presets().iter().find(|p| (p.get_bank_number(), p.get_patch_number()) == number)?;

@@ -4,10 +4,12 @@
 //! and rings for one. Rendered at 48 kHz, filtered to 16 kHz. Notes that are silent or out of tune are left out; the others
 //! keep their level.
 
-mod fluid;
 mod font;
-mod note;
+mod fluid;
+mod musescore;
 mod presets;
+mod parts;
+mod note;
 mod tally;
 
 use std::collections::BTreeMap;
@@ -17,15 +19,14 @@ use anyhow::{Result, bail, ensure};
 use clap::Args;
 use rayon::prelude::*;
 
-use crate::example::{Example, Examples, Family, Instrument, Source};
+use crate::example::{Example, Examples};
 use crate::progress;
 use crate::set::{About, SetWriter};
 use crate::split;
 use crate::wav;
-use fluid::Fluid;
-use font::Font;
+use font::{Font, FontName};
 use note::{Fate, Renderers, Request, SILENCE, is_in_range};
-use presets::Preset;
+use parts::{Part, parts};
 use tally::Tally;
 
 /// The loudest sample of a set lies there: nothing clips, and rounding has room.
@@ -36,6 +37,9 @@ pub struct Options {
     /// Folder of the new set.
     #[arg(long, default_value = "target/dataset/soundfonts")]
     pub out: PathBuf,
+    /// The SoundFonts, as `fluid,musescore`.
+    #[arg(long, value_delimiter = ',', default_value = "fluid")]
+    pub font: Vec<FontName>,
     /// The font's file, where it does not lie at its usual place.
     #[arg(long)]
     pub font_file: Option<PathBuf>,
@@ -59,73 +63,96 @@ pub struct Options {
     pub overwrite: bool,
 }
 
-/// A preset with its place in the set.
-struct Part {
-    preset: &'static Preset,
-    instrument: Instrument,
-}
-
 /// Renders a set, and prints what became of the notes.
 pub fn render(options: &Options, command: &str) -> Result<()> {
-    let path = options.font_file.clone().unwrap_or_else(|| PathBuf::from("/usr/share/sounds/sf2/FluidR3_GM.sf2"));
-    let font = Fluid::load(&path)?;
-    let parts = parts(&font, options)?;
+    ensure!(
+        options.font_file.is_none() || options.font.len() == 1,
+        "--font-file names one file: name its font alone by --font."
+    );
+    let parts = parts(options)?;
     let writer = SetWriter::new(&options.out, options.overwrite)?;
-    let requests = requests(&parts, options)?;
-
-    let fates = judge(&font, &parts, &requests)?;
-    let peak =
-        fates.iter().map(|fate| if let Fate::Sounds { peak, .. } = fate { *peak } else { 0.0 }).fold(0.0, f32::max);
-    ensure!(peak > 0.0, "No note sounds: choose other presets or keys.");
-    let gain = LOUDEST / peak;
-
-    let (kept, tally) = select(&parts, &requests, &fates, gain);
-    let examples = write(&font, &parts, &kept, gain, &writer)?;
-    let about = about(&parts, &examples, &tally, gain, command);
+    let mut rendering = Rendering::default();
+    for font in FontName::ALL {
+        let parts: Vec<&Part> = parts.iter().filter(|part| part.font == font).collect();
+        if !parts.is_empty() {
+            rendering.add(font, &parts, options, &writer)?;
+        }
+    }
+    let about = rendering.about(&parts, command);
+    let Rendering { examples, tally, .. } = rendering;
     writer.finish(examples, &about, options.seed)?;
     println!("{}\n{tally}", tally::HEADING);
     println!("{} notes are in {}.", tally.total().kept, options.out.display());
     Ok(())
 }
 
-/// The presets that are asked for, numbered as among all of the table, so that a choice of them keeps its names.
-fn parts(font: &dyn Font, options: &Options) -> Result<Vec<Part>> {
-    let mut numbers: BTreeMap<(Family, Source), u32> = BTreeMap::new();
-    let mut parts = Vec::new();
-    for (id, preset) in font.presets().iter().enumerate() {
-        let number = numbers.entry((preset.family, preset.source)).or_default();
-        let (family, source) = (preset.family, preset.source);
-        parts.push(Part { preset, instrument: Instrument { id: id as u64, family, source, number: *number } });
-        *number += 1;
-    }
-    let is_named = |name: &str| options.presets.iter().any(|part| name.to_lowercase().contains(&part.to_lowercase()));
-    parts.retain(|part| {
-        let is_source = options.electric || part.instrument.source == Source::Acoustic;
-        if options.presets.is_empty() { is_source } else { is_named(part.preset.name) }
-    });
-    if parts.is_empty() {
-        let names: Vec<&str> = font.presets().iter().map(|preset| preset.name).collect();
-        bail!("No preset is named {}: there are {}.", options.presets.join(", "), names.join(", "));
-    }
-    Ok(parts)
+/// What has been rendered so far.
+#[derive(Default)]
+struct Rendering {
+    examples: Examples,
+    tally: Tally,
+    /// By font.
+    gains: BTreeMap<String, f32>,
+    licences: Vec<&'static str>,
 }
 
-fn requests(parts: &[Part], options: &Options) -> Result<Vec<Request>> {
+impl Rendering {
+    /// Renders what a font has for the set.
+    fn add(&mut self, name: FontName, parts: &[&Part], options: &Options, writer: &SetWriter) -> Result<()> {
+        let font = name.load(options.font_file.as_deref())?;
+        let requests = requests(parts, options)?;
+        let renderers = Renderers::new(&*font);
+        let fates = judge(&*font, &renderers, parts, &requests)?;
+        let peaks = fates.iter().filter_map(Fate::peak);
+        let peak = peaks.fold(0.0, f32::max);
+        ensure!(peak > 0.0, "No note of {} sounds: choose other presets or keys.", name.title());
+        let gain = LOUDEST / peak;
+        let kept = select(parts, &requests, &fates, gain, &mut self.tally);
+        self.examples.extend(write(&renderers, parts, &kept, gain, writer)?);
+        self.gains.insert(name.title().to_string(), gain);
+        self.licences.push(name.licence());
+        Ok(())
+    }
+
+    fn about(&self, parts: &[Part], command: &str) -> About {
+        let total = self.tally.total();
+        let counts = [
+            ("asked", total.asked),
+            ("out of range", total.out_of_range),
+            ("silent", total.silent),
+            ("out of tune", total.out_of_tune),
+            ("kept", total.kept),
+        ];
+        let fonts = self.gains.keys().cloned().collect::<Vec<_>>().join(" and ");
+        let instruments = parts.iter().map(|part| (part.instrument.name(), part.preset.name.to_string()));
+        let sounds = |name: &String| self.examples.values().any(|example| example.instrument_str == *name);
+        About {
+            name: format!("Notes from {fonts}"),
+            licence: self.licences.join("; "),
+            description: "SoundFont presets of real instruments, dry, half of left and right, rendered at 48 kHz and \
+                          filtered to 16 kHz; three seconds held, one released; levels as played."
+                .to_string(),
+            command: command.to_string(),
+            counts: counts.map(|(name, count)| (name.to_string(), count)).into(),
+            gains: self.gains.clone(),
+            instruments: instruments.filter(|(name, _)| sounds(name)).collect(),
+        }
+    }
+}
+
+fn requests(parts: &[&Part], options: &Options) -> Result<Vec<Request>> {
     let &[lowest, highest] = options.keys.as_slice() else { bail!("--keys takes the lowest and the highest key.") };
     ensure!(lowest <= highest && highest <= 127, "--keys takes two MIDI keys up to 127, the lower one first.");
     let velocities = &options.velocities;
     ensure!(velocities.iter().all(|v| (1..=127).contains(v)), "--velocities takes MIDI velocities from 1 to 127.");
-    let keys = (0..parts.len()).flat_map(|preset| (lowest..=highest).map(move |key| (preset, key)));
-    Ok(keys
-        .flat_map(|(preset, key)| velocities.iter().map(move |&velocity| Request { preset, key, velocity }))
-        .collect())
+    let keys = (0..parts.len()).flat_map(|part| (lowest..=highest).map(move |key| (part, key)));
+    Ok(keys.flat_map(|(part, key)| velocities.iter().map(move |&velocity| Request { part, key, velocity })).collect())
 }
 
-fn judge(font: &dyn Font, parts: &[Part], requests: &[Request]) -> Result<Vec<Fate>> {
+fn judge(font: &dyn Font, renderers: &Renderers, parts: &[&Part], requests: &[Request]) -> Result<Vec<Fate>> {
     let progress = progress::bar("Measuring", requests.len());
-    let renderers = Renderers::new(font);
     let judge = |&request: &Request| {
-        let preset = parts[request.preset].preset;
+        let preset = parts[request.part].preset;
         let is_in_range = is_in_range(font, preset, request);
         let fate =
             if is_in_range { renderers.lend(|renderer| renderer.judge(preset, request))? } else { Fate::OutOfRange };
@@ -136,11 +163,10 @@ fn judge(font: &dyn Font, parts: &[Part], requests: &[Request]) -> Result<Vec<Fa
 }
 
 /// Counts what became of the notes, and takes those that are loud enough and in tune.
-fn select(parts: &[Part], requests: &[Request], fates: &[Fate], gain: f32) -> (Vec<Request>, Tally) {
+fn select(parts: &[&Part], requests: &[Request], fates: &[Fate], gain: f32, tally: &mut Tally) -> Vec<Request> {
     let mut kept = Vec::new();
-    let mut tally = Tally::default();
     for (&request, fate) in requests.iter().zip(fates) {
-        let preset = parts[request.preset].preset;
+        let preset = parts[request.part].preset;
         let counts = tally.of(preset.family);
         counts.asked += 1;
         match fate {
@@ -153,15 +179,14 @@ fn select(parts: &[Part], requests: &[Request], fates: &[Fate], gain: f32) -> (V
             Fate::Sounds { .. } => counts.out_of_tune += 1,
         }
     }
-    (kept, tally)
+    kept
 }
 
 /// Renders the notes again, now that the gain is known: keeping them all in memory would take gigabytes.
-fn write(font: &dyn Font, parts: &[Part], kept: &[Request], gain: f32, writer: &SetWriter) -> Result<Examples> {
+fn write(renderers: &Renderers, parts: &[&Part], kept: &[Request], gain: f32, writer: &SetWriter) -> Result<Examples> {
     let progress = progress::bar("Writing", kept.len());
-    let renderers = Renderers::new(font);
     let write = |&request: &Request| {
-        let Part { preset, instrument } = &parts[request.preset];
+        let Part { preset, instrument, .. } = parts[request.part];
         let example = Example::new(instrument, request.key, request.velocity);
         let wave = renderers.lend(|renderer| renderer.render(preset, request))?;
         let samples: Vec<i16> = wave.iter().map(|sample| wav::to_i16(sample * gain)).collect();
@@ -170,29 +195,4 @@ fn write(font: &dyn Font, parts: &[Part], kept: &[Request], gain: f32, writer: &
         Ok((example.note_str.clone(), example))
     };
     kept.par_iter().map(write).collect()
-}
-
-fn about(parts: &[Part], examples: &Examples, tally: &Tally, gain: f32, command: &str) -> About {
-    let total = tally.total();
-    let counts = [
-        ("asked", total.asked),
-        ("out of range", total.out_of_range),
-        ("silent", total.silent),
-        ("out of tune", total.out_of_tune),
-        ("kept", total.kept),
-    ];
-    let instruments = parts.iter().map(|part| (part.instrument.name(), part.preset.name.to_string()));
-    let sounds = |name: &String| examples.values().any(|example| example.instrument_str == *name);
-    About {
-        name: "FluidR3 notes".to_string(),
-        licence: "MIT (FluidR3 GM, Copyright 2000-2013 Frank Wen)".to_string(),
-        description:
-            "Notes of the acoustic presets of the SoundFont FluidR3 GM, dry, half of left and right, rendered at \
-                      48 kHz and filtered to 16 kHz; three seconds held, one released; levels as played."
-                .to_string(),
-        command: command.to_string(),
-        counts: counts.map(|(name, count)| (name.to_string(), count)).into(),
-        gain: Some(gain),
-        instruments: instruments.filter(|(name, _)| sounds(name)).collect(),
-    }
 }

@@ -20,8 +20,8 @@ pub const SILENCE: f32 = 0.001;
 /// A note that is asked for.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Request {
-    /// Index of the preset in the font's table.
-    pub preset: usize,
+    /// Index of its preset among those that are asked for.
+    pub part: usize,
     pub key: u8,
     pub velocity: u8,
 }
@@ -33,6 +33,16 @@ pub enum Fate {
     OutOfRange,
     /// It has a level and perhaps a pitch, which decide once the set's gain is known.
     Sounds { peak: f32, tuning: Option<Tuning> },
+}
+
+impl Fate {
+    /// The loudest sample of a note that sounds.
+    pub fn peak(&self) -> Option<f32> {
+        match self {
+            Self::OutOfRange => None,
+            Self::Sounds { peak, .. } => Some(*peak),
+        }
+    }
 }
 
 /// Whether the instrument has the note.

@@ -124,6 +124,27 @@ pub const FLUID: &[Preset] = &[
     electric(0, 37, "Popped bass", Bass, (28, 67)),
 ];
 
+/// What MuseScore General has of its own; all else in it are FluidR3's recordings again. Its instruments are numbered on
+/// from FluidR3's, so that a set may hold both.
+pub const MUSESCORE: &[Preset] = &[
+    preset(0, 0, "Splendid grand piano", Keyboard, (21, 108)),
+    preset(20, 49, "Violins", String, (55, 103)),
+    preset(20, 44, "Violins, tremolo", String, (55, 103)),
+    preset(20, 45, "Violins, plucked", String, (55, 103)),
+    preset(30, 49, "Violas", String, (48, 91)),
+    preset(30, 44, "Violas, tremolo", String, (48, 91)),
+    preset(30, 45, "Violas, plucked", String, (48, 91)),
+    preset(40, 49, "Cellos", String, (36, 84)),
+    preset(40, 44, "Cellos, tremolo", String, (36, 84)),
+    preset(40, 45, "Cellos, plucked", String, (36, 84)),
+    preset(50, 49, "Double basses", String, (28, 67)),
+    preset(50, 44, "Double basses, tremolo", String, (28, 67)),
+    preset(50, 45, "Double basses, plucked", String, (28, 67)),
+    preset(0, 49, "String orchestra", String, (28, 96)),
+    preset(0, 42, "Solo cello", String, (36, 84)),
+    preset(0, 56, "Solo trumpet", Brass, (52, 84)),
+];
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -132,9 +153,12 @@ mod tests {
 
     #[test]
     fn presets_are_told_apart_and_have_keys() {
-        let numbers: HashSet<_> = FLUID.iter().map(|preset| (preset.bank, preset.program)).collect();
-        let names: HashSet<_> = FLUID.iter().map(|preset| preset.name).collect();
-        assert_eq!((numbers.len(), names.len()), (FLUID.len(), FLUID.len()));
-        assert!(FLUID.iter().all(|preset| preset.range.0 < preset.range.1));
+        for table in [FLUID, MUSESCORE] {
+            let numbers: HashSet<_> = table.iter().map(|preset| (preset.bank, preset.program)).collect();
+            assert_eq!(numbers.len(), table.len());
+            assert!(table.iter().all(|preset| preset.range.0 < preset.range.1));
+        }
+        let names: HashSet<_> = FLUID.iter().chain(MUSESCORE).map(|preset| preset.name).collect();
+        assert_eq!(names.len(), FLUID.len() + MUSESCORE.len());
     }
 }
