@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::render;
+use crate::{nsynth, render};
 
 /// How the tool is called.
 const NAME: &str = "cargo xtask dataset";
@@ -20,6 +20,8 @@ struct Cli {
 enum Command {
     /// Notes from a SoundFont, rendered as NSynth was made.
     Render(render::Options),
+    /// The published NSynth, filtered and split as the paper did.
+    Nsynth(nsynth::Options),
 }
 
 /// Runs a command, given without the program's name.
@@ -28,5 +30,6 @@ pub fn run<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Result<()> {
     let typed = format!("{NAME} {}", arguments.join(" "));
     match Cli::try_parse_from([NAME].into_iter().chain(arguments)).unwrap_or_else(|error| error.exit()).command {
         Command::Render(options) => render::render(&options, &typed),
+        Command::Nsynth(options) => nsynth::nsynth(&options, &typed),
     }
 }

@@ -62,6 +62,13 @@ impl Example {
     }
 }
 
+/// Numbers the notes of a new set, in their order.
+pub fn number(examples: &mut Examples) {
+    for (number, example) in examples.values_mut().enumerate() {
+        example.note = number as u64;
+    }
+}
+
 /// What plays a note.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Instrument {

@@ -69,19 +69,16 @@ impl SetWriter {
         wav(&self.partial, note)
     }
 
-    /// Numbers the notes, splits them, and moves the whole set to its place.
+    /// Splits the notes and moves the whole set to its place.
     pub fn finish(self, examples: Examples, about: &About, seed: u64) -> Result<()> {
         let split = Split::new(&examples, seed);
         self.finish_with(examples, &split, about)
     }
 
-    /// Numbers the notes and moves the whole set, with a split that is there already, to its place.
-    pub fn finish_with(self, mut examples: Examples, split: &Split, about: &About) -> Result<()> {
+    /// Moves the whole set, with a split that is there already, to its place.
+    pub fn finish_with(self, examples: Examples, split: &Split, about: &About) -> Result<()> {
         if examples.is_empty() {
             bail!("No note is left, so {} was not written: see above what was wrong with them.", self.out.display());
-        }
-        for (number, example) in examples.values_mut().enumerate() {
-            example.note = number as u64;
         }
         write_json(&self.partial.join(EXAMPLES), &examples)?;
         write_json(&self.partial.join(SPLIT), split)?;

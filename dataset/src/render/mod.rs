@@ -19,7 +19,7 @@ use anyhow::{Result, bail, ensure};
 use clap::Args;
 use rayon::prelude::*;
 
-use crate::example::{Example, Examples};
+use crate::example::{self, Example, Examples};
 use crate::progress;
 use crate::set::{About, SetWriter};
 use crate::split;
@@ -79,7 +79,8 @@ pub fn render(options: &Options, command: &str) -> Result<()> {
         }
     }
     let about = rendering.about(&parts, command);
-    let Rendering { examples, tally, .. } = rendering;
+    let Rendering { mut examples, tally, .. } = rendering;
+    example::number(&mut examples);
     writer.finish(examples, &about, options.seed)?;
     println!("{}\n{tally}", tally::HEADING);
     println!("{} notes are in {}.", tally.total().kept, options.out.display());

@@ -22,3 +22,11 @@ pub fn highest_share_db(wave: &[f32], from_hz: f32) -> f32 {
     let first = (from_hz / 16_000.0 * wave.len() as f32) as usize;
     10.0 * (energy(first) / energy(0)).log10() as f32
 }
+
+/// Writes a WAV of 16 bits, channels interleaved.
+pub fn write_wav(path: &Path, sample_rate: u32, channels: u16, samples: &[f32]) {
+    let spec = hound::WavSpec { channels, sample_rate, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let mut writer = hound::WavWriter::create(path, spec).unwrap();
+    samples.iter().for_each(|sample| writer.write_sample((sample * 32_767.0) as i16).unwrap());
+    writer.finalize().unwrap();
+}
