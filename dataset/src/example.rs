@@ -41,6 +41,11 @@ impl Example {
     /// Qualities that NSynth judges by.
     const QUALITIES: usize = 10;
 
+    /// Whether a note's name can be a file's.
+    pub fn is_name(name: &str) -> bool {
+        !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', ':', '\0'])
+    }
+
     /// A note without number and qualities.
     pub fn new(instrument: &Instrument, pitch: u8, velocity: u8) -> Self {
         let instrument_str = instrument.name();

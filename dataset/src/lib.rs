@@ -6,6 +6,7 @@
 pub mod example;
 pub mod wav;
 pub mod split;
+pub mod staging;
 pub mod set;
 pub mod resample;
 pub mod tuning;
@@ -14,4 +15,5 @@ pub mod link;
 pub mod progress;
 pub mod render;
 pub mod nsynth;
+pub mod pack;
 pub mod cli;

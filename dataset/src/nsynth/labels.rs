@@ -34,8 +34,7 @@ fn example(name: &str, value: Value) -> Result<Example, String> {
     if example.note_str != name {
         return Err(format!("its note_str is {:?}", example.note_str));
     }
-    // The name becomes a file's name.
-    if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\']) {
+    if !Example::is_name(name) {
         return Err("the name cannot be a file's".to_string());
     }
     Ok(example)

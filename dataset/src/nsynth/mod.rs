@@ -80,7 +80,7 @@ pub fn nsynth(options: &Options, command: &str) -> Result<()> {
         counts,
         ..About::default()
     };
-    writer.finish(examples, &about, options.seed)?;
+    writer.finish(&examples, &about, options.seed)?;
     println!("{taken} notes are in {}{}.", options.out.display(), compared(taken, options.all_instruments));
     Ok(())
 }

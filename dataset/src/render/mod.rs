@@ -81,7 +81,7 @@ pub fn render(options: &Options, command: &str) -> Result<()> {
     let about = rendering.about(&parts, command);
     let Rendering { mut examples, tally, .. } = rendering;
     example::number(&mut examples);
-    writer.finish(examples, &about, options.seed)?;
+    writer.finish(&examples, &about, options.seed)?;
     println!("{}\n{tally}", tally::HEADING);
     println!("{} notes are in {}.", tally.total().kept, options.out.display());
     Ok(())
@@ -137,6 +137,7 @@ impl Rendering {
             counts: counts.map(|(name, count)| (name.to_string(), count)).into(),
             gains: self.gains.clone(),
             instruments: instruments.filter(|(name, _)| sounds(name)).collect(),
+            ..About::default()
         }
     }
 }
