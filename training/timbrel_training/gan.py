@@ -70,14 +70,15 @@ class Run:
         self.images, self.seconds, self.schedule_seconds = 0, 0.0, None
         if kept is not None:
             self._restore(kept)
-        else:
-            if arguments.start_from is not None:
-                self.trainer.start_from(generators.load(arguments.start_from))
-            self.schedule_seconds = self._schedule_seconds(arguments.schedule_minutes)
-        self.schedule = Schedule(self.config.schedule, self.config.blocks, self.schedule_seconds)
+        elif arguments.start_from is not None:
+            self.trainer.start_from(generators.load(arguments.start_from))
         log = self.out / "log.csv" if parallel.is_first else None
         self.log = RunLog(log, self.images, self.config.report.log_images)
         self.is_asked_to_stop = False
+        # Last, so that a schedule that fills the time box knows what is left of it.
+        if kept is None:
+            self.schedule_seconds = self._schedule_seconds(arguments.schedule_minutes)
+        self.schedule = Schedule(self.config.schedule, self.config.blocks, self.schedule_seconds)
 
     def train(self) -> None:
         """Trains until the schedule or the time box is over, or a signal asks to stop; then saves."""

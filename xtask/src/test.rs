@@ -1,8 +1,10 @@
-//! All tests: the Rust ones, those through the built CLAP bundle among them, then the VST3 bundle in Python hosts.
+//! All tests: the Rust ones, those through the built CLAP bundle among them, then the VST3 bundle in Python hosts, then the
+//! training code.
 //!
 //! What the runners print is passed through, counted, and summed up in a closing line.
 
 use std::io::{BufRead, BufReader, IsTerminal};
+use std::path::Path;
 use std::process::{Command, ExitCode, ExitStatus};
 use std::time::{Duration, Instant};
 
@@ -55,11 +57,13 @@ pub fn test() -> Result<ExitCode> {
     costs.time("set-up: system packages", || {
         packages::install(&[packages::BUILD, packages::DISPLAY, packages::FONTS].concat())
     })?;
-    let interpreter = costs.time("set-up: Python hosts", python::environment)?;
+    let hosts = costs.time("set-up: Python hosts", python::hosts)?;
+    let training = costs.time("set-up: training", python::training)?;
     costs.time("building and bundling the plugin", || bundle::bundle(&["--release".into()]))?;
 
     let mut tally = cargo_test(&mut costs)?;
-    tally.add(costs.time("VST3 in Python hosts", || pytest(&interpreter))?);
+    tally.add(costs.time("VST3 in Python hosts", || pytest(&hosts, "tests/python", "the VST3 bundle in Python hosts"))?);
+    tally.add(costs.time("training", || pytest(&training, "training/tests", "the training code"))?);
     costs.print();
     println!("\n{} passed, {} failed", tally.passed, tally.failed);
     Ok(if tally.failed == 0 && tally.passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -96,10 +100,11 @@ fn cargo_test(costs: &mut Costs) -> Result<Tally> {
     Ok(tally)
 }
 
-fn pytest(interpreter: &std::path::Path) -> Result<Tally> {
-    say("Running the VST3 bundle in Python hosts");
+/// Runs the Python tests of a folder. A run that ends badly without a result counts as one failed test.
+fn pytest(interpreter: &Path, folder: &str, what: &str) -> Result<Tally> {
+    say(&format!("Running {what}"));
     let mut command = Command::new(interpreter);
-    command.args(["-m", "pytest", "tests/python", "-v", "--durations=5", "-p", "no:cacheprovider"]);
+    command.args(["-m", "pytest", folder, "-v", "--durations=5", "-p", "no:cacheprovider"]);
     let mut tally = Tally::default();
     let status = pass_through(&mut command, |line| tally.add(pytest_result(line).unwrap_or_default()))?;
     if !status.success() && tally.failed == 0 {

@@ -1,7 +1,7 @@
-//! Hosts that are Python packages, in a virtual environment of their own.
+//! Python environments of their own: one with the VST3 hosts, one with the training code.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -9,29 +9,57 @@ use anyhow::{Context, Result};
 use crate::setup::runtime::python;
 use crate::shell::{run, say, target_dir};
 
-/// The packages, pinned with all that they depend on.
-const REQUIREMENTS: &str = include_str!("../../../tests/python/requirements.txt");
+/// The hosts, pinned with all that they depend on.
+const HOSTS: &str = include_str!("../../../tests/python/requirements.txt");
 
-/// Makes the environment, once, and returns its interpreter.
-pub fn environment() -> Result<PathBuf> {
-    let folder = target_dir().join("python");
+/// What training needs, in the bounds that it works with.
+const TRAINING: &str = include_str!("../../../training/pyproject.toml");
+
+/// Makes the environment with the VST3 hosts, once, and returns its interpreter.
+pub fn hosts() -> Result<PathBuf> {
+    environment(
+        "python",
+        HOSTS,
+        "Making a Python environment with the VST3 host",
+        &["--only-binary=:all:", "--requirement", "tests/python/requirements.txt"],
+    )
+}
+
+/// Makes the environment with the training code, once, and returns its interpreter.
+pub fn training() -> Result<PathBuf> {
+    environment(
+        "training",
+        TRAINING,
+        "Making a Python environment for training; PyTorch brings its GPU libraries, which are 5.8 GB and take some \
+         2.5 minutes",
+        &["--editable", "training[test]"],
+    )
+}
+
+/// Makes the environment `target/NAME` by `pip install ARGUMENTS`, unless it is there and was made for the same `packages`.
+fn environment(name: &str, packages: &str, announcement: &str, arguments: &[&str]) -> Result<PathBuf> {
+    let folder = target_dir().join(name);
     let interpreter = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
     // The copy is written last: an interrupted or older environment is made again.
-    let marker = folder.join("requirements.txt");
-    if interpreter.exists() && fs::read_to_string(&marker).is_ok_and(|made_for| made_for == REQUIREMENTS) {
+    let marker = folder.join("made-for.txt");
+    if interpreter.exists() && fs::read_to_string(&marker).is_ok_and(|made_for| made_for == packages) {
         return Ok(interpreter);
     }
-    say("Making a Python environment with the VST3 host");
+    say(announcement);
+    make(&folder, &interpreter, arguments)?;
+    fs::write(&marker, packages).with_context(|| format!("{} cannot be written", marker.display()))?;
+    Ok(interpreter)
+}
+
+fn make(folder: &Path, interpreter: &Path, arguments: &[&str]) -> Result<()> {
     run(
-        Command::new(python()).args(["-m", "venv", "--clear"]).arg(&folder),
+        Command::new(python()).args(["-m", "venv", "--clear"]).arg(folder),
         "install Python's venv module (Debian: `apt-get install python3-venv`)",
     )?;
     run(
-        Command::new(&interpreter)
-            .args(["-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--only-binary=:all:"])
-            .args(["--requirement", "tests/python/requirements.txt"]),
-        "check the network and that pip reaches a package index",
-    )?;
-    fs::write(&marker, REQUIREMENTS).with_context(|| format!("{} cannot be written", marker.display()))?;
-    Ok(interpreter)
+        Command::new(interpreter)
+            .args(["-m", "pip", "--disable-pip-version-check", "install", "--quiet"])
+            .args(arguments),
+        "check the network, the disk's room, and that pip reaches a package index",
+    )
 }
