@@ -30,6 +30,9 @@ INDEX = "checkpoint.json"
 # The most that a part may have, in bytes.
 PART_BYTES = 16 << 20
 
+# How much is compressed at a time.
+PIECE_BYTES = 1 << 20
+
 # The exponents of weights compress well, their mantissas hardly: a higher level costs time and saves nothing.
 COMPRESSION_LEVEL = 1
 
@@ -43,8 +46,8 @@ def save(folder: Path, state: Any, part_bytes: int = PART_BYTES) -> None:
     """
     tensors: list[Tensor] = []
     tree = _encode(state, tensors)
-    # A compressed piece may be a little larger than what went in, and a part holds whole pieces.
-    piece_bytes = max(1, part_bytes // 2 - 1024)
+    # A part holds whole pieces, so that small ones fill it well; a compressed one may be a little larger than what went in.
+    piece_bytes = max(1, min(PIECE_BYTES, part_bytes - 1024))
     pieces = [piece for tensor in tensors for piece in _pieces(tensor, piece_bytes)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         compressed = list(pool.map(lambda piece: zlib.compress(piece, COMPRESSION_LEVEL), pieces))
