@@ -13,6 +13,7 @@
 #   WORK               where it works (default: target/gpu-work); what is there already is used as it is
 #   OUT                where the parcel of the run is put (default: target/gpu-out)
 #   PYTHON             an interpreter with PyTorch (default: python3)
+#   GPUS               how many GPUs of this machine train together (default: 1)
 #   OPTIONS            more options for `timbrel_training.gan`, such as "--device cpu"
 set -euo pipefail
 SECONDS=0
@@ -52,8 +53,12 @@ START=()
 if [ -d "$IN/generator" ] && [ ! -d "$WORK/run" ]; then
     START=(--start-from "$IN/generator")
 fi
+LAUNCH=("$PYTHON")
+if [ "${GPUS:-1}" -gt 1 ]; then
+    LAUNCH=("$PYTHON" -m torch.distributed.run --standalone --nproc-per-node "$GPUS")
+fi
 # shellcheck disable=SC2086
-"$PYTHON" -m timbrel_training.gan --config "$CONFIG" --data "$WORK/data" --out "$WORK/run" --resume \
+"${LAUNCH[@]}" -m timbrel_training.gan --config "$CONFIG" --data "$WORK/data" --out "$WORK/run" --resume \
     --minutes "$LEFT" --schedule-minutes "${SCHEDULE_MINUTES:-$LEFT}" "${START[@]}" ${OPTIONS:-}
 echo "trained after $SECONDS s"
 

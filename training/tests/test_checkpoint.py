@@ -15,6 +15,8 @@ STATE = {
     "weights": {"a": torch.randn(300, 70), "b": torch.tensor(2.5), "empty": torch.empty(0, 3)},
     "half": torch.randn(11).bfloat16(),
     "random": torch.get_rng_state(),
+    "channels last": torch.randn(4, 3, 1, 1).to(memory_format=torch.channels_last),
+    "strided": torch.randn(6, 4)[::2, 1:3],
     "bits": torch.tensor([True, False]),
     "numbers": [1, 2.5, math.inf, True, None, "text", np.float32(0.5)],
     "pair": (1, [torch.arange(5)]),

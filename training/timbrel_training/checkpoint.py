@@ -142,7 +142,9 @@ def _pieces(tensor: Tensor, piece_bytes: int) -> Iterator[bytes]:
     """The bytes of a tensor, all first bytes of its numbers before all second ones: exponents beside exponents."""
     if tensor.numel() == 0:
         return
-    rows = tensor.reshape(-1, 1).view(torch.uint8).numpy()
+    # Copied, since a tensor that counts as contiguous may still have odd strides where it has one element on an axis.
+    values = torch.empty(tensor.numel(), dtype=tensor.dtype).copy_(tensor.flatten())
+    rows = values.view(torch.uint8).view(len(values), -1).numpy()
     data = np.ascontiguousarray(rows.T).tobytes()
     for start in range(0, len(data), piece_bytes):
         yield data[start : start + piece_bytes]

@@ -1,7 +1,8 @@
 """Configurations: TOML files (`training/config/`) read into checked settings.
 
-A file may say `extends = "OTHER.toml"`, a file beside it; what it says itself goes before. Every key is described at its
-field below; a key that is not there is an error, since a misspelt setting would otherwise be silently left out.
+A file may say `extends = "OTHER.toml"`, a path from its own folder; what it says itself goes before. Every key is
+described at its field below; a key that is not there is an error, since a misspelt setting would otherwise be silently
+left out.
 """
 
 import tomllib
@@ -198,7 +199,7 @@ def _table(path: Path, depth: int) -> dict[str, Any]:
         return table
     if not isinstance(base, str) or depth > 8:
         raise TrainingError(f"{path}: extends must name one file, and no circle of files.")
-    return laid_over(_table(path.with_name(base), depth + 1), table)
+    return laid_over(_table(path.parent / base, depth + 1), table)
 
 
 def laid_over(base: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:

@@ -293,11 +293,17 @@ def packed(optimiser: torch.optim.Adam, as_bfloat16: bool) -> dict[str, Any]:
 
 def unpack(optimiser: torch.optim.Adam, kept: dict[int, dict[str, Tensor]]) -> None:
     """Gives an optimiser what `packed` kept."""
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+
+    def laid_out(value: Tensor, parameter: Tensor) -> Tensor:
+        # In the memory layout of its parameter, since Adam is slow where the two differ.
+        return torch.empty_like(parameter, requires_grad=False).copy_(value)
+
+    restored = {}
+    for index, values in kept.items():
+        moments = {name: laid_out(value, parameters[index]) for name, value in values.items() if name != "step"}
+        moments.setdefault("exp_avg", torch.zeros_like(parameters[index], requires_grad=False))
+        restored[index] = {"step": values["step"], **moments}
     state = optimiser.state_dict()
-    state["state"] = {
-        index: {name: value if name == "step" else value.float() for name, value in values.items()}
-        for index, values in kept.items()
-    }
-    for values in state["state"].values():
-        values.setdefault("exp_avg", torch.zeros_like(values["exp_avg_sq"]))
+    state["state"] = restored
     optimiser.load_state_dict(state)
