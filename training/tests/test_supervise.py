@@ -14,7 +14,7 @@ from conftest import tone
 from timbrel_training import descriptors, factors
 from timbrel_training.data import DataSet
 from timbrel_training.errors import TrainingError
-from timbrel_training.factored import Generator, Shape
+from timbrel_training.factored import Generator
 from timbrel_training.mel import band_frequencies
 from timbrel_training.spectral import Representation
 from timbrel_training.supervise import Run, losses
@@ -204,7 +204,7 @@ def test_a_run_on_other_sounds_is_refused(new_run: Callable[..., Run], data_fold
 
 
 def test_noise_takes_over_where_nothing_is_coherent() -> None:
-    generator = Generator(Shape(sounds=2, latent=3, code=4, tables=3, channels=4, layers=1, hidden=4, knots=8, spectra=1))
+    generator = Generator(sounds=2, latent=3, code=4, tables=3, channels=4, layers=1, hidden=4, knots=8, spectra=1)
     level = torch.full((1, 128, 1024), -2.0)
     angle = torch.full((1, 128, 1024), 0.25)
     spread = torch.full((1, 128, 1024), 0.7)

@@ -21,6 +21,7 @@ code.
 
 import math
 from dataclasses import asdict, dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -147,32 +148,29 @@ class Expected(nn.Module):
 class Generator(nn.Module):
     """From latent and pitch to an image, as the plugin reads it.
 
-    Attributes: `latent_size`, `pitch_min`, `pitch_max`, `representation`, as every generator's.
+    Attributes: `latent_size`, `pitch_min`, `pitch_max`, `representation`, `kind` and `settings`, as every generator's
+    (`generators.py`).
     """
 
-    def __init__(self, shape: Shape, representation: str = "if-mel-hires"):
+    kind = "factored"
+
+    def __init__(self, representation: str = "if-mel-hires", **sizes: int):
+        """`sizes` are those of `Shape`."""
         super().__init__()
-        kind = Representation(representation)
-        self.shape = shape
+        images = Representation(representation)
+        self.shape = shape = Shape(**sizes)
         self.representation = representation
+        self.settings = {"representation": representation, **asdict(shape)}
         self.latent_size = shape.latent
         self.pitch_min, self.pitch_max = shape.pitch_min, shape.pitch_max
         self.register_buffer("places", torch.zeros(shape.sounds, shape.latent))
         self.register_buffer("masses", torch.zeros(shape.sounds))
         self.register_buffer("temperature", torch.ones(()))
         self.codes = nn.Parameter(torch.randn(shape.sounds, shape.code) * 0.5)
-        self.expected = Expected(shape, kind)
-        level, angle = noise_fluctuations(kind)
-        self.register_buffer("noise_level", level)
-        self.register_buffer("noise_angle", angle)
-
-    def arguments(self) -> dict:
-        """What the constructor needs to make one like this."""
-        return {"shape": asdict(self.shape), "representation": self.representation}
-
-    @classmethod
-    def from_arguments(cls, arguments: dict) -> "Generator":
-        return cls(Shape(**arguments["shape"]), arguments["representation"])
+        self.expected = Expected(shape, images)
+        level, angle = noise_fluctuations(images)
+        self.register_buffer("noise_level", level.clone())
+        self.register_buffer("noise_angle", angle.clone())
 
     def weights(self, latent: Tensor) -> Tensor:
         """Shares of the training sounds, [N, sounds]; see `timbre_map.TimbreMap.weights`."""
@@ -197,6 +195,7 @@ class Generator(nn.Module):
         return torch.stack([level, angle + noise * turn], dim=1)
 
 
+@cache
 def noise_fluctuations(representation: Representation, seed: int = 0) -> tuple[Tensor, Tensor]:
     """What white noise does about its mean: level of mean 0 and mean deviation 1, and angle; each [frames, bins]."""
     random = torch.Generator().manual_seed(seed)

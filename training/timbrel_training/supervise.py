@@ -23,11 +23,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from timbrel_training import checkpoint, factors
+from timbrel_training import checkpoint, factors, generators
 from timbrel_training.data import DataSet
 from timbrel_training.descriptors import NAMES
 from timbrel_training.errors import TrainingError, run_command
-from timbrel_training.factored import Generator, Shape
+from timbrel_training.factored import Generator
 from timbrel_training.notes import Notes
 from timbrel_training.sheets import write_sheet, write_waves
 from timbrel_training.spectral import Representation
@@ -150,7 +150,7 @@ class Run:
         self.random = np.random.default_rng(config["seed"])
         self.step, self.seconds = 0, 0.0
         folder.mkdir(parents=True, exist_ok=True)
-        state = checkpoint.load(folder / "checkpoint") if resume else None
+        state = checkpoint.load(folder / generators.CHECKPOINT) if resume else None
         if state is not None:
             self._restore(state)
         else:
@@ -163,9 +163,10 @@ class Run:
         settings = self.config["map"]
         where = places(described, sounds, pitches, len(NAMES), settings["shapes"])
         masses = balanced_masses(where, self.random)
-        shape = Shape(sounds=len(self.notes.names), latent=where.shape[1], pitch_min=low, pitch_max=high,
-                      **self.config["model"])
-        self.generator = Generator(shape, self.config["representation"])
+        self.generator = Generator(
+            self.config["representation"], sounds=len(self.notes.names), latent=where.shape[1], pitch_min=low,
+            pitch_max=high, **self.config["model"],
+        )
         self.generator.places.copy_(torch.from_numpy(where))
         self.generator.masses.copy_(torch.from_numpy(masses))
         self.generator.temperature.fill_(settings["temperature"])
@@ -178,9 +179,8 @@ class Run:
     def _restore(self, state: dict) -> None:
         if state["names"] != self.notes.names:
             raise TrainingError("The run was trained on other sounds than these; give it the data set it began with.")
-        self.generator = Generator.from_arguments(state["generator"])
-        self.generator.load_state_dict(state["weights"])
-        self.average = state["average"]
+        self.generator = generators.from_state({**state["generator"], "weights": state["weights"]})
+        self.average = state["generator"]["weights"]
         self._make_optimiser()
         self.optimiser.load_state_dict(state["optimiser"])
         self.random.bit_generator.state = state["random"]
@@ -204,11 +204,10 @@ class Run:
 
     def save(self) -> None:
         """Weights, optimiser and all random states, in parts; written whole or not at all."""
-        checkpoint.save(self.folder / "checkpoint", {
-            "kind": "factored",
-            "generator": self.generator.arguments(),
+        checkpoint.save(self.folder / generators.CHECKPOINT, {
+            # The averaged weights are what is exported; training goes on from the others.
+            "generator": {"kind": self.generator.kind, "settings": self.generator.settings, "weights": self.average},
             "weights": self.generator.state_dict(),
-            "average": self.average,
             "optimiser": self.optimiser.state_dict(),
             "random": self.random_before,
             "step": self.step,
@@ -218,9 +217,8 @@ class Run:
 
     def averaged(self) -> Generator:
         """A generator with the averaged weights."""
-        generator = Generator.from_arguments(self.generator.arguments())
-        generator.load_state_dict(self.average)
-        return generator.eval()
+        state = {"kind": self.generator.kind, "settings": self.generator.settings, "weights": self.average}
+        return generators.from_state(state).eval()
 
     def learn(self, examples: Examples, progress: float) -> dict[str, float]:
         """One step. `progress` from 0 to 1 sets the rate: a rise, then half a cosine."""
