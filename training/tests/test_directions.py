@@ -1,0 +1,158 @@
+"""Directions and latents of a handmade instrument, of which it is known what each number of the latent does."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from timbrel_training import directions, manifest
+from timbrel_training.latent_space import feature_components, regressed_components
+from timbrel_training.measures import spectrogram
+from timbrel_training.measures.character import LABELS, character
+from timbrel_training.measures.pitch import key_hz
+from timbrel_training.named_latents import Sound, choose_latents
+from timbrel_training.player import Player
+from timbrel_training.spectral import Representation
+
+TIME = np.arange(64_000) / 16_000
+
+
+def play(latent: np.ndarray, midi: int) -> np.ndarray:
+    """A tone: number 0 is brightness, 1 the time of its attack, 2 noise, 3 vibrato; 4 changes nothing."""
+    bright, attack, noise, vibrato = latent[:4]
+    frequency = key_hz(midi)
+    cents = 10 * 2 ** (0.8 * vibrato) * np.sin(2 * math.pi * 5.3 * TIME)
+    turns = np.cumsum(frequency * 2 ** (cents / 1200)) / 16_000
+    partials = [n for n in range(1, 40) if n * frequency < 6500]
+    wave = sum(n ** (0.4 * bright - 1.6) * np.sin(2 * math.pi * n * turns + n * n) for n in partials)
+    rise = np.clip(TIME / (0.08 * 2 ** (0.9 * attack)), 0, 1) ** 2
+    hiss = np.random.default_rng(midi).standard_normal(len(TIME)) * 10 ** (-1.6 + 0.35 * noise)
+    return (0.05 * rise * (wave + hiss)).astype(np.float32)
+
+
+class HandmadeModel:
+    """What a `Player` asks of a model file."""
+
+    latent_size = 5
+    pitches = np.arange(48, 73)
+    representation = "if-hires"
+
+    def draw(self, count: int, seed: int) -> np.ndarray:
+        return np.random.default_rng(seed).standard_normal((count, self.latent_size)).astype(np.float32)
+
+    def batches(self, latents: np.ndarray, keys: np.ndarray):
+        analyse = Representation(self.representation).analyse
+        for latent, key in zip(latents, keys):
+            yield analyse(torch.from_numpy(play(latent, int(key)))[None]).numpy()
+
+
+@pytest.fixture(scope="module")
+def heard():
+    player = Player(HandmadeModel())
+    drawn = player.model.draw(40, 0)
+    return player, drawn, player.hear_grid(drawn, player.keys(2))
+
+
+@pytest.mark.parametrize("number, label", [(0, "Brightness"), (1, "Attack"), (2, "Noise"), (3, "Vibrato")])
+def test_an_attribute_rises_with_what_it_names(number: int, label: str) -> None:
+    less, more = (character(play(step * np.eye(5)[number], 60), 60) for step in (-1.5, 1.5))
+    assert more[LABELS.index(label)] - less[LABELS.index(label)] > 0.5
+
+
+def test_each_number_gets_its_label_and_the_idle_one_none(heard, monkeypatch) -> None:
+    player, drawn, grid = heard
+    monkeypatch.setattr(directions, "BASES", 2)
+    monkeypatch.setattr(directions, "BASE_KEYS", 2)
+    # The axes alone: what is tested is the naming.
+    monkeypatch.setattr(directions, "candidates", lambda *_: np.eye(5) * np.array([-1, 1, -1, 1, 1])[:, None])
+    entries, chosen = directions.find_directions(player, None, drawn, grid)
+    named = {entry["name"]: np.array(entry["vector"]) for entry in entries}
+    assert set(named) == {"Brightness", "Attack", "Noise", "Vibrato"}
+    for number, label in enumerate(("Brightness", "Attack", "Noise", "Vibrato")):
+        assert np.array_equal(named[label], np.eye(5)[number]), "turned so that more is more"
+    changes = [direction.change_db for direction in chosen]
+    assert changes == sorted(changes, reverse=True)
+
+
+def test_components_of_the_spectra_are_in_the_space_of_what_is_heard(heard) -> None:
+    _, drawn, grid = heard
+    found = regressed_components(drawn, grid.pictures.reshape(len(drawn), -1), 2)
+    # Noise and brightness change the spectrum by far the most.
+    assert np.square(found[0][[0, 2]]).sum() > 0.7
+    assert np.allclose(np.linalg.norm(found, axis=1), 1)
+
+
+class Mixer(torch.nn.Module):
+    """A generator whose activations hang on three directions of its latent, with different strengths."""
+
+    latent_size, pitch_min, pitch_max = 24, 40, 60
+
+    def __init__(self):
+        super().__init__()
+        random = torch.Generator().manual_seed(0)
+        self.directions = torch.linalg.qr(torch.randn(24, 3, generator=random))[0]
+        self.into = torch.linalg.qr(torch.randn(50, 3, generator=random))[0]
+
+    def features(self, latent: torch.Tensor, pitch: torch.Tensor) -> torch.Tensor:
+        moved = (latent @ self.directions) * torch.tensor([3.0, 2.0, 1.0])
+        return torch.tanh(0.2 * moved @ self.into.T) + pitch[:, None]
+
+
+def test_components_of_activations_are_the_directions_that_move_them_strongest_first() -> None:
+    mixer = Mixer()
+    found = feature_components(mixer, 3)
+    cosines = np.abs(found @ mixer.directions.numpy())
+    assert (np.diag(cosines) > 0.95).all()
+
+
+def test_a_generator_that_does_nothing_has_no_directions() -> None:
+    latents = np.random.default_rng(0).standard_normal((100, 4))
+    assert regressed_components(latents, np.ones((100, 8)), 4).shape == (0, 4)
+
+
+def test_directions_that_are_nearly_the_same_are_named_once() -> None:
+    effects = np.zeros(len(LABELS))
+    effects[0] = 0.5
+    axis, other = np.eye(4)[0], np.array([0.9, np.sqrt(1 - 0.81), 0, 0])
+    tried = [directions.Direction(axis, 10.0, effects), directions.Direction(other, 9.0, effects),
+             directions.Direction(np.eye(4)[2], 5.0, effects * 0.3), directions.Direction(np.eye(4)[3], 0.5, effects * 0.3)]
+    chosen = directions.select(tried)
+    assert [direction.change_db for direction in chosen] == [10.0, 5.0]
+    names = [entry["name"] for entry in directions.label(chosen)]
+    assert names[0] == "Brightness" and len(set(names)) == 2
+
+
+def test_named_latents_lie_far_apart_and_have_names_of_their_own(heard) -> None:
+    player, drawn, grid = heard
+    entries = choose_latents(drawn, grid, [], 6)
+    names = [entry["name"] for entry in entries]
+    assert len(entries) == 6 and len(set(names)) == 6 and all(names)
+    chosen = [int(np.flatnonzero(np.isclose(drawn, entry["vector"], atol=1e-4).all(1))[0]) for entry in entries]
+    assert len(set(chosen)) == 6
+    flat = grid.pictures.reshape(len(drawn), -1)
+    between = [np.linalg.norm(flat[a] - flat[b]) for a in chosen for b in chosen if a < b]
+    usual = [np.linalg.norm(flat[a] - flat[b]) for a in range(len(drawn)) for b in range(a)]
+    assert np.min(between) > np.percentile(usual, 25)
+    manifest.check({"format": 1, "name": "handmade", "representation": "if-hires", **manifest.geometry("if-hires"),
+                    "pitch_min": 48, "pitch_max": 72, "latent_size": 5, "latents": entries})
+
+
+def test_a_latent_near_a_training_sound_bears_its_name(heard) -> None:
+    player, drawn, grid = heard
+    first = choose_latents(drawn, grid, [], 1)[0]
+    place = int(np.flatnonzero(np.isclose(drawn, first["vector"], atol=1e-4).all(1))[0])
+    far = spectrogram.picture(spectrogram.power_of(spectrogram.transform(play(np.full(5, -3.0), 60))))
+    known = [Sound("Oboe", grid.pictures[place]), Sound("Drum", np.stack([far, far])), Sound("Gong", np.stack([far, far]))]
+    assert choose_latents(drawn, grid, known, 1)[0]["name"] == "Near oboe"
+    # Where the nearest sound is no nearer than any other, the latent is named by what is heard.
+    elsewhere = [Sound("Drum", np.stack([far, far])), Sound("Gong", np.stack([far + 1, far + 1]))]
+    assert not choose_latents(drawn, grid, elsewhere, 1)[0]["name"].startswith("Near")
+
+
+def test_silent_latents_are_not_chosen(heard) -> None:
+    player, drawn, grid = heard
+    characters = grid.characters.copy()
+    characters[:39] = np.nan
+    (only,) = choose_latents(drawn, type(grid)(grid.pictures, characters), [], 5)
+    assert np.allclose(only["vector"], drawn[39], atol=1e-4)

@@ -1,0 +1,74 @@
+"""Directions of a latent space in which a generator's sound changes, in the manner of GANSpace.
+
+GANSpace (Haerkoenen et al. 2020, arXiv 2004.02546, section 2.3) takes the principal components of early activations over
+many latents, and finds for each the latent direction that moves it, by regression.
+"""
+
+import numpy as np
+import torch
+
+# Keys at which activations are taken: the components should be those of the timbre, not of one key.
+KEYS = 3
+
+# Latents drawn for activations, which cost little, and pictures, which cost a rendering each.
+FEATURE_DRAWS = 4_000
+BATCH = 250
+
+
+def feature_components(generator: torch.nn.Module, count: int, seed: int = 0, draws: int = FEATURE_DRAWS) -> np.ndarray:
+    """Unit directions [<= count, latent_size] from the activations `generator.features(latent, pitch)`."""
+    keys = np.linspace(generator.pitch_min, generator.pitch_max, KEYS + 2).round().astype(int)[1:-1]
+    latents = torch.randn(draws, generator.latent_size, generator=torch.Generator().manual_seed(seed))
+    rows = []
+    with torch.no_grad():
+        for part in latents.split(BATCH):
+            at_keys = [generator.features(part, torch.full((len(part),), int(key))).flatten(1) for key in keys]
+            rows.append(torch.cat(at_keys, 1).float().cpu().numpy())
+    return regressed_components(latents.numpy(), np.concatenate(rows), count)
+
+
+def regressed_components(latents: np.ndarray, features: np.ndarray, count: int) -> np.ndarray:
+    """Latent directions of the principal components of features.
+
+    Args:
+        latents: draws of N(0, 1), [N, L].
+        features: what the generator made of them, [N, K].
+        count: how many at most.
+
+    Returns:
+        Unit directions [<= count, L], that of the largest component first. Components that no latent direction moves are
+        left out.
+    """
+    centred = features - features.mean(0)
+    deviation = centred.std()
+    if not deviation > 0:
+        return np.zeros((0, latents.shape[1]))
+    # With fewer draws than features the scores are found faster from the draws' side.
+    scores = _principal_scores(centred / deviation, count)
+    directions = []
+    for score in scores.T:
+        # Least squares of an uncorrelated, unit score on N(0, 1) latents: the mean of their product.
+        slope = latents.T @ score / len(latents)
+        # Each coordinate has a sampling variance of 1 / N. What is no larger than that is noise, and in a latent of which
+        # few numbers matter the noise of the others would make up most of the direction.
+        slope = slope * np.maximum(0.0, 1.0 - 2.0 / (len(latents) * np.square(slope) + 1e-12))
+        length = np.linalg.norm(slope)
+        if length > 0:
+            directions.append(slope / length)
+    return np.array(directions).reshape(-1, latents.shape[1])
+
+
+def _principal_scores(centred: np.ndarray, count: int) -> np.ndarray:
+    """Scores [N, <= count] of the principal components, each of unit variance."""
+    rows, columns = centred.shape
+    count = min(count, rows - 1, columns)
+    if columns <= rows:
+        values, vectors = np.linalg.eigh(centred.T @ centred / rows)
+        scores = centred @ vectors[:, ::-1][:, :count]
+    else:
+        values, vectors = np.linalg.eigh(centred @ centred.T / columns)
+        scores = vectors[:, ::-1][:, :count]
+    values = values[::-1][:count]
+    kept = values > values[0] * 1e-6
+    scores = scores[:, kept]
+    return scores / scores.std(0)
