@@ -42,6 +42,13 @@ def test_a_file_goes_before_what_it_extends() -> None:
     assert len(fast.schedule.minutes) == 7
 
 
+def test_a_section_of_another_kind_stands_for_itself() -> None:
+    factored = config.read(FOLDER / "factored.toml")
+    assert factored.generator == config.GeneratorConfig("factored", {})
+    assert factored.loss == config.LossConfig("non-saturating", 10.0, 16)
+    assert factored.schedule.kind == "minutes" and factored.schedule.fade_share == 0.4
+
+
 def test_a_configuration_comes_back_from_its_table() -> None:
     for path in FOLDER.glob("*.toml"):
         try:

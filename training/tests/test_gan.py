@@ -156,6 +156,17 @@ class Clock:
         return self.now
 
 
+def test_a_run_may_start_from_another_ones_generator(folder: Path, data_folder: Path) -> None:
+    first = train(arguments(folder, data_folder))
+    change_config(folder, ("latent_size = 6", "latent_size = 5"), ("total_images = 16", "total_images = 2"))
+    # The generator's sizes are its own, and a resumed run knows them without the generator.
+    for resume, start_from in ((False, folder / "run"), (True, None)):
+        second = train(arguments(folder, data_folder, "second", start_from=start_from, resume=resume))
+        assert second.trainer.generator.latent_size == 6
+    difference = second.trainer.average.second.weight - first.trainer.average.second.weight
+    assert 0.0 < float(difference.abs().max()) < 1e-3
+
+
 def test_a_run_by_time_fills_its_box(folder: Path, data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     change_config(
         folder,

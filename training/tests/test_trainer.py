@@ -14,6 +14,7 @@ from timbrel_training import checkpoint, generators
 from timbrel_training.config import Config
 from timbrel_training.errors import TrainingError
 from timbrel_training.normaliser import Normaliser
+from timbrel_training.parallel import Parallel
 from timbrel_training.progressive import blended
 from timbrel_training.run_log import METRICS
 from timbrel_training.schedule import Moment, Schedule
@@ -196,14 +197,16 @@ def test_another_generator_is_trained_on_its_images_averaged_down(flat: Config, 
     check_same(resumed, trainer)
 
 
-def test_a_run_may_start_from_a_generator_that_was_trained_before() -> None:
-    before = small_generator()
-    trainer = small_trainer(small_config(seed=9))
-    trainer.start_from(before)
-    assert trainer.generator.second.weight.equal(before.second.weight)
-    assert trainer.average.second.weight.equal(before.second.weight)
-    with pytest.raises(TrainingError, match="does not fit"):
-        trainer.start_from(small_generator(latent_size=7))
+def test_a_run_may_begin_with_a_generator_that_was_trained_before() -> None:
+    settings = small_config()
+    before = small_generator(channels_max=3).eval().requires_grad_(False)
+    start = before.second.weight.clone()
+    trainer = Trainer(settings, before.normaliser, torch.ones(25), Parallel("cpu"), before)
+    assert trainer.average.second.weight.equal(start)
+    steps(trainer, range(1))
+    assert not trainer.generator.second.weight.equal(start)
+    with pytest.raises(TrainingError, match="pitch_max 64 and the configuration 60"):
+        Trainer(small_config(data={"pitch_max": 60}), before.normaliser, torch.ones(21), Parallel("cpu"), before)
 
 
 def test_a_generator_is_read_from_a_run_or_a_checkpoint(tmp_path: Path) -> None:

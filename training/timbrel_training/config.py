@@ -1,8 +1,8 @@
 """Configurations: TOML files (`training/config/`) read into checked settings.
 
-A file may say `extends = "OTHER.toml"`, a path from its own folder; what it says itself goes before. Every key is
-described at its field below; a key that is not there is an error, since a misspelt setting would otherwise be silently
-left out.
+A file may say `extends = "OTHER.toml"`, a path from its own folder; what it says itself goes before, and a section that
+names another `kind` stands for itself. Every key is described at its field below; one that is not there is an error, since
+a misspelt setting would otherwise be silently left out.
 """
 
 import tomllib
@@ -203,11 +203,13 @@ def _table(path: Path, depth: int) -> dict[str, Any]:
 
 
 def laid_over(base: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
-    """`table` laid over `base`, section by section."""
+    """`table` laid over `base`, section by section; a section of another kind replaces that of the base."""
     merged = dict(base)
     for key, value in table.items():
-        both = isinstance(value, dict) and isinstance(base.get(key), dict)
-        merged[key] = laid_over(base[key], value) if both else value
+        before = base.get(key)
+        both = isinstance(value, dict) and isinstance(before, dict)
+        is_same_kind = both and value.get("kind", before.get("kind")) == before.get("kind")
+        merged[key] = laid_over(before, value) if is_same_kind else value
     return merged
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from timbrel_training import checkpoint, config, generators, sheets
 from timbrel_training.data import DataSet
@@ -65,13 +66,12 @@ class Run:
         self.representation = Representation(self.config.representation)
         self.store = self._store(arguments.cache)
         counts = torch.from_numpy(self.data.pitch_counts(settings.pitch_min, settings.pitch_max))
-        self.trainer = Trainer(self.config, self._normaliser(kept), counts, parallel)
+        generator = self._generator(kept, arguments.start_from)
+        self.trainer = Trainer(self.config, self._normaliser(kept), counts, parallel, generator)
         self.sampler = Sampler(self.data.train, self.config.seed, parallel.rank, parallel.world_size)
         self.images, self.seconds, self.schedule_seconds = 0, 0.0, None
         if kept is not None:
             self._restore(kept)
-        elif arguments.start_from is not None:
-            self.trainer.start_from(generators.load(arguments.start_from))
         log = self.out / "log.csv" if parallel.is_first else None
         self.log = RunLog(log, self.images, self.config.report.log_images)
         self.is_asked_to_stop = False
@@ -187,6 +187,12 @@ class Run:
         if self.config.data.keep == "device":
             return DeviceImages.analyse(self.data, self.representation, self.parallel.device)
         return ImageCache.open(self.data, self.representation, cache, self.parallel.device)
+
+    def _generator(self, kept: dict[str, Any] | None, start_from: Path | None) -> nn.Module | None:
+        """The generator to go on with or to begin with; None for a fresh one."""
+        if kept is not None:
+            return generators.from_state(kept["generator"])
+        return None if start_from is None else generators.load(start_from)
 
     def _normaliser(self, kept: dict[str, Any] | None) -> Normaliser:
         if kept is None:

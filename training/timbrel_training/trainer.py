@@ -29,12 +29,23 @@ class Trainer:
         stage: the part of the schedule that the optimisers were made for.
     """
 
-    def __init__(self, config: Config, normaliser: Normaliser, pitch_counts: Tensor, parallel: Parallel):
-        """Makes fresh networks.
+    def __init__(
+        self,
+        config: Config,
+        normaliser: Normaliser,
+        pitch_counts: Tensor,
+        parallel: Parallel,
+        generator: nn.Module | None = None,
+    ):
+        """Makes the networks.
 
         Args:
             normaliser: for the discriminator, and for a generator that has one.
             pitch_counts: [pitches], how often each pitch is in the data, from `pitch_min`; fakes are asked for likewise.
+            generator: one to begin with; else a fresh one, as the configuration describes it.
+
+        Raises:
+            TrainingError: when the generator is not of the configuration's kind, representation and pitches.
         """
         self.config = config
         self.parallel = parallel
@@ -44,7 +55,10 @@ class Trainer:
         self.loss = make_loss(config)
         # The same weights in all processes, latents of its own in each.
         torch.manual_seed(config.seed)
-        self.generator = make_generator(config, normaliser).to(self.device)
+        if generator is None:
+            generator = make_generator(config, normaliser)
+        check_fits(generator, config)
+        self.generator = generator.to(self.device).train().requires_grad_(True)
         self.discriminator = ProgressiveDiscriminator(
             config.representation,
             len(pitch_counts),
@@ -132,23 +146,6 @@ class Trainer:
         else:
             # Another number of processes: no state fits, and the old seeds would repeat what was drawn already.
             self.random.manual_seed((self.config.seed + self.steps) * 1_000_003 + self.parallel.rank)
-
-    def start_from(self, generator: nn.Module) -> None:
-        """Takes over the weights of a generator that was trained before.
-
-        Raises:
-            TrainingError: when it is of another kind or of other sizes.
-        """
-        try:
-            if generator.kind != self.generator.kind:
-                raise RuntimeError(f"it is {generator.kind}, not {self.generator.kind}")
-            for network in (self.generator, self.average):
-                network.load_state_dict(generator.state_dict())
-        except RuntimeError as error:
-            raise TrainingError(
-                f"The generator to start from does not fit the configuration: {error}. Give one that was trained with "
-                "the same sizes."
-            ) from error
 
     def _begin(self, moment: Moment) -> None:
         if moment.stage != self.stage and self.config.optimiser.restart_each_stage:
@@ -271,6 +268,25 @@ def make_generator(config: Config, normaliser: Normaliser) -> nn.Module:
     if kind == ProgressiveGenerator.kind:
         settings |= {"normaliser": normaliser, "blocks": config.blocks}
     return generators.build(kind, settings)
+
+
+def check_fits(generator: nn.Module, config: Config) -> None:
+    """Refuses a generator that another configuration is for."""
+    wanted = {
+        "kind": config.generator.kind,
+        "representation": config.representation,
+        "pitch_min": config.data.pitch_min,
+        "pitch_max": config.data.pitch_max,
+    }
+    if config.generator.kind == ProgressiveGenerator.kind:
+        wanted["blocks"] = config.blocks
+    for name, value in wanted.items():
+        found = getattr(generator, name)
+        if found != value:
+            raise TrainingError(
+                f"The generator to begin with has {name} {found} and the configuration {value}; change the configuration, "
+                "or give another generator."
+            )
 
 
 def packed(optimiser: torch.optim.Adam, as_bfloat16: bool) -> dict[str, Any]:
