@@ -93,6 +93,18 @@ def test_a_wrong_fast_form_is_refused_and_nothing_written(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
+class FixedBatch(Literal):
+    """A forward whose batch size the exporter takes for a constant."""
+
+    def forward(self, latent: torch.Tensor, pitch: torch.Tensor) -> torch.Tensor:
+        return self.generator(latent + latent.mean().expand(len(latent), 1), pitch)
+
+
+def test_a_graph_of_one_batch_size_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"x\.shape\[0\]"):
+        export(FixedBatch(small_generator(0.0)), tmp_path / "model.onnx")
+
+
 def test_a_diverged_generator_is_refused(tmp_path: Path) -> None:
     generator = small_generator()
     with torch.no_grad():

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import torch
 
 from timbrel_training import generators
@@ -123,7 +124,7 @@ def compare(generator: torch.nn.Module, content: bytes, seed: int, batch: int = 
         part = slice(start, start + batch)
         with torch.no_grad():
             right = generator(latents[part].to(device), pitches[part].to(device)).float().cpu().numpy()
-        (found,) = run.run(["spectrogram"], {"latent": latents[part].numpy(), "pitch": pitches[part].numpy()})
+        found = _run(run, latents[part].numpy(), pitches[part].numpy())
         if not (np.isfinite(right).all() and np.isfinite(found).all()):
             raise TrainingError("The generator gives values that are no numbers: its training has diverged.")
         difference = (found - right).swapaxes(0, 1).reshape(2, -1)
@@ -135,6 +136,18 @@ def compare(generator: torch.nn.Module, content: bytes, seed: int, batch: int = 
     difference = np.concatenate(differences, axis=1) / unit[:, None]
     common = np.quantile(difference, 1 - SINGLE_SHARE, axis=1)
     return Parity(len(pitches), float(difference.max()), float(common.max()), float(difference.mean(1).max()))
+
+
+def _run(run: onnxruntime.InferenceSession, latents: np.ndarray, pitches: np.ndarray) -> np.ndarray:
+    try:
+        (found,) = run.run(["spectrogram"], {"latent": latents, "pitch": pitches})
+    except Exception as error:  # ONNX Runtime raises a class of its own for each status
+        raise TrainingError(
+            f"The exported graph does not run on {len(latents)} notes at a time, so nothing was written: its batch size is "
+            "fixed. A forward() that calls len(x) fixes it; x.shape[0] does not. ONNX Runtime says: "
+            f"{str(error).splitlines()[0]}"
+        ) from error
+    return found
 
 
 def _device(module: torch.nn.Module) -> torch.device:
