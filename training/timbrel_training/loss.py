@@ -82,8 +82,9 @@ class NonSaturating:
         return F.softplus(-fake).mean()
 
     def penalty(self, score: Score, real: Tensor, fake: Tensor, mix: Tensor, unit: Tensor) -> Penalty:
-        """Penalises slopes at real images; `fake` and `mix` are not used."""
-        slopes = input_gradient_norms(score, real, unit)
+        """Penalises slopes at real images, in the network's units and at the resolution in use, as is usual for R1; `fake`,
+        `mix` and `unit` are not used."""
+        slopes = input_gradient_norms(score, real, torch.ones_like(unit))
         return Penalty(0.5 * slopes.square().mean(), slopes)
 
 

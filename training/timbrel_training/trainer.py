@@ -208,12 +208,13 @@ class Trainer:
         labels = torch.multinomial(self.pitch_shares, count, replacement=True, generator=self.random)
         latent = torch.randn(count, self.generator.latent_size, device=self.device, generator=self.random)
         pitch = labels + self.config.data.pitch_min
-        with self._precision():
-            if isinstance(self.generator, ProgressiveGenerator):
+        if isinstance(self.generator, ProgressiveGenerator):
+            with self._precision():
                 image = self.generator.image(latent, pitch, progress).float()
-            else:
-                full = self.generator(latent, pitch).float()
-                image = self.normaliser.affine(blended(full, progress, self.config.blocks))
+        else:
+            # In single precision: it answers in denormalised units, of which sixteen bits keep too little.
+            full = self.generator(latent, pitch)
+            image = self.normaliser.affine(blended(full, progress, self.config.blocks))
         return self._laid_out(image), labels
 
     def _descend(self, loss: Tensor, network: nn.Module, optimiser: torch.optim.Optimizer) -> None:
