@@ -62,8 +62,8 @@ pub fn test() -> Result<ExitCode> {
     costs.time("building and bundling the plugin", || bundle::bundle(&["--release".into()]))?;
 
     let mut tally = cargo_test(&mut costs)?;
-    tally.add(costs.time("VST3 in Python hosts", || pytest(&hosts, "tests/python", "the VST3 bundle in Python hosts"))?);
-    tally.add(costs.time("training", || pytest(&training, "training/tests", "the training code"))?);
+    tally.add(costs.time("VST3 in Python hosts", || pytest(&hosts, "tests/python", "VST3 in Python hosts"))?);
+    tally.add(costs.time("training", || pytest(&training, "training/tests", "the tests of training"))?);
     costs.print();
     println!("\n{} passed, {} failed", tally.passed, tally.failed);
     Ok(if tally.failed == 0 && tally.passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
