@@ -69,13 +69,13 @@ class RunLog:
         speed = (images - self._since[0]) / max(now - self._since[1], 1e-9)
         self._since = images, now
         self.next_row = images + self.every_images
-        if self.path is None or not self._sums:
-            self._sums.clear(), self._counts.clear()
+        sums, counts = self._sums, self._counts
+        self._sums, self._counts = {}, {}
+        if self.path is None or not sums:
             return
-        names = [name for name in METRICS if name in self._sums]
-        means = torch.stack([self._sums[name].float() / self._counts[name] for name in names]).tolist()
+        names = [name for name in METRICS if name in sums]
+        means = torch.stack([sums[name].float() / counts[name] for name in names]).tolist()
         metrics = dict(zip(names, means))
-        self._sums.clear(), self._counts.clear()
         row = [images, f"{seconds:.1f}", stage, f"{progress:.4f}", batch, f"{rate:.3g}", f"{speed:.2f}"]
         with open(self.path, "a", newline="") as file:
             csv.writer(file).writerow(row + [f"{metrics[name]:.6g}" if name in metrics else "" for name in METRICS])
