@@ -219,6 +219,17 @@ def test_what_does_not_belong_together_is_a_sentence(folder: Path, data_folder: 
         Run(arguments(folder, data_folder, resume=True), Parallel("cpu"))
 
 
+def test_a_diverged_run_keeps_its_last_good_checkpoint(folder: Path, data_folder: Path) -> None:
+    train(arguments(folder, data_folder))
+    change_config(folder, ("total_images = 16", "total_images = 32"))
+    run = Run(arguments(folder, data_folder, resume=True), Parallel("cpu"))
+    with torch.no_grad():
+        run.trainer.generator.first.bias[0] = torch.nan
+    with pytest.raises(TrainingError, match="diverged before image 20"):
+        run.train()
+    assert checkpoint.load(folder / "run" / "checkpoint")["images"] == 16
+
+
 def test_a_run_may_go_on_with_other_data(
     folder: Path, data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:

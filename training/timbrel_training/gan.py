@@ -99,6 +99,7 @@ class Run:
             if self.log.is_due(self.images):
                 rate = self.trainer.learning_rate(moment)
                 self.log.write_row(self.images, self.seconds, moment.stage, moment.progress, batch, rate)
+                self._check_weights()
             self.log.show(self.images, moment.progress, moment.share)
             if self.seconds >= next_sheet:
                 next_sheet = self.seconds + 60.0 * report.sheet_minutes
@@ -113,7 +114,8 @@ class Run:
             print(f"\n{done}: {self.images} images, {self.seconds / 60.0:.1f} minutes of training", file=sys.stderr)
 
     def save(self) -> None:
-        """Writes the checkpoint. All processes must call it."""
+        """Writes the checkpoint, unless it would be worthless. All processes must call it."""
+        self._check_weights()
         state = {
             "format": FORMAT,
             "config": config.to_table(self.config),
@@ -147,6 +149,13 @@ class Run:
     def ask_to_stop(self, *_: object) -> None:
         """Ends training after the step that is being computed; for signals."""
         self.is_asked_to_stop = True
+
+    def _check_weights(self) -> None:
+        if not self.trainer.is_finite():
+            raise TrainingError(
+                f"Training diverged before image {self.images}: weights are no numbers any more. The checkpoint in "
+                f"{self.out} is from before; go on from it with a lower learning rate or a penalty in more of the steps."
+            )
 
     def _must_stop(self) -> bool:
         return self.is_asked_to_stop or (self.deadline is not None and time.monotonic() >= self._last_moment())

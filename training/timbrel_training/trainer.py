@@ -110,6 +110,12 @@ class Trainer:
         left = (1.0 - moment.share) / settings.decay_share if settings.decay_share > 0.0 else 1.0
         return settings.learning_rate * min(1.0, LEAST_RATE + (1.0 - LEAST_RATE) * left)
 
+    def is_finite(self) -> bool:
+        """Whether all weights are numbers. Costs a synchronisation with the device."""
+        networks = (self.generator, self.discriminator)
+        sums = [parameter.detach().sum() for network in networks for parameter in network.parameters()]
+        return bool(torch.isfinite(torch.stack(sums)).all())
+
     def sample(self, latent: Tensor, pitch: Tensor) -> Tensor:
         """Notes of the averaged generator, [N, 2, frames, bins], not normalised, one after the other to spare memory."""
         with torch.no_grad():
