@@ -1,7 +1,6 @@
 """The table as a whole: real notes measured against themselves, a model file, the command."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from timbrel_training import manifest
 from timbrel_training.data import DataSet
 from timbrel_training.errors import TrainingError
-from timbrel_training.evaluate import evaluate, measure_model
+from timbrel_training.evaluate import evaluate, main, measure_model
 from timbrel_training.measures import table
 from timbrel_training.measures.reference import prepare
 from timbrel_training.measures.summary import FIGURES, constancy, diversity, like_real, nearest, summarise
@@ -122,19 +121,23 @@ def test_real_notes_have_themselves_for_neighbours(reference) -> None:
     assert np.isnan(constancy(reference.train, key_step=1)[0]), "each tone of the set has one key"
 
 
-def test_the_command_prints_a_table_and_fills_manifest_and_card(tones: DataSet, player: Path, tmp_path: Path) -> None:
+def test_the_command_prints_a_table_and_fills_manifest_and_card(
+    tones: DataSet, player: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     model = tmp_path / "player.onnx"
     model.write_bytes(player.read_bytes())
     card = tmp_path / "card.md"
     card.write_text(f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n")
     out = tmp_path / "table.json"
-    command = [sys.executable, "-m", "timbrel_training.evaluate", model, "--data", tones.folder, "--cache", tmp_path,
-               "--quick", "--latents", "2", "--key-step", "1", "--out", out, "--card", card, "--write-manifest"]
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=True)
+    command = ["evaluate", model, "--data", tones.folder, "--cache", tmp_path, "--quick", "--latents", "2",
+               "--key-step", "1", "--out", out, "--card", card, "--write-manifest"]
+    monkeypatch.setattr(sys, "argv", [str(word) for word in command])
+    main()
     rows = json.loads(out.read_text())["rows"]
     assert [row["name"] for row in rows] == ["real, held out", "player"]
+    assert set(rows[1]["by_key"]) == {str(key) for key in range(LOW, HIGH + 1)}
     assert all(figure.key in row for row in rows for figure in FIGURES)
-    assert "| pitch error, median (cents) |" in done.stdout
+    assert "| pitch error, median (cents) |" in capsys.readouterr().out
     text = card.read_text()
     assert text.startswith("before") and text.endswith("after\n") and "old" not in text and "Inception" in text
     quality = ModelFile(model).manifest["quality"]

@@ -23,7 +23,7 @@ from timbrel_training.measures import reference as references
 from timbrel_training.measures import table
 from timbrel_training.measures.classifier import EPOCHS
 from timbrel_training.measures.note import NoteMeter, Notes
-from timbrel_training.measures.summary import summarise
+from timbrel_training.measures.summary import by_key, summarise
 from timbrel_training.model_file import ModelFile
 from timbrel_training.spectral import Representation
 
@@ -63,6 +63,7 @@ def evaluate(models: list[Path], data: DataSet, cache: Path, latents: int = LATE
         row = {"name": model.manifest["name"], "file": model.path.name,
                "sha256": hashlib.sha256(model.path.read_bytes()).hexdigest()}
         row |= summarise(notes, reference, key_step, seed)
+        row["by_key"] = by_key(notes)
         row["seconds"] = round(time.monotonic() - started, 1)
         rows.append(row)
     return rows

@@ -106,7 +106,10 @@ def _save(path: Path, train: Notes, test: Notes, classifier: classifiers.PitchCl
     arrays |= {f"weights/{name}": value.numpy() for name, value in classifier.state_dict().items()}
     content = io.BytesIO()
     np.savez(content, **arrays)
-    write_bytes(path, content.getvalue())
+    try:
+        write_bytes(path, content.getvalue())
+    except OSError as error:
+        raise TrainingError(f"{path} cannot be written ({error.strerror}): name another folder with --cache.") from error
 
 
 def _load(path: Path) -> tuple[Notes, Notes, dict[str, torch.Tensor]] | None:

@@ -36,6 +36,7 @@ FIGURES = (
     Figure("cents_95", "pitch error, 95 % (cents)", "{:.1f}", "low"),
     Figure("off_key", "off by more than 50 cents (%)", "{:.1f}", "low"),
     Figure("bad", "noise or silence (%)", "{:.1f}", "low"),
+    Figure("bad_timbres", "timbres with noise or silence at a key (%)", "{:.0f}", "low"),
     Figure("level_over_keys_db", "level spread over keys (dB)", "{:.1f}"),
     Figure("level_over_timbres_db", "level spread over timbres (dB)", "{:.1f}"),
     Figure("envelope_correlation", "envelope correlation, neighbour keys", "{:.2f}"),
@@ -65,10 +66,11 @@ def summarise(notes: Notes, reference: Reference, key_step: int, seed: int = 0) 
         "inception_score": inception_score(probabilities[like]) if len(like) else np.nan,
         "fid": frechet_distance(features[like], reference.train_features) if len(like) > 1 else np.nan,
         "ndb": reference.bins.different(notes.picture[like].reshape(len(like), -1)) if len(like) else np.nan,
-        "cents_median": float(np.nanmedian(error)) if np.isfinite(error).any() else np.nan,
+        "cents_median": _median(error),
         "cents_95": float(np.nanpercentile(error, 95)) if np.isfinite(error).any() else np.nan,
         "off_key": 100 * float((~(error <= OFF_KEY_CENTS)).mean()),
         "bad": 100 * float(notes.bad.mean()),
+        "bad_timbres": 100 * float(np.mean([notes.bad[notes.group == one].any() for one in np.unique(notes.group)])),
         "level_over_keys_db": spread(notes.level_db, notes.group),
         "level_over_timbres_db": spread(notes.level_db, notes.midi),
     }
@@ -82,6 +84,19 @@ def summarise(notes: Notes, reference: Reference, key_step: int, seed: int = 0) 
         "noise_db": _median(notes.noise_db),
     }
     return figures
+
+
+def by_key(notes: Notes) -> dict[str, dict[str, float]]:
+    """For each MIDI note, the median error in cents and the shares [%] off key and of noise: where to look for faults."""
+    rows = {}
+    for key in np.unique(notes.midi):
+        error, bad = np.abs(notes.cents[notes.midi == key]), notes.bad[notes.midi == key]
+        rows[str(key)] = {
+            "cents_median": _median(error),
+            "off_key": 100 * float((~(error <= OFF_KEY_CENTS)).mean()),
+            "bad": 100 * float(bad.mean()),
+        }
+    return rows
 
 
 def like_real(notes: Notes, reference: Reference, seed: int) -> np.ndarray:

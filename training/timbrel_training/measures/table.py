@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 from timbrel_training.errors import TrainingError
 from timbrel_training.files import write_bytes
@@ -31,9 +32,15 @@ def _text(form: str, value: float) -> str:
 
 def to_json(rows: list[dict], settings: dict) -> str:
     """The same as JSON; what could not be measured is null."""
-    clean = [{key: None if isinstance(value, float) and not math.isfinite(value) else value
-              for key, value in row.items()} for row in rows]
-    return json.dumps({"settings": settings, "rows": clean}, indent=1, allow_nan=False) + "\n"
+    return json.dumps({"settings": settings, "rows": _finite(rows)}, indent=1, allow_nan=False) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def quality(row: dict, real: dict) -> dict[str, float]:
