@@ -119,8 +119,18 @@ def test_directions_that_are_nearly_the_same_are_named_once() -> None:
              directions.Direction(np.eye(4)[2], 5.0, effects * 0.3), directions.Direction(np.eye(4)[3], 0.5, effects * 0.3)]
     chosen = directions.select(tried)
     assert [direction.change_db for direction in chosen] == [10.0, 5.0]
-    names = [entry["name"] for entry in directions.label(chosen)]
-    assert names[0] == "Brightness" and len(set(names)) == 2
+    # Both change brightness and nothing else: the one that does so more bears the name, the other a number.
+    assert [entry["name"] for entry in directions.label(chosen)] == ["Brightness", "Brightness 2"]
+
+
+def test_a_number_goes_to_the_direction_that_bears_the_label_less() -> None:
+    weak, strong = np.zeros(len(LABELS)), np.zeros(len(LABELS))
+    weak[0], strong[0] = 0.2, -0.9
+    chosen = [directions.Direction(np.eye(3)[0], 9.0, weak), directions.Direction(np.eye(3)[1], 8.0, strong),
+              directions.Direction(np.eye(3)[2], 7.0, np.full(len(LABELS), 0.001))]
+    entries = directions.label(chosen)
+    assert [entry["name"] for entry in entries] == ["Brightness 2", "Brightness", "Colour"]
+    assert entries[1]["vector"] == [0, -1, 0], "turned round"
 
 
 def test_named_latents_lie_far_apart_and_have_names_of_their_own(heard) -> None:

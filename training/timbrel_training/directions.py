@@ -3,7 +3,7 @@
     python -m timbrel_training.directions MODEL.onnx [--run RUN] [--data DIR]
 
 Candidates are the principal components of the generator's early activations (with --run), else of the spectra of its
-notes; in a latent of few numbers also the numbers themselves. Each is played at several latents and keys from -2 to +2
+notes; in a latent of few numbers also the numbers themselves, and the directions that attributes follow. Each is played at several latents and keys from -2 to +2
 standard deviations, and bears the label of what it changes most, no two the same. They are ordered by how much they
 change, and what changes nothing is left out. All goes into the model's manifest.
 """
@@ -32,8 +32,11 @@ from timbrel_training.player import Heard, Player
 MOST_DIRECTIONS = 12
 MOST_COMPONENTS = 16
 
-# In a latent of no more numbers than this, each one is a candidate itself.
+# In a latent of no more numbers than this, each one is a candidate itself, and the draws suffice for a regression.
 FEW_NUMBERS = 24
+
+# Candidates with a greater cosine need not be tried twice.
+TRIED = 0.95
 
 # Notes that tell how attributes vary from latent to latent, and from which named latents are chosen.
 DRAWS = 160
@@ -55,6 +58,11 @@ SAME = 0.6
 # A label needs this much of its attribute's usual deviation, in each deviation of the latent, and as consistently.
 LEAST_EFFECT = 0.08
 
+# A direction bears a label that is not its strongest when the effect is at least this share of the strongest one.
+BORNE = 0.5
+
+WEIGHTS = np.array([attribute.weight for attribute in ATTRIBUTES])
+
 
 @dataclass
 class Direction:
@@ -72,8 +80,27 @@ def candidates(player: Player, generator: torch.nn.Module | None, drawn: np.ndar
         found = feature_components(generator, MOST_COMPONENTS)
     else:
         found = regressed_components(drawn, heard.pictures.reshape(len(drawn), -1), MOST_COMPONENTS)
-    axes = np.eye(size) if size <= FEW_NUMBERS else np.zeros((0, size))
-    return np.concatenate([found, axes])
+    if size <= FEW_NUMBERS:
+        found = np.concatenate([found, attribute_directions(drawn, heard.characters), np.eye(size)])
+    kept: list[np.ndarray] = []
+    for vector in found:
+        if all(abs(vector @ other) < TRIED for other in kept):
+            kept.append(vector)
+    return np.array(kept).reshape(-1, size)
+
+
+def attribute_directions(drawn: np.ndarray, characters: np.ndarray) -> np.ndarray:
+    """Unit directions [<= attributes, L] that attributes [N, keys, attributes] follow, by least squares."""
+    directions = []
+    for values in np.moveaxis(characters, 2, 0):
+        values = values - np.nanmedian(values, axis=0)
+        known = np.isfinite(values).any(1)
+        if known.sum() < 3 * drawn.shape[1]:
+            continue
+        slope = np.linalg.lstsq(drawn[known], np.nanmean(values[known], axis=1), rcond=None)[0]
+        if np.linalg.norm(slope) > 0:
+            directions.append(slope / np.linalg.norm(slope))
+    return np.array(directions).reshape(-1, drawn.shape[1])
 
 
 def try_direction(player: Player, vector: np.ndarray, bases: np.ndarray, keys: np.ndarray, usual: np.ndarray) -> Direction:
@@ -111,7 +138,7 @@ def select(tried: list[Direction]) -> list[Direction]:
     """The directions that are heard, without those that are another one over again, the strongest first."""
     chosen: list[Direction] = []
     # What changes one thing clearly comes before what changes as much, but many things a little.
-    for direction in sorted(tried, key=lambda one: -one.change_db * (0.5 + np.abs(one.effects).max())):
+    for direction in sorted(tried, key=lambda one: -one.change_db * (0.2 + np.abs(one.effects * WEIGHTS).max())):
         audible = direction.change_db >= LEAST_CHANGE_DB or np.abs(direction.effects).max() >= CLEAR_EFFECT
         if not audible or len(chosen) == MOST_DIRECTIONS:
             continue
@@ -123,26 +150,39 @@ def select(tried: list[Direction]) -> list[Direction]:
 def label(chosen: list[Direction]) -> list[dict]:
     """Manifest entries with labels, no two the same, turned so that + means more of what the label says.
 
-    Labels are given out so that the sum of effects is greatest. A direction for which no label is left says so by a number.
+    Labels are given out so that the sum of squared effects is greatest. A direction that is left with a label that it hardly
+    bears is called by what it changes most, with a number, since another one bears that label better; and where it changes
+    no attribute to speak of, it is a colour.
     """
     if not chosen:
         return []
     effects = np.array([direction.effects for direction in chosen])
-    weights = np.array([attribute.weight for attribute in ATTRIBUTES])
-    rows, columns = linear_sum_assignment(-np.abs(effects) * weights)
-    entries = []
-    unnamed = 0
-    given = dict(zip(rows, columns))
-    for index, direction in enumerate(chosen):
-        effect = effects[index, given[index]] if index in given else 0.0
-        if abs(effect) >= LEAST_EFFECT:
-            name = LABELS[given[index]]
-        else:
-            unnamed += 1
-            name, effect = f"Colour {unnamed}", 1.0
-        vector = direction.vector * (1 if effect >= 0 else -1)
-        entries.append({"name": name, "vector": [float(f"{x:.6g}") for x in vector], "scale": 1.0})
-    return entries
+    weighted = np.abs(effects * WEIGHTS)
+    given = dict(zip(*linear_sum_assignment(-np.square(weighted))))
+    attributes = [
+        given[index] if index in given and row[given[index]] >= max(LEAST_EFFECT, BORNE * row.max()) else int(row.argmax())
+        for index, row in enumerate(weighted)
+    ]
+    names = [""] * len(chosen)
+    # Those that have their label come first, so that the numbers go to the others.
+    for index in sorted(range(len(chosen)), key=lambda one: given.get(one) != attributes[one]):
+        clear = abs(effects[index, attributes[index]]) >= LEAST_EFFECT
+        names[index] = _free_name(LABELS[attributes[index]] if clear else "Colour", names)
+    return [
+        {"name": name, "vector": _rounded(direction.vector * (-1 if row[attribute] < 0 else 1)), "scale": 1.0}
+        for name, direction, row, attribute in zip(names, chosen, effects, attributes)
+    ]
+
+
+def _free_name(name: str, taken: list[str]) -> str:
+    number = 1
+    while (numbered := name if number == 1 else f"{name} {number}") in taken:
+        number += 1
+    return numbered
+
+
+def _rounded(vector: np.ndarray) -> list[float]:
+    return [float(f"{number:.6g}") for number in vector]
 
 
 def usual_deviation(characters: np.ndarray) -> np.ndarray:
