@@ -210,7 +210,7 @@ def test_noise_takes_over_where_nothing_is_coherent() -> None:
     spread = torch.full((1, 128, 1024), 0.7)
     coherence = torch.ones(1, 128, 1024)
     coherence[..., 512:] = 0.0
-    generator.expected.forward = lambda code, index: (level, spread, angle, coherence)
+    generator.expected.forward = lambda code, index, frames=None: (level, spread, angle, coherence)
     with torch.no_grad():
         image = generator(torch.zeros(1, 3), torch.tensor([60]))[0]
     assert torch.equal(image[0, :, :512], level[0, :, :512]) and torch.equal(image[1, :, :512], angle[0, :, :512])

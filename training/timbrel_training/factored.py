@@ -66,7 +66,7 @@ class Expected(nn.Module):
     """What a note is expected to be: the parts of the image before noise is added.
 
     `forward(code [N, code], index [N])` answers level, spread of the level, angle, coherence, each
-    [N, frames, bins]; `index` counts pitches from the lowest one.
+    [N, frames, bins]; `index` counts pitches from the lowest one. With `frames`, int64, only those frames are made.
     """
 
     def __init__(self, shape: Shape, representation: Representation):
@@ -112,11 +112,12 @@ class Expected(nn.Module):
             self.out.weight[: shape.spectra] = 0.0
             self.out.bias.zero_()
 
-    def forward(self, code: Tensor, index: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, code: Tensor, index: Tensor, frames: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         shape = self.shape
+        knots = self.knots if frames is None else self.knots[:, frames]
         condition = self.condition(torch.cat([code, self.pitch_code[index]], dim=1))
-        courses = self.envelopes(condition).view(-1, sum(self.ranks), shape.knots) @ self.knots
-        steady = self.steady(code).view(-1, shape.tables, shape.knots) @ self.knots
+        courses = self.envelopes(condition).view(-1, sum(self.ranks), shape.knots) @ knots
+        steady = self.steady(code).view(-1, shape.tables, shape.knots) @ knots
         tables = self.table[index]
         spectra = self._spectra(condition, tables, index)
 
