@@ -213,10 +213,22 @@ def test_noise_takes_over_where_nothing_is_coherent() -> None:
     generator.expected.forward = lambda code, index, frames=None: (level, spread, angle, coherence)
     with torch.no_grad():
         image = generator(torch.zeros(1, 3), torch.tensor([60]))[0]
-    assert torch.equal(image[0, :, :512], level[0, :, :512]) and torch.equal(image[1, :, :512], angle[0, :, :512])
-    assert (image[0, 20:, 512:] + 2.0).abs().mean() == pytest.approx(0.7, rel=0.1)
+    gain = image[0, 0, 0] - level[0, 0, 0]
+    assert torch.allclose(image[0, :, :512], level[0, :, :512] + gain) and torch.equal(image[1, :, :512], angle[0, :, :512])
+    assert (image[0, 20:, 512:] + 2.0 - gain).abs().mean() == pytest.approx(0.7, rel=0.1)
     # White noise has its angle nearly anywhere (overlapping windows share some of it).
     assert torch.exp(1j * torch.pi * image[1, 20:, 512:]).mean().abs() < 0.4
+
+
+def test_all_notes_are_equally_loud(new_run: Callable[..., Run]) -> None:
+    run = new_run()
+    latent = torch.randn(6, run.generator.latent_size)
+    with torch.no_grad():
+        made = run.generator(latent, torch.tensor([48, 50, 52, 55, 58, 60]))[:, 0]
+    taught = torch.stack([torch.from_numpy(run.notes.image(index)[0]) for index in run.notes.note[run.notes.note >= 0]])
+    for level in (made, taught):
+        power = level.exp().sum(dim=2).unfold(1, 8, 1).mean(dim=2).amax(dim=1)
+        assert power.numpy() == pytest.approx(10_000.0, rel=0.02)
 
 
 def test_factors_fill_in_what_is_missing(new_run: Callable[..., Run]) -> None:

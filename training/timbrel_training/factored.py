@@ -37,6 +37,13 @@ LOBE_HZ = 7.8125
 # Code numbers of a pitch, beside the timbre's.
 PITCH_CODE = 24
 
+# What the loudest stretch of each note is brought to: the sum of the powers of a frame's mel bins. It is that of a tone
+# of -19 dBFS (rms 0.11).
+LOUDNESS = 10_000.0
+
+# Frames over which the ear takes the level of an onset together: a quarter of a second.
+LOUDNESS_FRAMES = 8
+
 # Coherence from which on an angle counts as a partial's, and below which as noise.
 NOISE_BELOW = 0.15
 TONE_ABOVE = 0.8
@@ -135,7 +142,7 @@ class Expected(nn.Module):
     def _spectra(self, condition: Tensor, tables: Tensor, index: Tensor) -> Tensor:
         """[N, factors, bins]"""
         shape = self.shape
-        bands = self.band_code.unsqueeze(0).expand(len(index), -1, -1)
+        bands = self.band_code.unsqueeze(0).expand(index.shape[0], -1, -1)
         x = self.into(torch.cat([tables.transpose(1, 2), bands, self.places[index]], dim=2))
         steering = self.steering(condition).view(-1, shape.layers, 2, 1, shape.channels)
         for layer, mixing in enumerate(self.mixing):
@@ -190,10 +197,18 @@ class Generator(nn.Module):
         t = ((coherence - NOISE_BELOW) / (TONE_ABOVE - NOISE_BELOW)).clamp(0.0, 1.0)
         noise = 1.0 - t * t * (3.0 - 2.0 * t)
         level = level + noise * spread * self.noise_level
+        # All training notes are equally loud, and so are all that are made: what the networks leave of differences goes.
+        level = level + loudness_gain(level)
         # The shorter way round from the angle to the noise's.
         turn = self.noise_angle - angle
         turn = turn - 2.0 * torch.floor(0.5 * turn + 0.5)
         return torch.stack([level, angle + noise * turn], dim=1)
+
+
+def loudness_gain(level: Tensor) -> Tensor:
+    """What is to be added to log powers [N, frames, bins] to make the loudest stretch as loud as `LOUDNESS`, [N, 1, 1]."""
+    power = functional.avg_pool1d(level.exp().sum(dim=2, keepdim=True).transpose(1, 2), LOUDNESS_FRAMES, stride=1)
+    return torch.log(LOUDNESS / power.amax(dim=2, keepdim=True).clamp(min=1e-9))
 
 
 @cache

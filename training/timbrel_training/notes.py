@@ -7,19 +7,14 @@ note is brought to the same level, so that latents differ in timbre only.
 from functools import cached_property
 
 import numpy as np
+import torch
 
 from timbrel_training import descriptors
 from timbrel_training.data import DataSet
 from timbrel_training.errors import TrainingError
+from timbrel_training.factored import loudness_gain
 from timbrel_training.images import ImageCache
 from timbrel_training.spectral import LOG_EPS, Representation
-
-# What the loudest stretch of each note is brought to: the sum of the powers of a frame's mel bins. It is that of a tone
-# of -19 dBFS (rms 0.11).
-LOUDNESS = 10_000.0
-
-# Frames over which the ear takes the level of an onset together: a quarter of a second.
-LOUDNESS_FRAMES = 8
 
 # A sound with fewer notes than this says too little of itself.
 LEAST_NOTES = 6
@@ -101,6 +96,4 @@ class Notes:
 
 def _gain(level: np.ndarray) -> np.float32:
     """What brings log powers [frames, bins] to the common loudness."""
-    power = np.exp(level.astype(np.float32)).sum(axis=1)
-    loudest = np.convolve(power, np.ones(LOUDNESS_FRAMES) / LOUDNESS_FRAMES, mode="valid").max()
-    return np.log(LOUDNESS / max(float(loudest), 1e-9))
+    return np.float32(loudness_gain(torch.from_numpy(level.astype(np.float32))[None]).item())
