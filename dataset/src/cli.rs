@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::{nsynth, pack, render};
+use crate::{folder, nsynth, pack, render};
 
 /// How the tool is called.
 const NAME: &str = "cargo xtask dataset";
@@ -22,6 +22,8 @@ enum Command {
     Render(render::Options),
     /// The published NSynth, filtered and split as the paper did.
     Nsynth(nsynth::Options),
+    /// Recordings of one's own, as many or as few as there are.
+    Folder(folder::Options),
     /// A set in few files, small enough to travel.
     Pack(pack::PackOptions),
     /// The set that was packed.
@@ -35,6 +37,7 @@ pub fn run<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Result<()> {
     match Cli::try_parse_from([NAME].into_iter().chain(arguments)).unwrap_or_else(|error| error.exit()).command {
         Command::Render(options) => render::render(&options, &typed),
         Command::Nsynth(options) => nsynth::nsynth(&options, &typed),
+        Command::Folder(options) => folder::folder(&options, &typed),
         Command::Pack(options) => pack::pack(&options),
         Command::Unpack(options) => pack::unpack(&options),
     }

@@ -15,5 +15,6 @@ pub mod link;
 pub mod progress;
 pub mod render;
 pub mod nsynth;
+pub mod folder;
 pub mod pack;
 pub mod cli;

@@ -103,18 +103,21 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 struct Kaiser {
     beta: f64,
     reach: f64,
+    /// The Bessel function at beta.
+    middle: f64,
 }
 
 impl Kaiser {
     /// For an attenuation over 50 dB, by Kaiser's formula for beta.
     fn new(attenuation_db: f64, reach: f64) -> Self {
-        Self { beta: 0.1102 * (attenuation_db - 8.7), reach }
+        let beta = 0.1102 * (attenuation_db - 8.7);
+        Self { beta, reach, middle: bessel_i0(beta) }
     }
 
     /// The window at a distance from its middle, 1 there.
     fn at(&self, distance: f64) -> f64 {
         let inside = 1.0 - (distance / self.reach).powi(2);
-        if inside < 0.0 { 0.0 } else { bessel_i0(self.beta * inside.sqrt()) / bessel_i0(self.beta) }
+        if inside < 0.0 { 0.0 } else { bessel_i0(self.beta * inside.sqrt()) / self.middle }
     }
 }
 
