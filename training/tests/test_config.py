@@ -36,8 +36,8 @@ def test_the_papers_generator_has_the_published_size() -> None:
 
 def test_a_file_goes_before_what_it_extends() -> None:
     paper, fast, half = (config.read(FOLDER / f"{name}.toml") for name in ("paper", "fast", "fast-half"))
-    assert (paper.loss.penalty_interval, fast.loss.penalty_interval) == (1, 8)
-    assert fast.loss.drift == paper.loss.drift == 1e-3
+    assert (paper.optimiser.learning_rate, fast.optimiser.learning_rate) == (8e-4, 1.5e-3)
+    assert fast.optimiser.beta2 == paper.optimiser.beta2 == 0.99
     assert half.generator.settings == {**fast.generator.settings, "channels_base": 2048, "channels_max": 128}
     assert len(fast.schedule.minutes) == 7
 

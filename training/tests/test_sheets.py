@@ -29,6 +29,17 @@ def test_a_steady_partial_is_a_bright_line_of_one_colour() -> None:
         assert np.ptp(np.unwrap(steady[:, 0], period=1.0)) < 0.02
 
 
+def test_digital_silence_is_black() -> None:
+    for name in ("if", "if-mel"):
+        representation = Representation(name)
+        wave = torch.from_numpy(0.001 * tone(60))
+        wave[40_000:] = 0.0
+        for silent in (wave, torch.zeros(64_000)):
+            picture = rainbow(representation.analyse(silent[None])[0], representation)
+            assert picture[:, 180:].max() < 1e-3
+        assert picture.max() < 1e-3
+
+
 def test_sheets_are_written(tmp_path: Path) -> None:
     representation = Representation("if-mel")
     waves = torch.from_numpy(np.stack([tone(50), tone(60), np.zeros(64_000, np.float32)]))

@@ -17,22 +17,24 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from timbrel_training.files import replace_file
-from timbrel_training.spectral import SAMPLE_RATE, Representation, instantaneous_frequency
+from timbrel_training.spectral import LOG_EPS, SAMPLE_RATE, Representation, instantaneous_frequency
 
-# What lies this far below the loudest point of a note is drawn black.
+# What lies this far below the loudest point of a note is drawn black, and so is digital silence in any case.
 RANGE_DB = 90.0
-
-DB_PER_NEPER = 20.0 / math.log(10.0)
+RANGE_NEPER = RANGE_DB / 20.0 * math.log(10.0)
 
 
 def rainbow(image: Tensor, representation: Representation) -> np.ndarray:
     """Draws one image [2, frames, bins], not normalised: RGB [bins, frames, 3] from 0 to 1, the highest bin first."""
     level, angle = image.detach().float().cpu().unbind(0)
+    silence = math.log(LOG_EPS)
     if representation.is_mel:
-        level = 0.5 * level
+        level, silence = 0.5 * level, 0.5 * silence
     if representation.is_phase:
         angle = instantaneous_frequency(angle * math.pi)
-    brightness = (1.0 + (level - level.max()) * DB_PER_NEPER / RANGE_DB).clamp(0.0, 1.0)
+    loudest = max(float(level.max()), silence + 1.0)
+    black = max(loudest - RANGE_NEPER, silence)
+    brightness = ((level - black) / (loudest - black)).clamp(0.0, 1.0)
     hue = torch.remainder(0.5 * (angle + 1.0), 1.0)
     hsv = torch.stack([hue, torch.full_like(hue, 0.85), brightness], dim=-1)
     return hsv_to_rgb(hsv.nan_to_num().numpy().swapaxes(0, 1)[::-1])
