@@ -115,8 +115,9 @@ def test_directions_that_are_nearly_the_same_are_named_once() -> None:
     effects = np.zeros(len(LABELS))
     effects[0] = 0.5
     axis, other = np.eye(4)[0], np.array([0.9, np.sqrt(1 - 0.81), 0, 0])
+    third, fourth = np.eye(4)[2:]
     tried = [directions.Direction(axis, 10.0, effects), directions.Direction(other, 9.0, effects),
-             directions.Direction(np.eye(4)[2], 5.0, effects * 0.3), directions.Direction(np.eye(4)[3], 0.5, effects * 0.3)]
+             directions.Direction(third, 5.0, effects * 0.3), directions.Direction(fourth, 0.5, effects * 0.3)]
     chosen = directions.select(tried)
     assert [direction.change_db for direction in chosen] == [10.0, 5.0]
     # Both change brightness and nothing else: the one that does so more bears the name, the other a number.
@@ -153,7 +154,8 @@ def test_a_latent_near_a_training_sound_bears_its_name(heard) -> None:
     first = choose_latents(drawn, grid, [], 1)[0]
     place = int(np.flatnonzero(np.isclose(drawn, first["vector"], atol=1e-4).all(1))[0])
     far = spectrogram.picture(spectrogram.power_of(spectrogram.transform(play(np.full(5, -3.0), 60))))
-    known = [Sound("Oboe", grid.pictures[place]), Sound("Drum", np.stack([far, far])), Sound("Gong", np.stack([far, far]))]
+    drum, gong = Sound("Drum", np.stack([far, far])), Sound("Gong", np.stack([far, far]))
+    known = [Sound("Oboe", grid.pictures[place]), drum, gong]
     assert choose_latents(drawn, grid, known, 1)[0]["name"] == "Near oboe"
     # Where the nearest sound is no nearer than any other, the latent is named by what is heard.
     elsewhere = [Sound("Drum", np.stack([far, far])), Sound("Gong", np.stack([far + 1, far + 1]))]

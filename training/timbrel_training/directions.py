@@ -3,9 +3,10 @@
     python -m timbrel_training.directions MODEL.onnx [--run RUN] [--data DIR]
 
 Candidates are the principal components of the generator's early activations (with --run), else of the spectra of its
-notes; in a latent of few numbers also the numbers themselves, and the directions that attributes follow. Each is played at several latents and keys from -2 to +2
-standard deviations, and bears the label of what it changes most, no two the same. They are ordered by how much they
-change, and what changes nothing is left out. All goes into the model's manifest.
+notes; in a latent of few numbers also the numbers themselves, and the directions that attributes follow. Each is
+played at several latents and keys from -2 to +2 standard deviations, and bears the label of what it changes most, no
+two the same. They are ordered by how much they change, and what changes nothing is left out. All goes into the model's
+manifest.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from scipy.optimize import linear_sum_assignment
 
 from timbrel_training import generators, manifest
 from timbrel_training.data import DataSet
-from timbrel_training.errors import run_command
+from timbrel_training.errors import TrainingError, run_command
 from timbrel_training.latent_space import feature_components, regressed_components
 from timbrel_training.measures.character import ATTRIBUTES, LABELS
 from timbrel_training.measures.spectrogram import distance_db
@@ -47,8 +48,8 @@ BASES = 4
 BASE_KEYS = 3
 STEPS = np.array([-2.0, -1.0, 1.0, 2.0])
 
-# Less than this between -2 and +2 deviations [dB rms] is not heard, unless an attribute changes clearly: a vibrato hardly
-# changes the spectrum.
+# Less than this between -2 and +2 deviations [dB rms] is not heard, unless an attribute changes clearly: a vibrato
+# hardly changes the spectrum.
 LEAST_CHANGE_DB = 2.0
 CLEAR_EFFECT = 0.3
 
@@ -103,7 +104,9 @@ def attribute_directions(drawn: np.ndarray, characters: np.ndarray) -> np.ndarra
     return np.array(directions).reshape(-1, drawn.shape[1])
 
 
-def try_direction(player: Player, vector: np.ndarray, bases: np.ndarray, keys: np.ndarray, usual: np.ndarray) -> Direction:
+def try_direction(
+    player: Player, vector: np.ndarray, bases: np.ndarray, keys: np.ndarray, usual: np.ndarray
+) -> Direction:
     """Plays a direction and measures what changes.
 
     The effect on an attribute is its slope (in units of its usual deviation, for one deviation of the latent) times the
@@ -150,19 +153,19 @@ def select(tried: list[Direction]) -> list[Direction]:
 def label(chosen: list[Direction]) -> list[dict]:
     """Manifest entries with labels, no two the same, turned so that + means more of what the label says.
 
-    Labels are given out so that the sum of squared effects is greatest. A direction that is left with a label that it hardly
-    bears is called by what it changes most, with a number, since another one bears that label better; and where it changes
-    no attribute to speak of, it is a colour.
+    Labels are given out so that the sum of squared effects is greatest. A direction that is left with a label that it
+    hardly bears is called by what it changes most, with a number, since another one bears that label better; and where
+    it changes no attribute to speak of, it is a colour.
     """
     if not chosen:
         return []
     effects = np.array([direction.effects for direction in chosen])
     weighted = np.abs(effects * WEIGHTS)
     given = dict(zip(*linear_sum_assignment(-np.square(weighted))))
-    attributes = [
-        given[index] if index in given and row[given[index]] >= max(LEAST_EFFECT, BORNE * row.max()) else int(row.argmax())
-        for index, row in enumerate(weighted)
-    ]
+    attributes = []
+    for index, row in enumerate(weighted):
+        borne = index in given and row[given[index]] >= max(LEAST_EFFECT, BORNE * row.max())
+        attributes.append(given[index] if borne else int(row.argmax()))
     names = [""] * len(chosen)
     # Those that have their label come first, so that the numbers go to the others.
     for index in sorted(range(len(chosen)), key=lambda one: given.get(one) != attributes[one]):
@@ -209,6 +212,28 @@ def find_directions(player: Player, generator: torch.nn.Module | None, drawn: np
     return label(chosen), chosen
 
 
+def describe(path: Path, generator: torch.nn.Module | None = None, data: DataSet | None = None, draws: int = DRAWS,
+             named: int = LATENTS, seed: int = 0, progress=lambda _: None) -> str:
+    """Writes directions and named latents into the manifest of a model file; answers a few lines that tell of them.
+
+    `generator` is the model's module, for its early activations; `data` are its training notes, for names of latents.
+    """
+    player = Player(ModelFile(path))
+    progress(f"listening to {draws} latents")
+    drawn = player.model.draw(draws, seed)
+    keys = player.keys(DRAW_KEYS)
+    heard = player.hear_grid(drawn, keys)
+    entries, chosen = find_directions(player, generator, drawn, heard, seed, progress)
+    latents = choose_latents(drawn, heard, sounds_of(data, keys, progress) if data else [], named)
+    manifest.update(path, directions=entries, latents=latents, mean=[0.0] * player.model.latent_size)
+    lines = []
+    for entry, direction in zip(entries, chosen):
+        strongest = np.argsort(-np.abs(direction.effects))[:3]
+        told = ", ".join(f"{LABELS[index]} {direction.effects[index]:+.2f}" for index in strongest)
+        lines.append(f"{entry['name']:14} {direction.change_db:5.1f} dB   {told}")
+    return "\n".join([*lines, "latents: " + "; ".join(latent["name"] for latent in latents)])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m timbrel_training.directions", description=__doc__.split("\n")[0])
     parser.add_argument("model", type=Path, metavar="MODEL.onnx")
@@ -224,21 +249,11 @@ def main() -> None:
     def progress(text: str) -> None:
         print(f"{time.monotonic() - started:6.0f} s  {text}", file=sys.stderr, flush=True)
 
-    player = Player(ModelFile(arguments.model))
+    if arguments.draws < 2:
+        raise TrainingError("--draws must be 2 or more.")
     generator = generators.load(arguments.run) if arguments.run else None
-    progress(f"listening to {arguments.draws} latents")
-    drawn = player.model.draw(arguments.draws, arguments.seed)
-    keys = player.keys(DRAW_KEYS)
-    heard = player.hear_grid(drawn, keys)
-    entries, chosen = find_directions(player, generator, drawn, heard, arguments.seed, progress)
-    known = sounds_of(DataSet(arguments.data), keys, progress) if arguments.data else []
-    latents = choose_latents(drawn, heard, known, arguments.latents)
-    manifest.update(arguments.model, directions=entries, latents=latents, mean=[0.0] * player.model.latent_size)
-    for entry, direction in zip(entries, chosen):
-        strongest = np.argsort(-np.abs(direction.effects))[:3]
-        told = ", ".join(f"{LABELS[index]} {direction.effects[index]:+.2f}" for index in strongest)
-        print(f"{entry['name']:12} {direction.change_db:5.1f} dB   {told}")
-    print("latents: " + "; ".join(latent["name"] for latent in latents))
+    data = DataSet(arguments.data) if arguments.data else None
+    print(describe(arguments.model, generator, data, arguments.draws, arguments.latents, arguments.seed, progress))
 
 
 if __name__ == "__main__":

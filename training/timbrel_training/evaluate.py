@@ -104,8 +104,9 @@ def main() -> None:
         for path, row in zip(arguments.models, rows[1:]):
             manifest.update(path, quality=table.quality(row, rows[0]))
     if arguments.card:
-        fill = f"{len(rows) - 1} model(s), {settings['latents']} latents, every {settings['key_step']}th key; "
-        table.fill_card(arguments.card, f"{fill}real notes: {data.name}.\n\n{text}")
+        keys = "every key" if settings["key_step"] == 1 else f"keys {settings['key_step']} semitones apart"
+        told = f"{settings['latents']} random latents, each at {keys}; real notes: {data.name}."
+        table.fill_card(arguments.card, f"{told}\n\n{text}")
 
 
 if __name__ == "__main__":

@@ -29,9 +29,9 @@ from timbrel_training.model_file import session
 OPSET = 18
 IR_VERSION = 10
 
-# What rounding makes of the values, in the network's range of -1..1: all but a small share of them stay within this. Pixel
-# norm divides by the length of a pixel's vector; where that almost vanishes, or where a function jumps, rounding is
-# enlarged, so that single values may lie farther off.
+# What rounding makes of the values, in the network's range of -1..1: all but a small share of them stay within this.
+# Pixel norm divides by the length of a pixel's vector; where that almost vanishes, or where a function jumps, rounding
+# is enlarged, so that single values may lie farther off.
 PARITY = 1e-4
 SINGLE_SHARE = 1e-4
 
@@ -62,8 +62,8 @@ def export(generator: torch.nn.Module, path: Path | str, manifest_fields: dict |
            half_weights: bool = False, seed: int = 0) -> Parity:
     """Writes `generator` as a model file and answers how closely the file agrees with it.
 
-    Compared are fresh latents at every pitch. Raises TrainingError, and writes nothing, where the difference is more than
-    rounding makes.
+    Compared are fresh latents at every pitch. Raises TrainingError, and writes nothing, where the difference is more
+    than rounding makes.
     """
     manifest = manifests.manifest_of(generator, **(manifest_fields or {}))
     was_training = generator.training
@@ -111,8 +111,8 @@ def compare(generator: torch.nn.Module, content: bytes, seed: int, batch: int = 
     """Compares a file's bytes with the module on a fresh latent at every pitch.
 
     The difference of the level (log power or log magnitude) is divided by half the range that the notes cover, that of
-    the angle (in units of pi) by 1: both then count as in the network's range of -1..1. Angles a whole turn apart are the
-    same.
+    the angle (in units of pi) by 1: both then count as in the network's range of -1..1. Angles a whole turn apart are
+    the same.
     """
     pitches = torch.arange(generator.pitch_min, generator.pitch_max + 1)
     latents = torch.randn(len(pitches), generator.latent_size, generator=torch.Generator().manual_seed(seed))
@@ -143,8 +143,8 @@ def _run(run: onnxruntime.InferenceSession, latents: np.ndarray, pitches: np.nda
         (found,) = run.run(["spectrogram"], {"latent": latents, "pitch": pitches})
     except Exception as error:  # ONNX Runtime raises a class of its own for each status
         raise TrainingError(
-            f"The exported graph does not run on {len(latents)} notes at a time, so nothing was written: its batch size is "
-            "fixed. A forward() that calls len(x) fixes it; x.shape[0] does not. ONNX Runtime says: "
+            f"The exported graph does not run on {len(latents)} notes at a time, so nothing was written: its batch "
+            "size is fixed. A forward() that calls len(x) fixes it; x.shape[0] does not. ONNX Runtime says: "
             f"{str(error).splitlines()[0]}"
         ) from error
     return found

@@ -1,12 +1,13 @@
 """The paper's generator rewritten for inference: the same function in fewer operations.
 
-- Nearest-neighbour upsampling followed by a 3x3 convolution gives four kinds of output pixels (even and odd row, even and
-  odd column). Each sees two by two pixels of the small image, so four 2x2 convolutions of the small image and an
+- Nearest-neighbour upsampling followed by a 3x3 convolution gives four kinds of output pixels (even and odd row, even
+  and odd column). Each sees two by two pixels of the small image, so four 2x2 convolutions of the small image and an
   interleaving do the same with 4/9 of the multiplications.
 - The first layer is a matrix: the latent's part a product, the pitch's part a table.
 - The mean over channels in pixel normalisation is a 1x1 convolution, which ONNX Runtime runs in its own memory layout
   (a ReduceMean would be reordered to and fro).
-- Equalised learning-rate scales are folded into the weights, denormalisation is inside, and only the last to_rgb is left.
+- Equalised learning-rate scales are folded into the weights, denormalisation is inside, and only the last to_rgb is
+  left.
 """
 
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ class Progressive:
 
 
 class FastGraph(nn.Module):
-    """`Progressive` as a module with a generator's interface: (latent [N, L], pitch [N]) -> image [N, 2, frames, bins]."""
+    """`Progressive` as a generator: (latent [N, L], pitch [N]) -> image [N, 2, frames, bins]."""
 
     def __init__(self, layers: Progressive):
         super().__init__()

@@ -28,7 +28,8 @@ from timbrel_training.tensorflow_checkpoint import Checkpoint
 DEFAULTS: dict[str, Any] = {
     "data_type": "mel", "audio_length": NOTE_SAMPLES, "sample_rate": SAMPLE_RATE,
     "data_normalizer": "specgrams_prespecified_normalizer",
-    "mag_normalizer_a": 0.0661371661726, "mag_normalizer_b": 0.113718730221, "p_normalizer_a": 0.8, "p_normalizer_b": 0.0,
+    "mag_normalizer_a": 0.0661371661726, "mag_normalizer_b": 0.113718730221,
+    "p_normalizer_a": 0.8, "p_normalizer_b": 0.0,
     "stable_stage_num_images": 32, "transition_stage_num_images": 32, "train_progressive": True,
     "train_time_limit": None, "train_time_stage_multiplier": 1.0,
     "g_fn": "specgram", "latent_vector_size": 256, "kernel_size": 3, "start_height": 4, "start_width": 8,
@@ -80,7 +81,10 @@ def import_magenta(folder: Path, stage: int | None = None, pitch_min: int | None
     checkpoint = Checkpoint(newest(folders[stage]))
     blocks = (stage + 1) // 2 + 1
     if blocks > settings["num_resolutions"]:
-        raise TrainingError(f"{folders[stage]} is no stage of a network with {settings['num_resolutions']} resolutions.")
+        raise TrainingError(
+            f"{folders[stage]} is no stage of a network with {settings['num_resolutions']} resolutions, as "
+            "experiment.json has it: they do not belong together."
+        )
     step = int(checkpoint["global_step"]) if "global_step" in checkpoint else 0
     seconds = float(checkpoint[TRAIN_TIME]) if settings["train_time_limit"] is not None else 0.0
     progress = progress_at(step, seconds, blocks, settings)
@@ -91,7 +95,8 @@ def import_magenta(folder: Path, stage: int | None = None, pitch_min: int | None
 
 def read_settings(folder: Path) -> dict[str, Any]:
     """The settings of the experiment, checked, defaults filled in."""
-    paths = [path for path in (folder / "experiment.json", folder.resolve().parent / "experiment.json") if path.is_file()]
+    places = (folder, folder.resolve().parent)
+    paths = [place / "experiment.json" for place in places if (place / "experiment.json").is_file()]
     if not paths:
         raise TrainingError(f"experiment.json is neither in {folder} nor one folder above: copy it beside the stages.")
     said = read_json(paths[0])
@@ -130,7 +135,7 @@ def normaliser(folder: Path, settings: dict[str, Any]) -> Normaliser:
     if kind == "none":
         return Normaliser((1.0, 1.0), (0.0, 0.0))
     if kind == "specgrams_prespecified_normalizer":
-        numbers = [settings[key] for key in ("mag_normalizer_a", "mag_normalizer_b", "p_normalizer_a", "p_normalizer_b")]
+        numbers = [settings[f"{channel}_normalizer_{letter}"] for channel in ("mag", "p") for letter in ("a", "b")]
     elif kind == "specgrams_simple_normalizer":
         path = folder / "assets" / "specgrams_simple_normalizer.npz"
         try:
@@ -144,7 +149,7 @@ def normaliser(folder: Path, settings: dict[str, Any]) -> Normaliser:
 
 
 def newest(folder: Path) -> Path:
-    """Prefix of the newest checkpoint of a stage: that which the file `checkpoint` names, else that of the last step."""
+    """Prefix of a stage's newest checkpoint: that which the file `checkpoint` names, else that of the last step."""
     state = folder / "checkpoint"
     if state.is_file():
         named = re.search(r'^model_checkpoint_path:\s*"(.*)"', state.read_text(errors="replace"), re.MULTILINE)
@@ -226,7 +231,8 @@ def _variable(checkpoint: Checkpoint, block: int, layer: str, variable: str) -> 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m timbrel_training.import_magenta", description=__doc__.split("\n")[0])
+    description = __doc__.split("\n")[0]
+    parser = argparse.ArgumentParser(prog="python -m timbrel_training.import_magenta", description=description)
     parser.add_argument("folder", type=Path, metavar="DIR", help="the folder that holds stage_000NN")
     parser.add_argument("--out", required=True, type=Path, metavar="MODEL.onnx")
     parser.add_argument("--stage", type=int, help="stage to take (default: the newest)")

@@ -1,7 +1,7 @@
 """Directions of a latent space in which a generator's sound changes, in the manner of GANSpace.
 
-GANSpace (Haerkoenen et al. 2020, arXiv 2004.02546, section 2.3) takes the principal components of early activations over
-many latents, and finds for each the latent direction that moves it, by regression.
+GANSpace (Haerkoenen et al. 2020, arXiv 2004.02546, section 2.3) takes the principal components of early activations
+over many latents, and finds for each the latent direction that moves it, by regression.
 """
 
 import numpy as np
@@ -36,8 +36,8 @@ def regressed_components(latents: np.ndarray, features: np.ndarray, count: int) 
         count: how many at most.
 
     Returns:
-        Unit directions [<= count, L], that of the largest component first. Components that no latent direction moves are
-        left out.
+        Unit directions [<= count, L], that of the largest component first. Components that no latent direction moves
+        are left out.
     """
     centred = features - features.mean(0)
     deviation = centred.std()
@@ -49,8 +49,8 @@ def regressed_components(latents: np.ndarray, features: np.ndarray, count: int) 
     for score in scores.T:
         # Least squares of an uncorrelated, unit score on N(0, 1) latents: the mean of their product.
         slope = latents.T @ score / len(latents)
-        # Each coordinate has a sampling variance of 1 / N. What is no larger than that is noise, and in a latent of which
-        # few numbers matter the noise of the others would make up most of the direction.
+        # Each coordinate has a sampling variance of 1 / N. What is no larger than that is noise, and in a latent of
+        # which few numbers matter the noise of the others would make up most of the direction.
         slope = slope * np.maximum(0.0, 1.0 - 2.0 / (len(latents) * np.square(slope) + 1e-12))
         length = np.linalg.norm(slope)
         if length > 0:

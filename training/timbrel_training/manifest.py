@@ -1,7 +1,7 @@
 """What a model file says of itself: the JSON manifest in the ONNX metadata, by the contract that the plugin reads.
 
-The contract is `src/model/manifest.rs` of the plugin (format 1). Whatever is written here has been checked here, so that
-no model leaves the training side that the plugin would refuse.
+The contract is `src/model/manifest.rs` of the plugin (format 1). Whatever is written here has been checked here, so
+that no model leaves the training side that the plugin would refuse.
 """
 
 import json

@@ -64,8 +64,8 @@ def _nearest_note(data: DataSet, indices: list[int], key: int) -> np.ndarray | N
 def choose_latents(drawn: np.ndarray, heard: Heard, known: list[Sound], count: int = LATENTS) -> list[dict]:
     """Manifest entries of `count` of the latents `drawn` [N, L], heard at some keys, that lie farthest apart.
 
-    The first is the one nearest to all others; each further one is that which is farthest from those chosen. Latents with
-    a silent or pitchless note are passed over.
+    The first is the one nearest to all others; each further one is that which is farthest from those chosen. Latents
+    with a silent or pitchless note are passed over.
     """
     sound = np.isfinite(heard.characters[..., 0]).all(1)
     usable = np.flatnonzero(sound)
@@ -134,7 +134,7 @@ def _near(pictures: np.ndarray, known: list[Sound]) -> str | None:
 
 
 def _distance(one: np.ndarray, other: np.ndarray) -> float:
-    """Mean distance [dB] of pictures [keys, ...] at the keys that both have; infinite where there are fewer than two."""
+    """Mean distance [dB] of pictures [keys, ...] at the keys that both have; infinite for fewer than two."""
     distances = distance_db(one, other)
     known = np.isfinite(distances)
     return float(distances[known].mean()) if known.sum() >= 2 else float("inf")

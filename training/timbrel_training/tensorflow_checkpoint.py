@@ -52,7 +52,9 @@ class Checkpoint:
             self._shards = _header(entries.pop(b""))
             self._entries = {key.decode(): _entry(value) for key, value in entries.items()}
         except (Damaged, KeyError, IndexError, UnicodeDecodeError) as error:
-            raise TrainingError(f"{index} is no index of a TensorFlow checkpoint, or it is damaged: copy it again.") from error
+            raise TrainingError(
+                f"{index} is no index of a TensorFlow checkpoint, or it is damaged: copy it again."
+            ) from error
         self._data: dict[int, np.memmap] = {}
 
     def __contains__(self, name: str) -> bool:

@@ -19,7 +19,8 @@ from timbrel_training.measures.spectrogram import BIN_HZ, HOP_S, power_of, trans
 class Attribute:
     """A label for a direction, and adjectives for a sound with much and with little of it.
 
-    `weight` is less than 1 for what comes along with other changes, and names a direction only where it is the main thing.
+    `weight` is less than 1 for what comes along with other changes, and names a direction only where it is the main
+    thing.
     """
 
     label: str
@@ -67,13 +68,13 @@ WIDEST_CENTS = 150.0
 def character(wave: np.ndarray, midi: int) -> np.ndarray:
     """The attributes of a note [samples] at 16 kHz, float64 [len(ATTRIBUTES)]; NaN for what it does not show.
 
-    Brightness: mean place of the partials [octaves over the fundamental]. Attack: time to within 6 dB of the loudest frame [log2 s].
-    Sustain: slope of the level [dB/s], at least -60. Noise: between the partials [dB]. Vibrato: deviation of the strongest
-    partial's frequency [log2 cents]. Tremolo: deviation of the level about a parabola [log2 dB]. Shimmer: beating of the
-    strongest partials [log2 dB]. Hollowness: partials 3 and 5 against their neighbours [dB]. Purity: the strongest partial in all
-    [dB]. Warmth: the first three partials against the others [dB]. Formant: the strongest partial's place [octaves over
-    the fundamental]. Body, presence, air: bands in all [dB]. Bite: brightness at the beginning over that after [octaves].
-    Loudness: the loudest quarter of a second [dB].
+    Brightness: mean place of the partials [octaves over the fundamental]. Attack: time to within 6 dB of the loudest
+    frame [log2 s]. Sustain: slope of the level [dB/s], at least -60. Noise: between the partials [dB]. Vibrato:
+    deviation of the strongest partial's frequency [log2 cents]. Tremolo: deviation of the level about a parabola [log2
+    dB]. Shimmer: beating of the strongest partials [log2 dB]. Hollowness: partials 3 and 5 against their neighbours
+    [dB]. Purity: the strongest partial in all [dB]. Warmth: the first three partials against the others [dB]. Formant:
+    the strongest partial's place [octaves over the fundamental]. Body, presence, air: bands in all [dB]. Bite:
+    brightness at the beginning over that after [octaves]. Loudness: the loudest quarter of a second [dB].
     """
     pitch = measure_pitch(wave, midi)
     nothing = np.full(len(ATTRIBUTES), np.nan)
@@ -117,9 +118,10 @@ def _db(power: np.ndarray) -> np.ndarray:
 
 
 def _centroid_octaves(partials: np.ndarray) -> float:
-    """Mean place of the partials over the fundamental [octaves], weighted by power^(1/3) (about as loud as they are heard).
+    """Mean place of the partials over the fundamental [octaves], weighted by power^(1/3).
 
-    Of the partials, not of the whole spectrum: a noisy note is not therefore a bright one.
+    That is about as loud as they are heard. Of the partials, not of the whole spectrum: a noisy note is not therefore a
+    bright one.
     """
     weight = np.cbrt(partials)
     return float((weight * np.log2(np.arange(1, len(partials) + 1))).sum() / (weight.sum() + 1e-20))

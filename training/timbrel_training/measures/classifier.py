@@ -1,7 +1,7 @@
 """A pitch classifier, trained on real notes: the paper's judge of generated ones.
 
-It hears what the networks here make images of, log magnitude and instantaneous frequency, averaged over time to a few rows,
-since pitch is in the frequencies.
+It hears what the networks here make images of, log magnitude and instantaneous frequency, averaged over time to a few
+rows, since pitch is in the frequencies.
 """
 
 import numpy as np
@@ -22,8 +22,8 @@ RANGE_DB = 100.0
 def pitch_image(spectrum: np.ndarray) -> np.ndarray:
     """A short-time Fourier transform [frames, 1025] as the classifier's input [2 * ROWS, 1024] float16.
 
-    The first rows are the mean log magnitude, the level of the note taken out; the others the instantaneous frequency in
-    units of pi, weighted by power: the angle of the sum of X_t conj(X_t-1).
+    The first rows are the mean log magnitude, the level of the note taken out; the others the instantaneous frequency
+    in units of pi, weighted by power: the angle of the sum of X_t conj(X_t-1).
     """
     spectrum = spectrum[:, 1:]
     frames = len(spectrum) // ROWS

@@ -28,7 +28,7 @@ def _root(covariance: np.ndarray) -> np.ndarray:
 
 
 def inception_score(probabilities: np.ndarray) -> float:
-    """exp of the mean KL divergence of p(y | x) from p(y) (Salimans et al. 2016), of class probabilities [N, classes]."""
+    """exp of the mean KL divergence of p(y | x) from p(y), of probabilities [N, classes] (Salimans et al. 2016)."""
     p = np.clip(probabilities, 1e-12, 1)
     return float(np.exp((p * (np.log(p) - np.log(p.mean(0)))).sum(1).mean()))
 

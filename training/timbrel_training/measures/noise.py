@@ -19,8 +19,8 @@ LEAST_PERIODICITY = 0.5
 def noise_db(pitch: Pitch) -> float:
     """Noise in a note against all of it, in dB (0: nothing but noise).
 
-    The mean power in the middle of the gaps between partials stands for the noise everywhere, over the band from half the
-    fundamental to half a partial above the highest one.
+    The mean power in the middle of the gaps between partials stands for the noise everywhere, over the band from half
+    the fundamental to half a partial above the highest one.
     """
     if not np.isfinite(pitch.frequency_hz):
         return float("nan")

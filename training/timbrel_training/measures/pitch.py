@@ -1,8 +1,8 @@
 """Pitch of a note in cents from the key that was asked for, and how periodic the note is.
 
-First the period is found by the normalised square difference function (McLeod and Wyvill, "A smarter way to find pitch",
-ICMC 2005), which needs no fundamental and takes a note at a wrong pitch for what it is. Then the frequency is read from
-the partials: the median of f_h / h over the partials, weighted by amplitude, each f_h a peak of the spectrum.
+First the period is found by the normalised square difference function (McLeod and Wyvill, "A smarter way to find
+pitch", ICMC 2005), which needs no fundamental and takes a note at a wrong pitch for what it is. Then the frequency is
+read from the partials: the median of f_h / h over the partials, weighted by amplitude, each f_h a peak of the spectrum.
 """
 
 from dataclasses import dataclass

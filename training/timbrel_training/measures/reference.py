@@ -109,7 +109,9 @@ def _save(path: Path, train: Notes, test: Notes, classifier: classifiers.PitchCl
     try:
         write_bytes(path, content.getvalue())
     except OSError as error:
-        raise TrainingError(f"{path} cannot be written ({error.strerror}): name another folder with --cache.") from error
+        raise TrainingError(
+            f"{path} cannot be written ({error.strerror}): name another folder with --cache."
+        ) from error
 
 
 def _load(path: Path) -> tuple[Notes, Notes, dict[str, torch.Tensor]] | None:

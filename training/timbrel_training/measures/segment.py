@@ -37,7 +37,7 @@ class Segment:
 
 
 def find_segment(wave: np.ndarray) -> Segment:
-    """The part of a note [samples] in which its pitch stands: at most a second, at least a quarter, behind the attack."""
+    """The part of a note [samples] in which its pitch stands: a quarter to a whole second, behind the attack."""
     step = int(STEP_S * SAMPLE_RATE)
     power = np.square(wave[: len(wave) // step * step]).reshape(-1, step).mean(1)
     loudest = power.max() + 1e-30

@@ -87,7 +87,7 @@ def summarise(notes: Notes, reference: Reference, key_step: int, seed: int = 0) 
 
 
 def by_key(notes: Notes) -> dict[str, dict[str, float]]:
-    """For each MIDI note, the median error in cents and the shares [%] off key and of noise: where to look for faults."""
+    """For each MIDI note, the median error in cents and the shares [%] off key and of noise: where faults are."""
     rows = {}
     for key in np.unique(notes.midi):
         error, bad = np.abs(notes.cents[notes.midi == key]), notes.bad[notes.midi == key]

@@ -60,6 +60,8 @@ def fill_card(card: Path, text: str) -> None:
     content = card.read_text(encoding="utf-8")
     begin, end = content.find(BEGIN), content.find(END)
     if begin < 0 or end < begin:
-        raise TrainingError(f"{card} has no lines {BEGIN} and {END}, in this order; put them where the table should stand.")
+        raise TrainingError(
+            f"{card} has no lines {BEGIN} and {END}, in this order; put them where the table should stand."
+        )
     begin += len(BEGIN)
     write_bytes(card, f"{content[:begin]}\n{text.strip()}\n{content[end:]}".encode())
