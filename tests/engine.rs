@@ -356,13 +356,15 @@ fn a_timbre_that_never_rests_needs_a_bounded_number_of_renderings_offline() {
 
 #[test]
 fn pedal_notes_off_and_sound_off() {
+    /// What is played, and whether it still sounds at the end.
+    type Case<'a> = (&'a str, &'a [(usize, Event)], bool);
     let start = |bench: &mut Bench, events: &[(usize, Event)]| {
         bench.give(&note(1, 60, BRIGHT));
         let wave = bench.play(&settings(1), 96_000, 512, events);
         peak(&wave[90_000..])
     };
     let pedal = |down| Event::Pedal { channel: 0, down };
-    let cases: [(&str, &[(usize, Event)], bool); 6] = [
+    let cases: [Case; 6] = [
         ("held", &[(0, on(60))], true),
         ("released", &[(0, on(60)), (1_000, off(60))], false),
         ("pedalled", &[(0, on(60)), (500, pedal(true)), (1_000, off(60))], true),

@@ -7,6 +7,7 @@
 mod labels;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -121,11 +122,12 @@ fn candidates<'a>(
 fn take(candidates: Vec<Candidate>, link: Link, writer: &SetWriter, problems: &mut Problems) -> Result<Examples> {
     let mut by_name: BTreeMap<String, Candidate> = BTreeMap::new();
     for candidate in candidates {
-        let name = candidate.example.note_str.clone();
-        if by_name.contains_key(&name) {
-            problems.add(TWICE, format!("{name} of {} is in another folder as well.", candidate.folder.display()));
-        } else {
-            by_name.insert(name, candidate);
+        match by_name.entry(candidate.example.note_str.clone()) {
+            Entry::Vacant(place) => drop(place.insert(candidate)),
+            Entry::Occupied(place) => {
+                let (name, folder) = (place.key(), candidate.folder.display());
+                problems.add(TWICE, format!("{name} of {folder} is in another folder as well."));
+            }
         }
     }
     let progress = progress::bar("Checking", by_name.len());
