@@ -17,7 +17,8 @@ SCRIPT = Path(__file__).parents[1] / "gpu" / "run.sh"
 def stretch(folder: Path, work: str, total_images: int) -> Path:
     """Runs the script until so many images are trained; the parcel that it leaves."""
     config = folder / "small.toml"
-    config.write_text(CONFIG.replace("total_images = 16", f"total_images = {total_images}"))
+    text = CONFIG.replace("total_images = 16", f"total_images = {total_images}")
+    config.write_text(text.replace("sheet_latents = 0", "sheet_latents = 1"))
     settings = {
         "MINUTES": "5",
         "IN": str(folder / "in"),
@@ -27,7 +28,7 @@ def stretch(folder: Path, work: str, total_images: int) -> Path:
         "OPTIONS": "--device cpu --threads 1",
     }
     done = subprocess.run(
-        ["bash", str(SCRIPT), str(config)], env={**os.environ, **settings}, capture_output=True, text=True, timeout=120
+        ["bash", str(SCRIPT), str(config)], env={**os.environ, **settings}, capture_output=True, text=True, timeout=900
     )
     assert done.returncode == 0, done.stderr
     return folder / f"{work}-out"

@@ -116,7 +116,7 @@ class ReportConfig:
     # Sample sheets and checkpoints, in minutes.
     sheet_minutes: float = 15.0
     save_minutes: float = 10.0
-    # Latents on a sheet, each at six pitches.
+    # Latents on a sheet, each at six pitches; 0 for no sheets.
     sheet_latents: int = 3
     # "bfloat16" halves what a checkpoint keeps of Adam's moments; a resumed run then differs in the last digits.
     moments: str = "float32"

@@ -132,10 +132,10 @@ class Run:
 
     def write_sheet(self) -> None:
         """Draws and renders the same latents and pitches each time."""
-        if not self.parallel.is_first:
-            return
         generator = self.trainer.average
         count = self.config.report.sheet_latents
+        if count == 0 or not self.parallel.is_first:
+            return
         random = torch.Generator().manual_seed(self.config.seed)
         latent = torch.randn(count, generator.latent_size, generator=random).repeat_interleave(SHEET_PITCHES, 0)
         pitches = np.linspace(generator.pitch_min, generator.pitch_max, SHEET_PITCHES + 2)[1:-1].round()
