@@ -7,13 +7,19 @@ import pytest
 import torch
 
 from timbrel_training import directions, manifest
+from timbrel_training.export import export
 from timbrel_training.latent_space import feature_components, regressed_components
 from timbrel_training.measures import spectrogram
 from timbrel_training.measures.character import LABELS, character
 from timbrel_training.measures.pitch import key_hz
+from timbrel_training.model_file import ModelFile
 from timbrel_training.named_latents import Sound, choose_latents
+from timbrel_training.normaliser import PUBLISHED_MEL
 from timbrel_training.player import Player
+from timbrel_training.progressive import ProgressiveGenerator
 from timbrel_training.spectral import Representation
+
+DRAWS = 40
 
 TIME = np.arange(64_000) / 16_000
 
@@ -50,7 +56,7 @@ class HandmadeModel:
 @pytest.fixture(scope="module")
 def heard():
     player = Player(HandmadeModel())
-    drawn = player.model.draw(40, 0)
+    drawn = player.model.draw(DRAWS, 0)
     return player, drawn, player.hear_grid(drawn, player.keys(2))
 
 
@@ -165,6 +171,24 @@ def test_a_latent_near_a_training_sound_bears_its_name(heard) -> None:
 def test_silent_latents_are_not_chosen(heard) -> None:
     player, drawn, grid = heard
     characters = grid.characters.copy()
-    characters[:39] = np.nan
+    characters[: DRAWS - 1] = np.nan
     (only,) = choose_latents(drawn, type(grid)(grid.pictures, characters), [], 5)
-    assert np.allclose(only["vector"], drawn[39], atol=1e-4)
+    assert np.allclose(only["vector"], drawn[DRAWS - 1], atol=1e-4)
+
+
+def test_what_is_found_is_written_into_the_file_and_the_rest_kept(tmp_path, monkeypatch) -> None:
+    torch.manual_seed(0)
+    generator = ProgressiveGenerator("if-mel-hires", PUBLISHED_MEL, latent_size=3, pitch_min=59, pitch_max=61,
+                                     channels_base=1024, channels_max=8).eval()
+    path = tmp_path / "model.onnx"
+    export(generator, path, {"name": "small", "quality": {"cents_median": 3.0}})
+    monkeypatch.setattr(directions, "BASES", 1)
+    monkeypatch.setattr(directions, "BASE_KEYS", 1)
+    monkeypatch.setattr(directions, "DRAW_KEYS", 1)
+    monkeypatch.setattr(directions, "candidates", lambda *_: np.eye(3))
+    told = directions.describe(path, generator, draws=12, named=4)
+    found = ModelFile(path).manifest
+    assert found["name"] == "small" and found["quality"] == {"cents_median": 3.0} and found["mean"] == [0, 0, 0]
+    assert all(entry["name"] in told for entry in found["directions"] + found["latents"])
+    assert all(entry["scale"] == 1 and np.linalg.norm(entry["vector"]) == pytest.approx(1, abs=1e-4)
+               for entry in found["directions"])

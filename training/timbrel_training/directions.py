@@ -23,7 +23,7 @@ from timbrel_training import generators, manifest
 from timbrel_training.data import DataSet
 from timbrel_training.errors import TrainingError, run_command
 from timbrel_training.latent_space import feature_components, regressed_components
-from timbrel_training.measures.character import ATTRIBUTES, LABELS
+from timbrel_training.measures.character import ATTRIBUTES, LABELS, mean_of_known
 from timbrel_training.measures.spectrogram import distance_db
 from timbrel_training.model_file import ModelFile
 from timbrel_training.named_latents import LATENTS, choose_latents, sounds_of
@@ -94,11 +94,11 @@ def attribute_directions(drawn: np.ndarray, characters: np.ndarray) -> np.ndarra
     """Unit directions [<= attributes, L] that attributes [N, keys, attributes] follow, by least squares."""
     directions = []
     for values in np.moveaxis(characters, 2, 0):
-        values = values - np.nanmedian(values, axis=0)
+        values = values - mean_of_known(values, axis=0)
         known = np.isfinite(values).any(1)
         if known.sum() < 3 * drawn.shape[1]:
             continue
-        slope = np.linalg.lstsq(drawn[known], np.nanmean(values[known], axis=1), rcond=None)[0]
+        slope = np.linalg.lstsq(drawn[known], mean_of_known(values[known], axis=1), rcond=None)[0]
         if np.linalg.norm(slope) > 0:
             directions.append(slope / np.linalg.norm(slope))
     return np.array(directions).reshape(-1, drawn.shape[1])
@@ -130,8 +130,8 @@ def _effect(values: np.ndarray) -> float:
     if known.mean() < 0.5:
         return 0.0
     # Each base and key has its own middle; only the change along the steps counts.
-    middle = np.where(known, values, 0).sum(1, keepdims=True) / np.maximum(known.sum(1, keepdims=True), 1)
-    x, y = np.broadcast_to(STEPS[:, None], values.shape)[known], (values - middle)[known]
+    relative = values - mean_of_known(values, axis=1, keepdims=True)
+    x, y = np.broadcast_to(STEPS[:, None], values.shape)[known], relative[known]
     slope = (x * y).sum() / (x * x).sum()
     correlation = (x * y).sum() / np.sqrt((x * x).sum() * (y * y).sum() + 1e-12)
     return float(slope * abs(correlation))
@@ -160,7 +160,8 @@ def label(chosen: list[Direction]) -> list[dict]:
     if not chosen:
         return []
     effects = np.array([direction.effects for direction in chosen])
-    weighted = np.abs(effects * WEIGHTS)
+    # One deviation of the latent that moves an attribute by all of its usual deviation is all that can be asked.
+    weighted = np.minimum(np.abs(effects), 1.0) * WEIGHTS
     given = dict(zip(*linear_sum_assignment(-np.square(weighted))))
     attributes = []
     for index, row in enumerate(weighted):
@@ -190,11 +191,8 @@ def _rounded(vector: np.ndarray) -> list[float]:
 
 def usual_deviation(characters: np.ndarray) -> np.ndarray:
     """Deviation [attributes] of attributes [latents, keys, attributes] from latent to latent at the same key."""
-    known = np.isfinite(characters)
-    count = np.maximum(known.sum(0), 1)
-    mean = np.where(known, characters, 0).sum(0) / count
-    variance = np.where(known, np.square(characters - mean), 0).sum((0, 1)) / np.maximum(known.sum((0, 1)), 1)
-    return np.sqrt(variance) + 1e-6
+    squares = np.square(characters - mean_of_known(characters, axis=0))
+    return np.sqrt(mean_of_known(squares.reshape(-1, squares.shape[-1]), axis=0)) + 1e-6
 
 
 def find_directions(player: Player, generator: torch.nn.Module | None, drawn: np.ndarray, heard: Heard,

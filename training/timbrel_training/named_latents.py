@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from timbrel_training.data import DataSet
-from timbrel_training.measures.character import ATTRIBUTES
+from timbrel_training.measures.character import ATTRIBUTES, mean_of_known
 from timbrel_training.measures.spectrogram import distance_db, picture, power_of, transform
 from timbrel_training.player import Heard
 
@@ -92,14 +92,12 @@ class _Words:
     """Adjectives of latents, the most telling first, against all latents [N, keys, attributes]."""
 
     def __init__(self, characters: np.ndarray):
-        relative = characters - np.nanmedian(characters, axis=0)
-        mean = np.nanmean(relative, axis=1)
-        self._scores = mean / (np.nanstd(mean, axis=0) + 1e-9)
+        mean = mean_of_known(characters - mean_of_known(characters, axis=0), axis=1)
+        self._scores = mean / (mean.std(axis=0) + 1e-9)
 
     def of(self, place: int) -> list[str]:
         scores = {attribute.label: (attribute, score) for attribute, score in zip(ATTRIBUTES, self._scores[place])}
-        said = [scores[label] for label in SAID if np.isfinite(scores[label][1])]
-        said.sort(key=lambda one: -abs(one[1]))
+        said = sorted((scores[label] for label in SAID), key=lambda one: -abs(one[1]))
         return [attribute.much if score > 0 else attribute.little for attribute, score in said if abs(score) >= TELLING]
 
 

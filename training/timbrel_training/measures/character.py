@@ -113,6 +113,13 @@ def character(wave: np.ndarray, midi: int) -> np.ndarray:
     ])
 
 
+def mean_of_known(values: np.ndarray, axis: int, keepdims: bool = False) -> np.ndarray:
+    """Mean of attributes along an axis, leaving out NaN; 0 where nothing is known."""
+    known = np.isfinite(values)
+    count = np.maximum(known.sum(axis, keepdims=keepdims), 1)
+    return np.where(known, values, 0).sum(axis, keepdims=keepdims) / count
+
+
 def _db(power: np.ndarray) -> np.ndarray:
     return 10 * np.log10(power + 1e-20)
 
