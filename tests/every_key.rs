@@ -10,7 +10,7 @@ use timbrel::latent::Latents;
 use timbrel::model::Model;
 use timbrel::note::Timbre;
 use timbrel::spectral::synthesise;
-use timbrel_host::measure::{equal_temperament, pitch_error_cents};
+use timbrel_host::measure::{db, equal_temperament, partials, rms};
 use timbrel_host::{Activation, At, Event, Plugin};
 
 const SEEDS: [u32; 10] = [0, 1, 2, 3, 17, 404, 1_902, 4_711, 8_710, 9_999];
@@ -20,6 +20,9 @@ const SPACING_S: usize = 5;
 
 /// The stretch of a note whose pitch is measured, in seconds.
 const MEASURED_S: (f64, f64) = (0.3, 2.3);
+
+/// A stretch softer than this has died away: what is left of it has no pitch to speak of.
+const AUDIBLE_DB: f64 = -60.0;
 
 /// The default model, run directly.
 struct Reference {
@@ -74,6 +77,12 @@ fn plugin(rate: f64) -> Plugin {
     plugin
 }
 
+/// The part of a note, from its stroke on, whose pitch is measured.
+fn stretch(wave: &[f32], rate: usize) -> &[f32] {
+    let (from, to) = MEASURED_S;
+    &wave[(from * rate as f64) as usize..(to * rate as f64) as usize]
+}
+
 #[test]
 fn every_key_at_ten_seeds_is_what_the_models_frames_hold() {
     let mut reference = Reference::new();
@@ -90,7 +99,8 @@ fn every_key_at_ten_seeds_is_what_the_models_frames_hold() {
             .collect()
     };
     let seconds = (usize::from(high - low) + 1) * SPACING_S;
-    let (mut worst_difference, mut worst_cents, mut measured) = (0.0f32, 0.0f64, 0);
+    let (mut worst_difference, mut worst_cents) = (0.0f32, 0.0f64);
+    let (mut measured, mut silent) = (0, 0);
     for seed in SEEDS {
         let play = |plugin: &mut Plugin, rate: usize| {
             let param = plugin.param("Seed").unwrap();
@@ -109,28 +119,36 @@ fn every_key_at_ten_seeds_is_what_the_models_frames_hold() {
                 assert!(difference < 1e-4, "seed {seed}, key {key}, sample {i}: {b} in place of {a}");
                 worst_difference = worst_difference.max(difference);
             }
-            let stretch = |wave: &[f32], rate: usize| {
-                let (from, to) = MEASURED_S;
-                let wave = &wave[(from * rate as f64) as usize..(to * rate as f64) as usize];
-                pitch_error_cents(wave, rate as f64, equal_temperament(key.into()))
-            };
-            let own = stretch(&expected, 16_000);
-            let heard = stretch(&hosted[n * SPACING_S * 48_000..], 48_000);
-            match (own, heard) {
-                (Some(own), Some(heard)) => {
-                    let cents = (heard - own).abs();
-                    assert!(cents < 3.0, "seed {seed}, key {key}: {heard} cents in place of {own}");
-                    worst_cents = worst_cents.max(cents);
-                    measured += 1;
-                }
-                (None, None) => {}
-                _ => panic!("seed {seed}, key {key}: pitch {own:?} in the model, {heard:?} from the plugin"),
+            if db(rms(stretch(&expected, 16_000))) < AUDIBLE_DB {
+                silent += 1;
+                continue;
             }
+            // The median over the partials may jump from one to another; each partial may not.
+            let partials =
+                |wave: &[f32], rate: usize| partials(stretch(wave, rate), rate as f64, equal_temperament(key.into()));
+            let heard = partials(&hosted[n * SPACING_S * 48_000..], 48_000);
+            let own = partials(&expected, 16_000).into_iter().max_by(|a, b| a.magnitude.total_cmp(&b.magnitude));
+            let Some(own) = own else { continue };
+            let Some(heard) = heard.iter().find(|partial| partial.number == own.number) else {
+                panic!("seed {seed}, key {key}: partial {} is the model's strongest, and missing", own.number)
+            };
+            let cents = (heard.cents - own.cents).abs();
+            assert!(
+                cents < 3.0,
+                "seed {seed}, key {key}: partial {} at {} cents, not {}",
+                own.number,
+                heard.cents,
+                own.cents
+            );
+            worst_cents = worst_cents.max(cents);
+            measured += 1;
         }
     }
     let notes = SEEDS.len() * (usize::from(high - low) + 1);
     println!(
-        "{notes} notes: within {worst_difference:.1e} of the offline inverse; pitch of {measured} within {worst_cents:.2} cents"
+        "{notes} notes, {silent} of them short: within {worst_difference:.1e} of the offline inverse; pitch of {measured} within {worst_cents:.2} cents"
     );
-    assert!(measured * 10 > notes * 9, "the pitch of {measured} of {notes} notes could be measured");
+    let sounding = notes - silent;
+    assert!(sounding * 10 > notes * 7, "only {sounding} of {notes} notes sound for more than a moment");
+    assert!(measured * 10 > sounding * 9, "the pitch of {measured} of {sounding} notes could be measured");
 }

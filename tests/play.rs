@@ -1,6 +1,9 @@
 //! What a player does with the built plugin, and what must come out: pitch, onset, velocity, pedal, wheel, silence.
 
+use std::sync::LazyLock;
+
 use timbrel_host::measure::{db, equal_temperament, pitch_error_cents, rms};
+use timbrel_host::sounds;
 use timbrel_host::{Activation, At, Audio, Event, Plugin};
 
 const RATE: usize = 48_000;
@@ -11,6 +14,22 @@ const SILENT_DB: f64 = -80.0;
 /// What is louder than this sounds.
 const AUDIBLE_DB: f64 = -55.0;
 
+/// A seed whose sound goes on while its key is held, wherever on the keyboard these tests play.
+static SUSTAINED: LazyLock<u32> = LazyLock::new(|| {
+    let mut plugin = Plugin::load(&timbrel_host::bundle().unwrap()).unwrap();
+    plugin.set_offline(true).unwrap();
+    plugin.activate(Activation::default()).unwrap();
+    plugin.seek_seed(&[48, 57, 60, 69, 76, 84], sounds::sustains).unwrap()
+});
+
+/// A fresh instance with that sound.
+fn sustained() -> Plugin {
+    let mut plugin = Plugin::load(&timbrel_host::bundle().unwrap()).unwrap();
+    let seed = plugin.param("Seed").unwrap();
+    plugin.set(seed, f64::from(*SUSTAINED)).unwrap();
+    plugin
+}
+
 /// Plays events into a fresh instance, offline.
 fn play(events: &[At], seconds: f64) -> Audio {
     play_with(&[], events, seconds)
@@ -18,7 +37,7 @@ fn play(events: &[At], seconds: f64) -> Audio {
 
 /// As [`play`], with some parameters set beforehand.
 fn play_with(settings: &[(&str, &str)], events: &[At], seconds: f64) -> Audio {
-    let mut plugin = Plugin::load(&timbrel_host::bundle().unwrap()).unwrap();
+    let mut plugin = sustained();
     for (name, text) in settings {
         let param = plugin.param(name).unwrap();
         let value = plugin.value_of(param, text).unwrap();

@@ -7,5 +7,5 @@ mod spectrum;
 
 pub use click::{flux, splatter_db};
 pub use level::{db, envelope_db, loudest_step_db, rms};
-pub use pitch::{cents, equal_temperament, harmonicity_db, pitch_error_cents};
+pub use pitch::{cents, equal_temperament, harmonicity_db, partials, pitch_error_cents};
 pub use spectrum::{Frames, Spectrum, hann};

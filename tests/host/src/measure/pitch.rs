@@ -24,27 +24,42 @@ pub fn cents(from_hz: f64, to_hz: f64) -> f64 {
     1200.0 * (to_hz / from_hz).log2()
 }
 
+/// A partial of a sound.
+#[derive(Clone, Copy, Debug)]
+pub struct Partial {
+    /// 1 for the fundamental.
+    pub number: usize,
+    /// How far it lies above its multiple of the expected fundamental.
+    pub cents: f64,
+    pub magnitude: f32,
+}
+
+/// The audible partials of a steady stretch of sound near the multiples of `expected_hz`, from the lowest one up.
+pub fn partials(samples: &[f32], rate: f64, expected_hz: f64) -> Vec<Partial> {
+    let spectrum = Spectrum::of(samples, rate);
+    let ratio = (SEARCH_CENTS / 1200.0).exp2();
+    let strongest = spectrum.magnitudes.iter().copied().fold(0.0, f32::max);
+    (1..=PARTIALS)
+        .map(|number| (number, number as f64 * expected_hz))
+        .take_while(|(_, hz)| *hz < MODEL_LIMIT_HZ.min(0.45 * rate))
+        .filter_map(|(number, hz)| {
+            let (found_hz, magnitude) = spectrum.peak(hz / ratio, hz * ratio)?;
+            Some(Partial { number, cents: cents(hz, found_hz), magnitude })
+        })
+        .filter(|partial| partial.magnitude > AUDIBLE * strongest && partial.magnitude > 1e-5)
+        .collect()
+}
+
 /// How many cents a steady stretch of sound lies above `expected_hz`: the median over its partials, each counting by its
 /// magnitude. `None` where no partial is found at all, as in silence or at another pitch.
 pub fn pitch_error_cents(samples: &[f32], rate: f64, expected_hz: f64) -> Option<f64> {
-    let spectrum = Spectrum::of(samples, rate);
-    let ratio = (SEARCH_CENTS / 1200.0).exp2();
-    let mut partials: Vec<(f64, f32)> = (1..=PARTIALS)
-        .map(|number| number as f64 * expected_hz)
-        .take_while(|hz| *hz < MODEL_LIMIT_HZ.min(0.45 * rate))
-        .filter_map(|hz| {
-            let (found_hz, magnitude) = spectrum.peak(hz / ratio, hz * ratio)?;
-            Some((cents(hz, found_hz), magnitude))
-        })
-        .collect();
-    let strongest = spectrum.magnitudes.iter().copied().fold(0.0, f32::max);
-    partials.retain(|(_, magnitude)| *magnitude > AUDIBLE * strongest && *magnitude > 1e-5);
-    partials.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let half = partials.iter().map(|(_, magnitude)| magnitude).sum::<f32>() / 2.0;
+    let mut partials = partials(samples, rate, expected_hz);
+    partials.sort_by(|a, b| a.cents.total_cmp(&b.cents));
+    let half = partials.iter().map(|partial| partial.magnitude).sum::<f32>() / 2.0;
     let mut below = 0.0;
-    partials.iter().find_map(|(error, magnitude)| {
-        below += magnitude;
-        (below >= half).then_some(*error)
+    partials.iter().find_map(|partial| {
+        below += partial.magnitude;
+        (below >= half).then_some(partial.cents)
     })
 }
 
