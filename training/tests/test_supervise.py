@@ -16,6 +16,7 @@ from timbrel_training.data import DataSet
 from timbrel_training.errors import TrainingError
 from timbrel_training.factored import Generator
 from timbrel_training.mel import band_frequencies
+from timbrel_training.notes import amplified
 from timbrel_training.spectral import Representation
 from timbrel_training.supervise import Run, losses
 from timbrel_training.timbre_map import TimbreMap, balanced_masses
@@ -147,6 +148,12 @@ def test_a_held_out_note_is_neither_learnt_nor_replaced(new_run: Callable[..., R
     assert not set(run.data.test.tolist()) & set(nearest.ravel().tolist())
     # Pitches that nobody has are not drawn.
     assert all((np.array(pitches) % 2 == 0).all() for pitches in run.teacher.pitches)
+
+
+def test_a_gain_raises_the_sound_and_not_the_silence_under_it() -> None:
+    silence = torch.full((3, 4), np.log(1e-6))
+    assert torch.allclose(amplified(silence, torch.tensor(8.0)), silence, atol=0.01)
+    assert torch.allclose(amplified(torch.tensor([2.0, -3.0]), torch.tensor(8.0)), torch.tensor([10.0, 5.0]), atol=1e-3)
 
 
 def test_learning_brings_the_level_nearer(new_run: Callable[..., Run]) -> None:

@@ -28,7 +28,7 @@ from timbrel_training.data import DataSet
 from timbrel_training.descriptors import NAMES
 from timbrel_training.errors import TrainingError, run_command
 from timbrel_training.factored import Generator
-from timbrel_training.notes import Notes
+from timbrel_training.notes import Notes, amplified
 from timbrel_training.sheets import write_sheet, write_waves
 from timbrel_training.spectral import LOG_EPS, Representation
 from timbrel_training.timbre_map import TimbreMap, balanced_masses, places
@@ -123,9 +123,8 @@ def losses(generator: Generator, examples: Examples) -> tuple[Tensor, dict[str, 
         examples.weights @ generator.codes, examples.pitch, examples.frames
     )
     shares = examples.shares[:, :, None, None]
-    floor = math.log(LOG_EPS)
     target = sum(
-        shares[:, m] * (examples.images[:, m, 0].float() + examples.gains[:, m, None, None]).clamp(min=floor)
+        shares[:, m] * amplified(examples.images[:, m, 0].float(), examples.gains[:, m, None, None])
         for m in range(shares.shape[1])
     )
     agreement = sum(
