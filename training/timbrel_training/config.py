@@ -5,13 +5,12 @@ names another `kind` stands for itself. Every key is described at its field belo
 a misspelt setting would otherwise be silently left out.
 """
 
-import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from timbrel_training.errors import TrainingError
-from timbrel_training.files import read_text
+from timbrel_training.files import read_toml
 from timbrel_training.loss import LOSSES
 from timbrel_training.progressive import BLOCKS, CHANNELS_BASE, CHANNELS_MAX
 from timbrel_training.spectral import NAMES
@@ -190,10 +189,7 @@ def to_table(config: Any) -> Any:
 
 
 def _table(path: Path, depth: int) -> dict[str, Any]:
-    try:
-        table = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
-        raise TrainingError(f"{path} is not TOML ({error}); mend it.") from error
+    table = read_toml(path)
     base = table.pop("extends", None)
     if base is None:
         return table

@@ -5,6 +5,7 @@ The images are of the mel representation. All levels are relative, so that loudn
 
 import numpy as np
 
+from timbrel_training.measures.pitch import key_hz
 from timbrel_training.mel import band_frequencies
 from timbrel_training.spectral import SAMPLE_RATE, Representation
 
@@ -20,6 +21,7 @@ PARTIAL_HZ = 12.0
 BETWEEN_HZ = 25.0
 PARTIALS = 20
 
+# Decibels to a neper of power.
 DB = 10.0 / np.log(10.0)
 
 
@@ -40,7 +42,7 @@ def describe(image: np.ndarray, pitch: int, representation: Representation) -> n
     frames = len(power)
     second = SAMPLE_RATE / representation.hop
     frequency = band_frequencies(representation.bins, SAMPLE_RATE)
-    fundamental = 440.0 * 2.0 ** ((pitch - 69) / 12)
+    fundamental = key_hz(pitch)
 
     level = DB * np.log(power.sum(axis=1) + 1e-9)
     greatest = level.max()

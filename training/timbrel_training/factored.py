@@ -12,8 +12,9 @@ frequency) is made likewise from a table for each pitch, so that the bins of one
 construction. Two more products say how far the level strays about its mean and how coherent the angle is: where it is
 not, the note is noise, and the fluctuations of a recorded piece of white noise, fixed once and for all, take over.
 
-A note costs about a thirtieth of the paper's half-size network, in training and in playing, and the function is as
-differentiable: it takes the paper's losses as any other generator does.
+A note takes a fourteenth of the time of a progressive generator of somewhat less than half the paper's channels (5.3 ms
+against 73.5, one core, side by side), and the function is as differentiable: it takes the paper's losses as any other
+generator does.
 
 The latent reaches the networks through the timbre map (`timbre_map.py`): weights of the training sounds, and their mean
 code.
@@ -28,6 +29,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from timbrel_training.measures.pitch import key_hz
 from timbrel_training.mel import band_frequencies
 from timbrel_training.spectral import SAMPLE_RATE, Representation
 
@@ -43,6 +45,9 @@ LOUDNESS = 10_000.0
 
 # Frames over which the ear takes the level of an onset together: a quarter of a second.
 LOUDNESS_FRAMES = 8
+
+# What sums of products are divided by, so that factors of unit size begin with sums of a few nepers.
+PRODUCT_SCALE = math.sqrt(8.0)
 
 # Coherence from which on an angle counts as a partial's, and below which as noise.
 NOISE_BELOW = 0.15
@@ -224,7 +229,7 @@ def noise_fluctuations(representation: Representation, seed: int = 0) -> tuple[T
 
 def _product(courses: Tensor, spectra: Tensor) -> Tensor:
     """Sum over factors: [N, factors, frames] x [N, factors, bins] -> [N, frames, bins]."""
-    return torch.bmm(courses.transpose(1, 2), spectra) / math.sqrt(8.0)
+    return torch.bmm(courses.transpose(1, 2), spectra) / PRODUCT_SCALE
 
 
 def _knots(count: int, frames: int) -> Tensor:
@@ -242,7 +247,7 @@ def _places(shape: Shape, representation: Representation) -> Tensor:
     """Where each bin stands among the partials of each pitch, [pitches, bins, 6]."""
     frequency = torch.tensor(band_frequencies(representation.bins, SAMPLE_RATE), dtype=torch.float32)[None]
     pitch = torch.arange(shape.pitch_min, shape.pitch_max + 1).float()[:, None]
-    fundamental = 440.0 * 2.0 ** ((pitch - 69.0) / 12.0)
+    fundamental = key_hz(pitch)
     harmonic = frequency / fundamental
     distance = (frequency - harmonic.round().clamp(min=1.0) * fundamental) / LOBE_HZ
     turn = 2.0 * math.pi * harmonic

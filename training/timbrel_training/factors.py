@@ -15,7 +15,8 @@ import math
 import numpy as np
 import torch
 
-from timbrel_training.factored import Generator
+from timbrel_training.descriptors import DB
+from timbrel_training.factored import PRODUCT_SCALE, Generator
 from timbrel_training.notes import Notes
 
 # The stretches of a note in 128ths of it: three of the attack, two of the held part, two of the release.
@@ -50,11 +51,11 @@ def initialise(generator: Generator, notes: Notes) -> float:
         left, values, right = _decompose(rows, tables)
         rows[missing] = ((left * values) @ right)[missing]
     left, values, right = _decompose(rows, tables)
-    deviation = np.abs((left * values) @ right - rows)[~missing].mean() * 10.0 / math.log(10.0)
+    deviation = np.abs((left * values) @ right - rows)[~missing].mean() * DB
 
     # Tables of unit mean square; the envelopes take the rest, and the factor that the generator divides by.
     table = right * math.sqrt(pitches * bins)
-    envelope = left * (values / math.sqrt(pitches * bins) * math.sqrt(8.0))
+    envelope = left * (values / math.sqrt(pitches * bins) * PRODUCT_SCALE)
     left, values, right = _decompose(envelope.reshape(sounds, -1), min(shape.code, sounds))
     code = left * math.sqrt(sounds)
     steady = (values[:, None] * right / math.sqrt(sounds)).reshape(-1, stretches, tables)

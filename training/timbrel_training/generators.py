@@ -50,9 +50,10 @@ def build(kind: str, settings: dict[str, Any]) -> nn.Module:
         raise TrainingError(f"A {kind} generator cannot be made from its settings: {error}.") from error
 
 
-def to_state(generator: nn.Module) -> dict[str, Any]:
-    """What a checkpoint keeps of a generator."""
-    return {"kind": generator.kind, "settings": generator.settings, "weights": generator.state_dict()}
+def to_state(generator: nn.Module, weights: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What a checkpoint keeps of a generator; with `weights`, of one like it that has those."""
+    weights = generator.state_dict() if weights is None else weights
+    return {"kind": generator.kind, "settings": generator.settings, "weights": weights}
 
 
 def from_state(state: dict[str, Any]) -> nn.Module:

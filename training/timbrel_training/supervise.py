@@ -13,7 +13,6 @@ import csv
 import math
 import signal
 import time
-import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +24,10 @@ from torch.nn import functional
 
 from timbrel_training import checkpoint, factors, generators
 from timbrel_training.data import DataSet
-from timbrel_training.descriptors import NAMES
+from timbrel_training.descriptors import DB, NAMES
 from timbrel_training.errors import TrainingError, run_command
 from timbrel_training.factored import Generator
+from timbrel_training.files import read_toml
 from timbrel_training.notes import Notes, amplified
 from timbrel_training.sheets import write_sheet, write_waves
 from timbrel_training.spectral import LOG_EPS, Representation
@@ -153,7 +153,7 @@ def losses(generator: Generator, examples: Examples) -> tuple[Tensor, dict[str, 
     total = LEVEL * parts["level"] + POWER * parts["power"] + SPREAD * parts["spread"]
     total = total + ANGLE * parts["angle"] + COHERENCE * parts["coherence"]
     logged = {name: float(value.detach()) for name, value in parts.items()}
-    logged["level_db"] = float((heard * error.detach()).sum() / heard.sum()) * 10.0 / math.log(10.0)
+    logged["level_db"] = float((heard * error.detach()).sum() / heard.sum()) * DB
     return total, logged
 
 
@@ -227,7 +227,7 @@ class Run:
         """Weights, optimiser and all random states, in parts; written whole or not at all."""
         checkpoint.save(self.folder / generators.CHECKPOINT, {
             # The averaged weights are what is exported; training goes on from the others.
-            "generator": {"kind": self.generator.kind, "settings": self.generator.settings, "weights": self.average},
+            "generator": generators.to_state(self.generator, self.average),
             "weights": self.generator.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "random": self.random_before,
@@ -238,8 +238,7 @@ class Run:
 
     def averaged(self) -> Generator:
         """A generator with the averaged weights."""
-        state = {"kind": self.generator.kind, "settings": self.generator.settings, "weights": self.average}
-        return generators.from_state(state).eval()
+        return generators.from_state(generators.to_state(self.generator, self.average)).eval()
 
     def learn(self, examples: Examples, progress: float) -> dict[str, float]:
         """One step. `progress` from 0 to 1 sets the rate: a rise, then half a cosine."""
@@ -318,7 +317,8 @@ class Run:
                 writer.writeheader()
             writer.writerow({name: f"{value:.6g}" if isinstance(value, float) else value for name, value in row.items()})
         print(f"{self.seconds / 60.0:6.1f} of {minutes:g} min, {row['images']} images: level {row['level_db']:.2f} dB, "
-              f"power {row['power']:.3f}, angle {row['angle']:.4f}, spread {row['spread']:.3f}, coherence {row['coherence']:.4f}", flush=True)
+              f"power {row['power']:.3f}, angle {row['angle']:.4f}, spread {row['spread']:.3f}, "
+              f"coherence {row['coherence']:.4f}", flush=True)
 
 
 def main() -> None:
@@ -332,10 +332,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="processor cores to use")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    try:
-        config = tomllib.loads(arguments.config.read_text())
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise TrainingError(f"The settings {arguments.config} cannot be read: {error}.") from error
+    config = read_toml(arguments.config)
     low, high = config["pitches"]
     run = Run(config, DataSet(arguments.data, pitches=(low, high)), arguments.out, arguments.resume)
     run.train(arguments.minutes)
