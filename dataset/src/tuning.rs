@@ -45,20 +45,27 @@ pub struct Tuning {
     pub share: f32,
     /// Energy at odd partials over that at all partials. A note an octave too high has none.
     pub odd: f32,
+    /// Energy half-way between the partials over that at them. The key's partials are the even ones of the octave below, so
+    /// this is how much of that octave is heard.
+    pub below: f32,
 }
 
 impl Tuning {
     /// The farthest that a note may be from its key, in cents: what wavers or is a section passes, a quarter tone does not.
     pub const MAX_CENTS: f32 = 30.0;
 
+    /// The most of the octave below that a note may hold, as energy over that of its own partials (-13 dB).
+    pub const MAX_BELOW: f32 = 0.05;
+
     /// Whether a note belongs to its key.
     ///
     /// A harmonic tone has at least half of its energy at the key's partials, else it is noise or sounds in another
-    /// octave. An inharmonic one may have most of it elsewhere, as bars do when they are struck hard, but a tenth at the
+    /// octave, and little of it half-way between them: an organ with a stop of 16 feet answers a key in two octaves, and is
+    /// heard in the lower one. An inharmonic one may have most of it elsewhere, as bars do when they are struck hard, but a tenth at the
     /// fundamental and its octave, which a note that is off by a semitone has not.
     pub fn is_in_tune(&self, tone: Tone) -> bool {
         let is_tonal = match tone {
-            Tone::Harmonic => self.share >= 0.5 && self.odd >= 0.01,
+            Tone::Harmonic => self.share >= 0.5 && self.odd >= 0.01 && self.below < Self::MAX_BELOW,
             Tone::Inharmonic => self.share >= 0.1,
         };
         is_tonal && self.cents.abs() <= Self::MAX_CENTS
@@ -121,6 +128,8 @@ struct Votes {
     low_energy: f64,
     odd_energy: f64,
     even_energy: f64,
+    /// Half-way between the partials.
+    between_energy: f64,
 }
 
 impl Default for Votes {
@@ -131,6 +140,7 @@ impl Default for Votes {
             low_energy: 0.0,
             odd_energy: 0.0,
             even_energy: 0.0,
+            between_energy: 0.0,
         }
     }
 }
@@ -150,11 +160,16 @@ impl Votes {
             Tone::Harmonic => PARTIALS,
             Tone::Inharmonic => 2,
         };
+        // The odd partials of the octave below.
+        let between = (ratio - 0.5).round() + 0.5;
+        if is_partial && (0.5..partials as f32).contains(&between) && cents(ratio, between).abs() <= TONE_CENTS {
+            self.between_energy += energy;
+        }
         let partial = ratio.round();
         if !is_partial || partial < 1.0 || partial > partials as f32 {
             return;
         }
-        let cents = 1_200.0 * (ratio / partial).log2();
+        let cents = cents(ratio, partial);
         if cents.abs() > RANGE_CENTS {
             return;
         }
@@ -184,8 +199,14 @@ impl Votes {
             cents: median as f32 - RANGE_CENTS,
             share: (at_partials / reference) as f32,
             odd: (self.odd_energy / at_partials) as f32,
+            below: (self.between_energy / at_partials) as f32,
         })
     }
+}
+
+/// Interval from one frequency ratio to another, in cents.
+fn cents(ratio: f32, from: f32) -> f32 {
+    1_200.0 * (ratio / from).log2()
 }
 
 #[cfg(test)]
@@ -243,6 +264,19 @@ mod tests {
             assert!(!tuning.is_in_tune(Tone::Harmonic), "noise at key {key}: {tuning:?}");
         }
         assert_eq!(tuner.measure(&[0.0; NOTE_SAMPLES], 60, Tone::Harmonic).map(|t| t.is_in_tune(Tone::Harmonic)), None);
+    }
+
+    #[test]
+    fn a_stop_of_sixteen_feet_is_the_octave_below() {
+        let mut tuner = Tuner::default();
+        let organ = |level: f32| -> Vec<f32> {
+            let [eight, sixteen] = [60.0, 48.0].map(|key| tone(key, &SAW));
+            eight.iter().zip(sixteen).map(|(eight, sixteen)| eight + level * sixteen).collect()
+        };
+        for (level, fits) in [(0.0, true), (0.1, true), (0.5, false), (1.0, false)] {
+            let tuning = tuner.measure(&organ(level), 60, Tone::Harmonic).unwrap();
+            assert_eq!(tuning.is_in_tune(Tone::Harmonic), fits, "16' at {level}: {tuning:?}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from timbrel_training.measures import beating, noise, partials, pitch, segment, spectrogram, timbre
+from timbrel_training.measures import beating, movement, noise, partials, pitch, segment, spectrogram, timbre
 from timbrel_training.measures.note import NoteMeter
 
 RATE = 16_000
@@ -121,3 +121,29 @@ def test_a_silent_note_is_measured_without_a_pitch() -> None:
     notes = meter.notes()
     assert notes.bad[0] and math.isnan(notes.cents[0]) and np.isnan(notes.envelope).all()
     assert np.isfinite(notes.picture).all() and np.isfinite(notes.image.astype(float)).all()
+
+
+@pytest.mark.parametrize("hertz", [55.0, 220.0, 880.0])
+@pytest.mark.parametrize("cents", [0.0, 8.0, 30.0])
+@pytest.mark.parametrize("decibels", [0.0, 3.0])
+def test_a_vibrato_and_a_tremolo_of_a_depth_measure_so(hertz: float, cents: float, decibels: float) -> None:
+    rate = 5.5
+    phase = 2 * math.pi * hertz * TIME - hertz * (2 ** (cents / 1200) - 1) / rate * np.cos(2 * math.pi * rate * TIME)
+    level = 10 ** (decibels / 20 * np.sin(2 * math.pi * 6.0 * TIME))
+    wave = 0.1 * level * sum(np.sin((n + 1) * phase) / (n + 1) for n in range(4))
+    found = movement.measure_movement(wave.astype(np.float32), hertz)
+    assert found.vibrato_cents == pytest.approx(cents, rel=0.06, abs=0.5)
+    assert found.tremolo_db == pytest.approx(decibels, rel=0.06, abs=0.2)
+
+
+@pytest.mark.parametrize("seconds", [0.02, 0.1, 0.8])
+def test_a_note_that_rises_so_long_measures_so(seconds: float) -> None:
+    wave = 0.3 * np.sin(2 * math.pi * 440 * TIME) * np.clip((TIME - 0.2) / seconds, 0, 1)
+    found = movement.measure_movement(wave.astype(np.float32), 440.0)
+    assert found.rise_ms == pytest.approx(800 * seconds, rel=0.1, abs=12)
+
+
+def test_silence_has_no_movement_and_a_note_that_dies_soon_no_vibrato() -> None:
+    assert np.isnan(movement.measure_movement(np.zeros(64_000, np.float32), float("nan")).rise_ms)
+    found = movement.measure_movement(harmonic(440.0, [1.0], decay=20.0), 440.0)
+    assert np.isnan(found.vibrato_cents) and np.isfinite(found.rise_ms)

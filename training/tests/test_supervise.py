@@ -16,7 +16,9 @@ from timbrel_training.data import DataSet
 from timbrel_training.errors import TrainingError
 from timbrel_training.factored import Generator
 from timbrel_training.mel import band_frequencies
-from timbrel_training.notes import amplified
+from timbrel_training.linear_scale import linear_of, scale_of
+from timbrel_training.measures.pitch import key_hz
+from timbrel_training.notes import power_of
 from timbrel_training.spectral import Representation
 from timbrel_training.supervise import Run, losses
 from timbrel_training.timbre_map import TimbreMap, balanced_masses
@@ -98,7 +100,7 @@ def test_descriptors_tell_bright_noisy_and_fading_sounds_apart() -> None:
     rows = {}
     for name, wave in waves.items():
         image = representation.analyse(torch.tensor(wave, dtype=torch.float32)[None])[0].numpy()
-        rows[name] = dict(zip(descriptors.NAMES, descriptors.describe(image, 60, representation)))
+        rows[name] = dict(zip(descriptors.NAMES, descriptors.describe(image[0], 60, representation)))
     assert rows["steady"]["brightness"] > rows["dull"]["brightness"] + 0.3
     assert rows["noisy"]["noise"] > rows["steady"]["noise"] + 6.0
     assert rows["fading"]["sustain"] == pytest.approx(-2.0 * 20 / np.log(10), abs=2.0)
@@ -132,7 +134,7 @@ def test_the_first_tables_come_close_to_the_notes(new_run: Callable[..., Run]) -
     for sound, pitch in zip(*np.nonzero(notes.note >= 0)):
         with torch.no_grad():
             level = generator.expected(generator.codes[[sound]], torch.tensor([pitch]))[0][0].numpy()
-        target = notes.image(notes.note[sound, pitch])[0]
+        target = notes.level(notes.note[sound, pitch])
         heard = target > target.max() - 10
         errors.append(np.abs(level - target)[heard].mean())
     # Without the tables the level of a heard bin is some 7 nepers off.
@@ -151,18 +153,66 @@ def test_a_held_out_note_is_neither_learnt_nor_replaced(new_run: Callable[..., R
 
 
 def test_a_gain_raises_the_sound_and_not_the_silence_under_it() -> None:
-    silence = torch.full((3, 4), np.log(1e-6))
-    assert torch.allclose(amplified(silence, torch.tensor(8.0)), silence, atol=0.01)
-    assert torch.allclose(amplified(torch.tensor([2.0, -3.0]), torch.tensor(8.0)), torch.tensor([10.0, 5.0]), atol=1e-3)
+    silence = torch.full((3, 4), np.log(1e-6)).half()
+    assert power_of(silence, torch.tensor(8.0)).max() < 1e-9
+    assert torch.allclose(power_of(torch.tensor([1.0, -1.5]), torch.tensor(8.0)).log(), torch.tensor([10.0, 5.0]), atol=1e-3)
+
+
+def test_the_way_back_is_the_players() -> None:
+    representation = Representation("if-mel-hires")
+    scale = scale_of(representation)
+    image = torch.stack([torch.randn(128, 1024) * 3.0, torch.rand(128, 1024) * 2.0 - 1.0])
+    magnitude, turns = representation.polar(image[None])
+    torch.testing.assert_close(torch.sqrt(scale.power(image[0]) + 1e-6), magnitude[0], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(0.5 * scale.angle(image[1]), turns[0], rtol=1e-5, atol=1e-6)
+    forward, _ = representation.mel_matrices
+    torch.testing.assert_close(scale.to_mel(image[0].exp()), image[0].exp() @ forward, rtol=1e-5, atol=1e-6)
+    # The ends of the published matrices are empty.
+    assert torch.allclose(scale.angle(scale.reach * 0.3)[1:-1], torch.tensor(0.3), atol=1e-5)
+
+
+def test_the_first_angles_are_those_of_the_partials(new_run: Callable[..., Run]) -> None:
+    """Also of the partials whose advance is near half a turn, and of those beyond 3 kHz, which mel images lose."""
+    run = new_run()
+    linear = linear_of(run.notes.representation)
+    bin_hz = 16_000 / linear.n_fft
+    for pitch in PITCHES:
+        with torch.no_grad():
+            angle = run.notes.scale.angle(run.generator.expected.mean_angle[pitch - 48])
+        for partial in range(1, 7):
+            hertz = partial * key_hz(pitch)
+            bins = round(hertz / bin_hz) - 1 + np.arange(-1, 2)
+            wanted = 2.0 * linear.hop / 16_000 * hertz
+            assert torch.cos(np.pi * (angle[bins] - wanted)).min() > 0.95, (pitch, partial)
+
+
+def test_a_run_goes_on_from_the_levels_of_another(new_run: Callable[..., Run], sounds_folder: Path, tmp_path: Path) -> None:
+    first = new_run("first")
+    examples = first.teacher.draw()
+    for _ in range(12):
+        first.learn(examples, 0.0)
+    first.random_before = first.random.bit_generator.state
+    first.save()
+    start = first.folder
+    second = Run(CONFIG, DataSet(sounds_folder), tmp_path / "second", False, start)
+    assert torch.equal(second.generator.expected.table, torch.as_tensor(first.average["expected.table"]))
+    assert torch.equal(second.generator.codes, torch.as_tensor(first.average["codes"]))
+    assert losses(second.generator, examples, second.notes.scale)[1]["level"] < 1.1 * losses(
+        first.averaged(), examples, first.notes.scale
+    )[1]["level"]
+    first.notes.names[0] = "another"
+    first.save()
+    with pytest.raises(TrainingError, match="does not know 1 of the 3 sounds"):
+        Run(CONFIG, DataSet(sounds_folder), tmp_path / "third", False, start)
 
 
 def test_learning_brings_the_level_nearer(new_run: Callable[..., Run]) -> None:
     run = new_run()
     examples = run.teacher.draw()
-    before = losses(run.generator, examples)[0].item()
+    before = losses(run.generator, examples, run.notes.scale)[0].item()
     for _ in range(12):
         run.learn(examples, 0.0)
-    assert losses(run.generator, examples)[0].item() < 0.9 * before
+    assert losses(run.generator, examples, run.notes.scale)[0].item() < 0.9 * before
 
 
 def test_a_resumed_run_takes_the_same_steps(new_run: Callable[..., Run]) -> None:
@@ -232,7 +282,7 @@ def test_all_notes_are_equally_loud(new_run: Callable[..., Run]) -> None:
     latent = torch.randn(6, run.generator.latent_size)
     with torch.no_grad():
         made = run.generator(latent, torch.tensor([48, 50, 52, 55, 58, 60]))[:, 0]
-    taught = torch.stack([torch.from_numpy(run.notes.image(index)[0]) for index in run.notes.note[run.notes.note >= 0]])
+    taught = torch.stack([torch.from_numpy(run.notes.level(index)) for index in run.notes.note[run.notes.note >= 0]])
     for level in (made, taught):
         power = level.exp().sum(dim=2).unfold(1, 8, 1).mean(dim=2).amax(dim=1)
         assert power.numpy() == pytest.approx(10_000.0, rel=0.02)

@@ -25,11 +25,11 @@ PARTIALS = 20
 DB = 10.0 / np.log(10.0)
 
 
-def describe(image: np.ndarray, pitch: int, representation: Representation) -> np.ndarray:
+def describe(level: np.ndarray, pitch: int, representation: Representation) -> np.ndarray:
     """Describes one note.
 
     Args:
-        image: [2, frames, bins] of a mel representation, not normalised.
+        level: log powers [frames, bins] of a mel representation, not normalised.
         pitch: MIDI number.
 
     Returns:
@@ -38,7 +38,7 @@ def describe(image: np.ndarray, pitch: int, representation: Representation) -> n
         partials [dB]; level of the second, fourth and sixth partial against the first, third and fifth [dB]; standard
         deviation of the level about a parabola [dB]; level of the first partial [dB]; and the band levels [dB].
     """
-    power = np.exp(image[0].astype(np.float64))
+    power = np.exp(level.astype(np.float64))
     frames = len(power)
     second = SAMPLE_RATE / representation.hop
     frequency = band_frequencies(representation.bins, SAMPLE_RATE)

@@ -29,6 +29,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from timbrel_training.linear_scale import LinearScale, linear_of, scale_of
 from timbrel_training.measures.pitch import key_hz
 from timbrel_training.mel import band_frequencies
 from timbrel_training.spectral import SAMPLE_RATE, Representation
@@ -184,6 +185,7 @@ class Generator(nn.Module):
         level, angle = noise_fluctuations(images)
         self.register_buffer("noise_level", level.clone())
         self.register_buffer("noise_angle", angle.clone())
+        self.register_buffer("reach", scale_of(images).reach.clone(), persistent=False)
 
     def weights(self, latent: Tensor) -> Tensor:
         """Shares of the training sounds, [N, sounds]; see `timbre_map.TimbreMap.weights`."""
@@ -203,28 +205,38 @@ class Generator(nn.Module):
         noise = 1.0 - t * t * (3.0 - 2.0 * t)
         level = level + noise * spread * self.noise_level
         # All training notes are equally loud, and so are all that are made: what the networks leave of differences goes.
-        level = level + loudness_gain(level)
-        # The shorter way round from the angle to the noise's.
-        turn = self.noise_angle - angle
-        turn = turn - 2.0 * torch.floor(0.5 * turn + 0.5)
+        level = level + loudness_gain(level.exp().sum(dim=2)).view(-1, 1, 1)
+        # The shorter way round from the angle to the noise's. A whole turn is twice the reach on the mel scale.
+        turn = (self.noise_angle - angle) / self.reach
+        turn = self.reach * (turn - 2.0 * torch.floor(0.5 * turn + 0.5))
         return torch.stack([level, angle + noise * turn], dim=1)
 
 
-def loudness_gain(level: Tensor) -> Tensor:
-    """What is to be added to log powers [N, frames, bins] to make the loudest stretch as loud as `LOUDNESS`, [N, 1, 1]."""
-    power = functional.avg_pool1d(level.exp().sum(dim=2, keepdim=True).transpose(1, 2), LOUDNESS_FRAMES, stride=1)
-    return torch.log(LOUDNESS / power.amax(dim=2, keepdim=True).clamp(min=1e-9))
+def loudness_gain(power: Tensor) -> Tensor:
+    """What is to be added to the log powers of notes, of which `power` [N, frames] is each frame's sum over the mel bins,
+    to make their loudest stretch as loud as `LOUDNESS`: [N]."""
+    loudest = functional.avg_pool1d(power.unsqueeze(1), LOUDNESS_FRAMES, stride=1).amax(dim=(1, 2))
+    return torch.log(LOUDNESS / loudest.clamp(min=1e-9))
 
 
 @cache
 def noise_fluctuations(representation: Representation, seed: int = 0) -> tuple[Tensor, Tensor]:
     """What white noise does about its mean: level of mean 0 and mean deviation 1, and angle; each [frames, bins]."""
     random = torch.Generator().manual_seed(seed)
-    images = representation.analyse(0.1 * torch.randn(16, 64_000, generator=random))
-    level = images[:, 0] - images[:, 0].mean(dim=(0, 1))
+    waves = 0.1 * torch.randn(16, 64_000, generator=random)
+    level = representation.analyse(waves)[:, 0]
+    level = level - level.mean(dim=(0, 1))
     level = level / level[:, representation.frames // 10 :].abs().mean(dim=(0, 1)).clamp(min=1e-3)
-    # The first frames reach into the silence before the note; they are as loud as the others here.
-    return level[0].clamp(-4.0, 3.0), images[0, 1]
+    scale = scale_of(representation)
+    magnitude, angle = linear_of(representation).analyse(waves[:1])[0]
+    return level[0].clamp(-4.0, 3.0), scale.reach * mean_angle(scale, magnitude.exp(), angle)
+
+
+def mean_angle(scale: LinearScale, weight: Tensor, angle: Tensor) -> Tensor:
+    """The direction in which the bins of each mel band point together, [..., mel bins], -1 to 1 [units of pi]: the angle
+    of the weighted sum of unit vectors, of weights and angles [..., bins]."""
+    across, along = scale.to_mel(weight * torch.sin(math.pi * angle)), scale.to_mel(weight * torch.cos(math.pi * angle))
+    return torch.atan2(across, along) / math.pi
 
 
 def _product(courses: Tensor, spectra: Tensor) -> Tensor:

@@ -17,7 +17,10 @@ import torch
 
 from timbrel_training.descriptors import DB
 from timbrel_training.factored import PRODUCT_SCALE, Generator
+from timbrel_training.measures.pitch import key_hz
+from timbrel_training.mel import band_frequencies
 from timbrel_training.notes import Notes
+from timbrel_training.spectral import SAMPLE_RATE, Representation
 
 # The stretches of a note in 128ths of it: three of the attack, two of the held part, two of the release.
 STRETCHES = np.array([(0, 4), (4, 7), (7, 14), (14, 40), (40, 92), (95, 99), (99, 120)])
@@ -87,15 +90,35 @@ def _averages(notes: Notes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     direction = np.zeros((pitches, bins), dtype=np.complex64)
     magnitudes = np.zeros((pitches, bins), dtype=np.float32)
     for sound, pitch in zip(*np.nonzero(notes.note >= 0), strict=True):
-        image = notes.image(notes.note[sound, pitch])
+        index = notes.note[sound, pitch]
+        level = notes.level(index)
         for stretch, (first, last) in enumerate(STRETCHES * frames // 128):
-            levels[sound, pitch, stretch] = image[0, first:last].mean(axis=0)
-        magnitude = np.exp(0.5 * image[0, held_frames])
+            levels[sound, pitch, stretch] = level[first:last].mean(axis=0)
+        magnitude = np.exp(notes.images[index, 0, held_frames].astype(np.float32))
         magnitude /= magnitude.max()
-        direction[pitch] += (magnitude * np.exp(1j * np.pi * image[1, held_frames])).sum(axis=0)
+        angle = notes.images[index, 1, held_frames].astype(np.float32)
+        direction[pitch] += (magnitude * np.exp(1j * np.pi * angle)).sum(axis=0)
         magnitudes[pitch] += magnitude.sum(axis=0)
-    coherence = np.abs(direction) / np.maximum(magnitudes, 1e-9)
-    return levels, (np.angle(direction) / np.pi).astype(np.float32), coherence.astype(np.float32)
+    across, along, magnitudes = (
+        notes.scale.to_mel(torch.from_numpy(np.ascontiguousarray(part))).numpy()
+        for part in (direction.imag, direction.real, magnitudes)
+    )
+    coherence = np.hypot(across, along) / np.maximum(magnitudes, 1e-9)
+    angles = np.arctan2(across, along) / np.pi
+    for pitch in range(pitches):
+        angles[pitch] = one_branch(angles[pitch], notes.pitch_min + pitch, notes.representation)
+    return levels, notes.scale.reach.numpy() * angles, coherence
+
+
+def one_branch(angles: np.ndarray, pitch: int, representation: Representation) -> np.ndarray:
+    """Phase advances [mel bins] in units of pi, each moved by whole turns to within half a turn of the advance of the
+    partial that is nearest to its bin. A mean over bins of one partial is then one of neighbouring numbers, and not of
+    some near 1 and some near -1."""
+    frequency, fundamental = band_frequencies(representation.bins, SAMPLE_RATE), key_hz(pitch)
+    partial = np.maximum(np.round(frequency / fundamental), 1.0) * fundamental
+    advance = 2.0 * representation.hop / SAMPLE_RATE * partial
+    advance -= 2.0 * np.round(0.5 * advance)
+    return (angles - 2.0 * np.round(0.5 * (angles - advance))).astype(np.float32)
 
 
 def _means(levels: np.ndarray) -> np.ndarray:

@@ -75,15 +75,24 @@ def save(folder: Path, generator: nn.Module) -> None:
     checkpoint.save(Path(folder), {"generator": to_state(generator)})
 
 
-def load(path: Path | str, device: torch.device | str = "cpu") -> nn.Module:
-    """Reads the generator (of a run, its averaged one) from a run's folder or from a checkpoint's, ready to be used.
+def read(path: Path | str) -> dict[str, Any]:
+    """The whole checkpoint with a generator that lies in a run's folder, or in a checkpoint's.
 
     Raises:
-        TrainingError: when there is no checkpoint with a generator, or it is damaged.
+        TrainingError: when there is none, or it is damaged.
     """
     path = Path(path)
     folder = path / CHECKPOINT if checkpoint.exists(path / CHECKPOINT) else path
     state = checkpoint.load(folder)
     if not isinstance(state, dict) or "generator" not in state:
         raise TrainingError(f"The checkpoint {folder} holds no generator; give the folder of a training run.")
-    return from_state(state["generator"]).to(device).eval().requires_grad_(False)
+    return state
+
+
+def load(path: Path | str, device: torch.device | str = "cpu") -> nn.Module:
+    """Reads the generator (of a run, its averaged one) from a run's folder or from a checkpoint's, ready to be used.
+
+    Raises:
+        TrainingError: as `read`.
+    """
+    return from_state(read(path)["generator"]).to(device).eval().requires_grad_(False)

@@ -1,7 +1,9 @@
-"""The training notes as the supervised recipe sees them: sounds by pitches, at one loudness.
+"""The training notes as the supervised recipe sees them: sounds by pitches, at one loudness, on the linear scale.
 
 A sound is an instrument at a velocity. How loud it was played is left to the instrument's own velocity curve: every
 note is brought to the same level, so that latents differ in timbre only.
+
+The linear scale is where a note is heard; `linear_scale.py` says why mel images are not compared with mel images.
 """
 
 from functools import cached_property
@@ -14,9 +16,10 @@ from timbrel_training.data import DataSet
 from timbrel_training.errors import TrainingError
 from timbrel_training.factored import loudness_gain
 from timbrel_training.images import ImageCache
+from timbrel_training.linear_scale import linear_of, scale_of
 from timbrel_training.spectral import LOG_EPS, Representation
 
-# The eps of a stored level: its logarithm is kept in float16, which is 0.4 % off there.
+# The eps of a stored magnitude: its logarithm is kept in float16, which is 0.4 % off there.
 STORED_EPS = 1.01 * LOG_EPS
 
 # A sound with fewer notes than this says too little of itself.
@@ -27,17 +30,19 @@ class Notes:
     """The notes of a data set's training part, found by sound and pitch.
 
     Attributes:
-        images: float16 [count, 2, frames, bins] of the whole set.
+        images: float16 [count, 2, frames, bins] of the whole set: log magnitude and phase advance in units of pi, on
+            the linear scale.
         names: of the sounds, "instrument velocity".
         note: index of the note of each sound at each pitch, int64 [sounds, pitches]; -1 where there is none.
         held_out: where that note exists and belongs to the test part, bool [sounds, pitches].
-        gain: added to a note's log power to bring it to the common loudness, float32 [count].
+        gain: by which a note's power is multiplied to bring it to the common loudness, as a logarithm, float32 [count].
     """
 
     def __init__(self, data: DataSet, representation: Representation, pitch_min: int, pitch_max: int):
         self.representation = representation
         self.pitch_min, self.pitch_max = pitch_min, pitch_max
-        self.images = ImageCache.open(data, representation).images
+        self.images = ImageCache.open(data, linear_of(representation)).images
+        self.scale = scale_of(representation)
         labels = [f"{example.instrument} {example.velocity}" for example in data.examples]
         within = [index for index in data.train if pitch_min <= data.pitches[index] <= pitch_max]
         counts: dict[str, int] = {}
@@ -62,21 +67,26 @@ class Notes:
                     self.note[number[label], pitch - pitch_min] = index
         self.held_out &= self.note < 0
         self.gain = np.zeros(len(self.images), dtype=np.float32)
+        # A mel image's power, summed over its bins, is a weighted sum over the linear ones.
+        shares = representation.mel_matrices[0].sum(dim=1)
         for index in within:
-            self.gain[index] = _gain(self.images[index, 0])
+            power = power_of(torch.from_numpy(self.images[index, 0].copy()), torch.zeros(()))
+            self.gain[index] = loudness_gain((power @ shares)[None]).item()
 
-    def image(self, index: int) -> np.ndarray:
-        """One note at the common loudness, float32 [2, frames, bins]."""
-        image = torch.from_numpy(self.images[index].astype(np.float32))
-        image[0] = amplified(image[0], torch.tensor(self.gain[index]))
-        return image.numpy()
+    def powers(self, index: int) -> torch.Tensor:
+        """Powers of one note at the common loudness on the linear scale, [frames, bins]."""
+        return power_of(torch.from_numpy(self.images[index, 0].copy()), torch.tensor(self.gain[index]))
+
+    def level(self, index: int) -> np.ndarray:
+        """Log powers of one note at the common loudness on the mel scale, float32 [frames, mel bins]."""
+        return torch.log(self.scale.to_mel(self.powers(index)) + LOG_EPS).numpy()
 
     @cached_property
     def described(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Descriptors [notes, columns], sound [notes] and MIDI pitch [notes] of every training note."""
         sounds, pitches = np.nonzero(self.note >= 0)
         rows = [
-            descriptors.describe(self.image(self.note[sound, pitch]), pitch + self.pitch_min, self.representation)
+            descriptors.describe(self.level(self.note[sound, pitch]), pitch + self.pitch_min, self.representation)
             for sound, pitch in zip(sounds, pitches, strict=True)
         ]
         return np.array(rows), sounds, pitches + self.pitch_min
@@ -97,15 +107,10 @@ class Notes:
         return nearest
 
 
-def amplified(level: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:
-    """Log powers after a gain [nepers of power].
+def power_of(level: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:
+    """Powers of stored log magnitudes, after a gain [nepers of power].
 
-    A level is log(power + eps), and eps is none of the note's: a gain that took it along would raise digital silence under
-    a soft note to a buzz.
+    A stored level is log(magnitude + eps), and eps is none of the note's: a gain that took it along would raise digital
+    silence under a soft note to a buzz.
     """
-    return torch.log((level.exp() - STORED_EPS).clamp(min=0.0) * gain.exp() + LOG_EPS)
-
-
-def _gain(level: np.ndarray) -> np.float32:
-    """What brings log powers [frames, bins] to the common loudness."""
-    return np.float32(loudness_gain(torch.from_numpy(level.astype(np.float32))[None]).item())
+    return (level.float().exp() - STORED_EPS).clamp(min=0.0).square() * gain.exp()

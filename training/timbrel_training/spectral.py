@@ -180,6 +180,11 @@ class Representation:
         return torch.from_numpy(forward).float(), torch.from_numpy(mel_to_linear(forward)).float()
 
     @property
+    def mel_matrices(self) -> tuple[Tensor, Tensor]:
+        """The published matrix to the mel scale [bins, mel bins], and the one back [mel bins, bins]."""
+        return self._mel
+
+    @property
     def _to_mel(self) -> Tensor:
         return self._mel[0]
 

@@ -28,7 +28,8 @@ from timbrel_training.descriptors import DB, NAMES
 from timbrel_training.errors import TrainingError, run_command
 from timbrel_training.factored import Generator
 from timbrel_training.files import read_toml
-from timbrel_training.notes import Notes, amplified
+from timbrel_training.linear_scale import LinearScale, scale_of
+from timbrel_training.notes import Notes, power_of
 from timbrel_training.sheets import write_sheet, write_waves
 from timbrel_training.spectral import LOG_EPS, Representation
 from timbrel_training.timbre_map import TimbreMap, balanced_masses, places
@@ -117,14 +118,15 @@ class Teacher:
         )
 
 
-def losses(generator: Generator, examples: Examples) -> tuple[Tensor, dict[str, float]]:
-    """The weighted sum of the losses, and what is logged."""
-    level, spread, angle, coherence = generator.expected(
+def losses(generator: Generator, examples: Examples, scale: LinearScale) -> tuple[Tensor, dict[str, float]]:
+    """The weighted sum of the losses, and what is logged. Level and angle are compared on the linear scale."""
+    mel_level, spread, mel_angle, coherence = generator.expected(
         examples.weights @ generator.codes, examples.pitch, examples.frames
     )
+    level, angle = scale.level(mel_level), scale.angle(mel_angle)
     shares = examples.shares[:, :, None, None]
     target = sum(
-        shares[:, m] * amplified(examples.images[:, m, 0].float(), examples.gains[:, m, None, None])
+        shares[:, m] * torch.log(power_of(examples.images[:, m, 0], examples.gains[:, m, None, None]) + LOG_EPS)
         for m in range(shares.shape[1])
     )
     agreement = sum(
@@ -143,12 +145,17 @@ def losses(generator: Generator, examples: Examples) -> tuple[Tensor, dict[str, 
     band_weight = (1.0 + (target_bands - target_bands.amax((1, 2), keepdim=True)) / HEARD).clamp(0.0, 1.0)
     telling = (1.0 + (target - target.amax(2, keepdim=True)) / TELLING).clamp(0.0, 1.0).square() * heard + 3e-3
     telling = telling / telling.sum()
+    # What decides between tone and noise belongs to mel bins: each is shown the mean of its band.
+    with torch.no_grad():
+        weight_by_band, telling_by_band = scale.to_mel(weight) + 1e-12, scale.to_mel(telling) + 1e-12
+        deviation = scale.to_mel(weight * error) / weight_by_band
+        agreed = scale.to_mel(telling * agreement.clamp(0.0, 1.0)) / telling_by_band
     parts = {
         "level": (weight * functional.huber_loss(level, target, reduction="none")).sum(),
         "power": (band_weight * functional.huber_loss(bands, target_bands, reduction="none")).sum() / band_weight.sum(),
-        "spread": (weight * (spread - error.detach()).square()).sum(),
+        "spread": (weight_by_band * (spread - deviation).square()).sum() / weight_by_band.sum(),
         "angle": (telling * (1.0 - agreement)).sum(),
-        "coherence": (telling * (coherence - agreement.detach().clamp(0.0, 1.0)).square()).sum(),
+        "coherence": (telling_by_band * (coherence - agreed).square()).sum() / telling_by_band.sum(),
     }
     total = LEVEL * parts["level"] + POWER * parts["power"] + SPREAD * parts["spread"]
     total = total + ANGLE * parts["angle"] + COHERENCE * parts["coherence"]
@@ -160,13 +167,11 @@ def losses(generator: Generator, examples: Examples) -> tuple[Tensor, dict[str, 
 class Run:
     """A run in its folder: generator, averaged weights, optimiser, random states, log."""
 
-    def __init__(self, config: dict, data: DataSet, folder: Path, resume: bool):
+    def __init__(self, config: dict, data: DataSet, folder: Path, resume: bool, start_from: Path | None = None):
         self.config, self.data, self.folder, self.settings = config, data, folder, config["train"]
         torch.manual_seed(config["seed"])
         low, high = config["pitches"]
         representation = Representation(config["representation"])
-        if not representation.is_mel:
-            raise TrainingError(f"This recipe reads mel images, and {representation.name} is none: use if-mel-hires.")
         self.notes = Notes(data, representation, low, high)
         self.random = np.random.default_rng(config["seed"])
         self.step, self.seconds = 0, 0.0
@@ -175,10 +180,10 @@ class Run:
         if state is not None:
             self._restore(state)
         else:
-            self._begin(low, high)
+            self._begin(low, high, start_from)
         self.teacher = Teacher(self.notes, self._timbres(), self.settings, self.random)
 
-    def _begin(self, low: int, high: int) -> None:
+    def _begin(self, low: int, high: int, start_from: Path | None) -> None:
         print("describing the notes, laying out the map, taking first tables: some minutes", flush=True)
         described, sounds, pitches = self.notes.described
         settings = self.config["map"]
@@ -192,10 +197,36 @@ class Run:
         self.generator.masses.copy_(torch.from_numpy(masses))
         self.generator.temperature.fill_(settings["temperature"])
         deviation = factors.initialise(self.generator, self.notes)
+        if start_from is not None:
+            self._take_over(start_from)
         print(f"{len(self.notes.names)} sounds, {(self.notes.note >= 0).sum()} notes; the tables begin {deviation:.1f} dB "
               "from them", flush=True)
         self.average = {name: value.clone() for name, value in self.generator.state_dict().items()}
         self._make_optimiser()
+
+    def _take_over(self, folder: Path) -> None:
+        """Goes on from the levels that another run has learnt, for the sounds that both know.
+
+        Angles and their coherence are taken from the notes, as in every new run: they cost no time to learn.
+        """
+        state = generators.read(folder)
+        names = state.get("names", [])
+        known = [(sound, names.index(name)) for sound, name in enumerate(self.notes.names) if name in names]
+        if len(known) < len(self.notes.names):
+            missing = len(self.notes.names) - len(known)
+            raise TrainingError(f"{folder} does not know {missing} of the {len(self.notes.names)} sounds: begin anew.")
+        other = generators.from_state(state["generator"])
+        theirs = {name: value for name, value in other.expected.state_dict().items() if name not in
+                  ("mean_angle", "mean_coherence")}
+        try:
+            self.generator.expected.load_state_dict(theirs, strict=False)
+        except RuntimeError as error:
+            raise TrainingError(f"{folder} has other sizes than the configuration's [model]: {error}") from error
+        angles = self.generator.shape.angle + self.generator.shape.coherence
+        with torch.no_grad():
+            self.generator.codes.copy_(other.codes[[index for _, index in known]])
+            self.generator.expected.out.weight[-angles:] = 0.0
+            self.generator.expected.out.bias[-angles:] = 0.0
 
     def _restore(self, state: dict) -> None:
         if state["names"] != self.notes.names:
@@ -246,7 +277,7 @@ class Run:
         rate = self.settings["rate"] * max(rate, 0.005)
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["share"]
-        total, logged = losses(self.generator, examples)
+        total, logged = losses(self.generator, examples, scale_of(self.notes.representation))
         if not math.isfinite(float(total.detach())):
             raise TrainingError(
                 f"The loss is no number at step {self.step}: a note of the data set is damaged, or the rate is too high. "
@@ -329,12 +360,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the run: checkpoint, log, sheets")
     parser.add_argument("--minutes", type=float, default=90.0, help="time to train in all, resumptions included")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    parser.add_argument("--start-from", type=Path, help="run or checkpoint whose levels a new run goes on from")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="processor cores to use")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     config = read_toml(arguments.config)
     low, high = config["pitches"]
-    run = Run(config, DataSet(arguments.data, pitches=(low, high)), arguments.out, arguments.resume)
+    run = Run(config, DataSet(arguments.data, pitches=(low, high)), arguments.out, arguments.resume,
+              arguments.start_from)
     run.train(arguments.minutes)
 
 

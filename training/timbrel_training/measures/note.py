@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from timbrel_training.measures import beating, noise, partials, pitch, segment, spectrogram, timbre
+from timbrel_training.measures import beating, movement, noise, partials, pitch, segment, spectrogram, timbre
 from timbrel_training.measures.classifier import pitch_image
 
 
@@ -19,6 +19,9 @@ class Notes:
     level_db: np.ndarray  # [N]
     noise_db: np.ndarray  # [N]
     beating_db: np.ndarray  # [N]
+    rise_ms: np.ndarray  # [N], NaN for silence
+    vibrato_cents: np.ndarray  # [N], NaN where the note does not stand
+    tremolo_db: np.ndarray  # [N], likewise
     bad: np.ndarray  # [N], noise or silence
     envelope: np.ndarray  # [N, grid]
     picture: np.ndarray  # [N, rows, bands]
@@ -45,9 +48,10 @@ class NoteMeter:
             beats, envelope = beating.beating_db(powers), timbre.envelope_db(powers, found.frequency_hz)
         else:
             beats, envelope = float("nan"), np.full(len(timbre.GRID_HZ), np.nan, np.float32)
+        moving = movement.measure_movement(wave, found.frequency_hz)
         self._rows.append((
             midi, group, found.cents, found.periodicity, level, noise.noise_db(found), beats,
-            noise.is_noise(found, level), envelope, spectrogram.picture(power), pitch_image(spectrum),
+            moving.rise_ms, moving.vibrato_cents, moving.tremolo_db, noise.is_noise(found, level), envelope, spectrogram.picture(power), pitch_image(spectrum),
         ))
 
     def notes(self) -> Notes:

@@ -45,6 +45,9 @@ FIGURES = (
     Figure("nearest_db", "distance to nearest training note (dB)", "{:.1f}"),
     Figure("beating_db", "beating of partials (dB)", "{:.1f}"),
     Figure("noise_db", "noise between partials (dB)", "{:.0f}"),
+    Figure("rise_ms", "rise from 10 to 90 %, median (ms)", "{:.0f}"),
+    Figure("vibrato_cents", "vibrato, 90 % (cents)", "{:.1f}"),
+    Figure("tremolo_db", "tremolo, 90 % (dB)", "{:.1f}"),
 )
 
 
@@ -67,7 +70,7 @@ def summarise(notes: Notes, reference: Reference, key_step: int, seed: int = 0) 
         "fid": frechet_distance(features[like], reference.train_features) if len(like) > 1 else np.nan,
         "ndb": reference.bins.different(notes.picture[like].reshape(len(like), -1)) if len(like) else np.nan,
         "cents_median": _median(error),
-        "cents_95": float(np.nanpercentile(error, 95)) if np.isfinite(error).any() else np.nan,
+        "cents_95": _percentile(error, 95),
         "off_key": 100 * float((~(error <= OFF_KEY_CENTS)).mean()),
         "bad": 100 * float(notes.bad.mean()),
         "bad_timbres": 100 * float(np.mean([notes.bad[notes.group == one].any() for one in np.unique(notes.group)])),
@@ -82,6 +85,9 @@ def summarise(notes: Notes, reference: Reference, key_step: int, seed: int = 0) 
         "nearest_db": nearest(notes, reference.train),
         "beating_db": _median(notes.beating_db),
         "noise_db": _median(notes.noise_db),
+        "rise_ms": _median(notes.rise_ms),
+        "vibrato_cents": _percentile(notes.vibrato_cents, 90),
+        "tremolo_db": _percentile(notes.tremolo_db, 90),
     }
     return figures
 
@@ -155,6 +161,10 @@ def nearest(notes: Notes, training: Notes) -> float:
 def _distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     cells = one[0].size
     return cdist(one.reshape(len(one), -1), other.reshape(len(other), -1)) / np.sqrt(cells)
+
+
+def _percentile(values: np.ndarray, percent: float) -> float:
+    return float(np.nanpercentile(values, percent)) if np.isfinite(values).any() else float("nan")
 
 
 def _median(values: np.ndarray) -> float:
