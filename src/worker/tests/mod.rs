@@ -1,5 +1,7 @@
 //! The service without a plugin: by its bookkeeping alone, and as a whole with real models and the real ONNX Runtime.
 
+mod device_schedule;
+pub mod devices;
 mod failures;
 mod lifetime;
 mod scheduling;
