@@ -157,10 +157,14 @@ fn commit(mut builder: SessionBuilder, bytes: &[u8], interrupt: &Interrupt) -> o
     interrupt.during_load(builder.canceler(), || builder.commit_from_memory(bytes))
 }
 
-/// The runtime's messages may be long and of several lines; the first says what is wrong.
+/// The runtime's messages may be long and of several lines; the first says what is wrong, behind the place in the runtime's
+/// own source and its kind of error.
 pub fn first_line(error: &dyn std::fmt::Display) -> String {
+    const MARK: &str = "[ONNXRuntimeError] : ";
     let text = error.to_string();
-    text.lines().next().unwrap_or_default().chars().take(300).collect()
+    let line = text.lines().next().unwrap_or_default();
+    let reason = line.rfind(MARK).and_then(|at| line[at + MARK.len()..].splitn(3, " : ").nth(2));
+    reason.unwrap_or(line).chars().take(300).collect()
 }
 
 fn check_outlets(session: &Session, manifest: &Manifest) -> Result<()> {

@@ -18,7 +18,7 @@ mod schedule;
 mod service;
 mod sustain;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 
 use std::sync::Arc;
 
@@ -127,6 +127,12 @@ impl Instance {
             unsaved
         };
         self.notice(unsaved);
+    }
+
+    /// Shows devices as if they had been looked at.
+    #[cfg(test)]
+    pub fn pretend_survey(&self, entries: Vec<device::Entry>) {
+        self.service.shared.schedule.lock().board_mut().surveyed(entries);
     }
 
     /// The model that the host's state should name: the one that plays, or one that is on its way or missing, so that a

@@ -110,6 +110,16 @@ impl Service {
         Ok(())
     }
 
+    /// Goes back to what is set where nobody has chosen anything.
+    #[cfg(test)]
+    pub fn forget_choices(&self) {
+        let mut settings = self.shared.settings.lock();
+        *settings = Settings::load();
+        let mut schedule = self.shared.schedule.lock();
+        schedule.choose(settings.now().device);
+        schedule.follow(&settings);
+    }
+
     /// What renders where no device does, in words.
     pub fn device() -> String {
         let threads = generator_threads();

@@ -132,10 +132,12 @@ fn preload_cuda() -> Result<()> {
         library::check_whole(&path).with_context(|| path.display().to_string())?;
     }
     let Some(folder) = files::device_folder() else { return Ok(()) };
-    let has = |names: &[&str]| names.first().is_some_and(|name| folder.join(name).is_file());
-    let cuda = has(ep::cuda::CUDA_DYLIBS).then_some(folder.as_path());
-    let cudnn = has(ep::cuda::CUDNN_DYLIBS).then_some(folder.as_path());
-    ep::cuda::preload_dylibs(cuda, cudnn).map_err(|error| anyhow!("{}", first_line(&error)))
+    let libraries = ep::cuda::CUDA_DYLIBS.iter().chain(ep::cuda::CUDNN_DYLIBS).map(|name| folder.join(name));
+    for library in libraries.filter(|library| library.is_file()) {
+        // One that cannot be loaded is missed by the provider itself, which names it.
+        let _ = ort::util::preload_dylib(library);
+    }
+    Ok(())
 }
 
 fn place_on_plug_in(options: SessionBuilder, environment: &Environment, index: usize) -> Result<SessionBuilder> {

@@ -333,6 +333,62 @@ fn a_device_pays_only_where_it_is_faster_than_all_threads_and_for_one_note() {
     assert!(trial(5.0, 5.0, 380.0).pays(16));
 }
 
+/// For a machine with a device: `TIMBREL_DEVICE=cuda cargo test --release -p timbrel --lib real_device -- --ignored
+/// --nocapture` prints what it is worth. The libraries are taken from `TIMBREL_DEVICE_LIB`.
+#[test]
+#[ignore = "needs a device, named in TIMBREL_DEVICE"]
+fn a_real_device_renders_the_keyboard_as_the_processor_does() {
+    let _turn = turn();
+    let named = std::env::var(DEVICE_VARIABLE).expect("TIMBREL_DEVICE names a device");
+    let Ok(Choice::Device(provider, index)) = named.parse() else { panic!("TIMBREL_DEVICE names no device: {named}") };
+    let path = files::default_model().unwrap();
+    let model = Model::read(&path).unwrap();
+    let interrupt = Interrupt::default();
+    let (mut device, trial) = try_device(provider, index, &model, &interrupt).unwrap();
+    println!("{}: {}; {}", provider.name(), trial.speed(), trial.agreement());
+    // Batches of every size, also of those that do not pay here.
+    let loaded = Loaded::new(Model::read(&path).unwrap());
+    let mut cpu = Station::new(&model, &interrupt).unwrap();
+    let keys: Vec<_> = (40..57).map(|pitch| NoteKey { model: model.id, timbre: timbre(3), pitch }).collect();
+    let expected: Vec<_> = keys.iter().map(|&key| cpu.render(&loaded, key, &interrupt).unwrap()).collect();
+    if device.takes_batches() {
+        let latents = vec![0.25; 16 * model.manifest.latent_size];
+        assert_eq!(device.generate_batch(&latents, &[60; 16], &interrupt, |_, image| image.len()).unwrap().len(), 16);
+    }
+    let mut station = Station::of(device, &model);
+    for size in [1, 2, 3, 5, 16] {
+        let notes = station.render_batch(&loaded, &keys[..size], &interrupt).unwrap();
+        for (note, expected) in notes.into_iter().zip(&expected) {
+            let note = note.unwrap();
+            let power: f64 = expected.magnitude.iter().map(|&x| f64::from(x).powi(2)).sum();
+            let pairs = note.magnitude.iter().zip(&expected.magnitude);
+            let error: f64 = pairs.map(|(a, b)| f64::from(a - b).powi(2)).sum();
+            let below_db = 10.0 * (power / error.max(1e-30)).log10();
+            assert!(below_db > 40.0, "batch of {size}, pitch {}: {below_db:.0} dB", note.key.pitch);
+        }
+    }
+    drop(station);
+    // And in the service.
+    let mut player = Player::playing(path);
+    player.ear.want(timbre(4), &[]);
+    player.wait_until("the device renders", |player| {
+        player.ear.hear();
+        player.device().starts_with(provider.name())
+    });
+    let start = Instant::now();
+    player.ear.want(timbre(5), &[]);
+    let notes = player.keyboard(5);
+    println!(
+        "a keyboard of {} notes: {:.1} ms by {}",
+        notes.len(),
+        1e3 * start.elapsed().as_secs_f64(),
+        player.device()
+    );
+    assert!(notes.iter().all(|note| note.origin == Origin::Device));
+    player.instance.choose_device(Choice::Cpu);
+    assert_eq!(player.ear.error(), "");
+}
+
 /// That the key of a note says nothing of where it was rendered.
 #[test]
 fn notes_of_both_origins_are_one_sound() {
