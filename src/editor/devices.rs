@@ -14,7 +14,7 @@ use crate::worker::device::{Choice, Entry, Report, Standing};
 /// Width of the left part, in design points.
 const LEFT: f32 = 300.0;
 /// Height of a row, with room for a sentence of two lines.
-const ROW: f32 = 62.0;
+const ROW: f32 = 64.0;
 
 /// What was asked for in the panel.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -178,7 +178,7 @@ fn show_row(view: &View, rect: Rect, index: usize, row: &Row, free: bool) -> boo
         (false, true) => BRIGHT,
         (false, false) => TEXT,
     };
-    let head = card.top() + look.px(16.0);
+    let head = card.top() + look.px(14.0);
     let mark = pos2(card.left() + look.px(17.0), head);
     painter.circle_stroke(mark, look.px(6.0), Stroke::new(look.px(1.4), if row.chosen { AMBER } else { FAINT }));
     if row.chosen {
@@ -203,7 +203,7 @@ fn show_row(view: &View, rect: Rect, index: usize, row: &Row, free: bool) -> boo
     let lines = ((card.bottom() - head - look.px(10.0)) / look.px(16.0)).floor().clamp(1.0, 2.0);
     let galley = look.set(painter, row.sentence, LABEL, FAINT, room, lines as usize);
     let cut = galley.elided;
-    painter.galley(pos2(x, head + look.px(9.0)), galley, FAINT);
+    painter.galley(pos2(x, head + look.px(8.0)), galley, FAINT);
     if cut && response.hovered() {
         show_whole(view, card, x, row.sentence);
     }

@@ -25,8 +25,8 @@ const ANGLE_TOLERANCE: Difference = Difference { common: 0.02, rms: 0.001 };
 /// Shares of the values that may lie outside of `common`.
 const SINGLE_SHARE: f64 = 1e-4;
 
-/// Most notes of one run. What a run needs of memory grows with it: the activations of 16 notes of the paper's generator
-/// (7.3 million parameters) take about 1.2 GB.
+/// Most notes of one run. What a run needs of memory grows with it: by what batches of 1 and 8 took on the processor, 16 notes of
+/// the paper's generator (7.3 million parameters) take about 1.1 GB; 16 of the default model take 50 MB.
 pub const MAX_BATCH: usize = 16;
 
 /// Longest run of a batch: a key that is struck meanwhile waits for its end.
