@@ -1,4 +1,4 @@
-//! Where the files lie that Timbrel needs: the runtime library, the default model, the user's models. Any thread but the
+//! Where the files lie that Timbrel needs: the runtime library and its plug-ins, the default model, the user's models. Any thread but the
 //! audio thread; nothing is cached, since files come and go.
 //!
 //! The plugin finds its own files by its own path, never by the working directory, which is the host's:
@@ -30,10 +30,16 @@ const MODEL_EXTENSION: &str = "onnx";
 const MAX_SEARCHED_FILES: usize = 256;
 const MAX_SEARCHED_BYTES: u64 = 8 << 30;
 
-/// The ONNX Runtime library, as an absolute path.
+/// Overrides where the libraries of devices are looked for, for development and tests: a folder.
+pub const DEVICE_LIBRARY_VARIABLE: &str = "TIMBREL_DEVICE_LIB";
+
+/// The folder of the user's data in which ONNX Runtime's libraries for devices may lie.
+const DEVICE_FOLDER: &str = "runtime";
+
+/// The ONNX Runtime library that comes with Timbrel, as an absolute path.
 pub fn runtime_library() -> Result<PathBuf> {
-    if let Some(path) = std::env::var_os(RUNTIME_VARIABLE).filter(|path| !path.is_empty()) {
-        let path = absolute(Path::new(&path));
+    if let Some(path) = variable(RUNTIME_VARIABLE) {
+        let path = absolute(&path);
         let found = if path.is_dir() { library_in(&path) } else { Some(path.clone()).filter(|path| path.is_file()) };
         return found.ok_or_else(|| {
             anyhow!(
@@ -54,8 +60,8 @@ pub fn runtime_library() -> Result<PathBuf> {
 
 /// The model that plays where a session names none.
 pub fn default_model() -> Result<PathBuf> {
-    if let Some(path) = std::env::var_os(MODEL_VARIABLE).filter(|path| !path.is_empty()) {
-        return Ok(absolute(Path::new(&path)));
+    if let Some(path) = variable(MODEL_VARIABLE) {
+        return Ok(absolute(&path));
     }
     let folders = own_folders();
     folders.iter().map(|folder| folder.join(DEFAULT_MODEL)).find(|path| path.is_file()).ok_or_else(|| {
@@ -68,8 +74,34 @@ pub fn default_model() -> Result<PathBuf> {
 
 /// The folder for the user's own models; it need not be there.
 pub fn user_models() -> Option<PathBuf> {
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let data = if cfg!(target_os = "windows") {
+    Some(user_data()?.join("models"))
+}
+
+/// The folder where the user puts libraries of devices, so that they outlast an installation; it need not be there.
+pub fn device_folder() -> Option<PathBuf> {
+    match variable(DEVICE_LIBRARY_VARIABLE) {
+        Some(folder) => Some(absolute(&folder)),
+        // What a developer has installed for himself does not decide what the unit tests find.
+        None if cfg!(test) => None,
+        None => Some(user_data()?.join(DEVICE_FOLDER)),
+    }
+}
+
+/// A build of ONNX Runtime for a device, where the user has put one; it then takes the place of the one that comes with
+/// Timbrel, unless that one was named by [`RUNTIME_VARIABLE`].
+pub fn device_runtime_library() -> Option<PathBuf> {
+    if variable(RUNTIME_VARIABLE).is_some() { None } else { library_in(&device_folder()?) }
+}
+
+/// A library of a device, such as `onnxruntime_providers_webgpu`: where the user has put it, else among Timbrel's own files.
+pub fn device_library(stem: &str) -> Option<PathBuf> {
+    let name = format!("{}{stem}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    let folders = device_folder().into_iter().chain(own_folders());
+    folders.map(|folder| folder.join(&name)).find(|path| path.is_file())
+}
+
+fn user_data() -> Option<PathBuf> {
+    Some(if cfg!(target_os = "windows") {
         variable("APPDATA")?.join("Timbrel")
     } else if cfg!(target_os = "macos") {
         variable("HOME")?.join("Library/Application Support/Timbrel")
@@ -77,8 +109,21 @@ pub fn user_models() -> Option<PathBuf> {
         // The specification says to ignore a relative path here.
         let data = variable("XDG_DATA_HOME").filter(|path| path.is_absolute());
         data.or_else(|| Some(variable("HOME")?.join(".local/share")))?.join("timbrel")
-    };
-    Some(data.join("models"))
+    })
+}
+
+/// The folder of the user's settings files; it need not be there.
+pub fn settings_folder() -> Option<PathBuf> {
+    if cfg!(any(target_os = "windows", target_os = "macos")) {
+        return user_data();
+    }
+    let config = variable("XDG_CONFIG_HOME").filter(|path| path.is_absolute());
+    Some(config.or_else(|| Some(variable("HOME")?.join(".config")))?.join("timbrel"))
+}
+
+/// A path that the environment names.
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 /// Finds the file of a model: at its path, else by its hash where models are kept.

@@ -122,6 +122,8 @@ pub struct Status {
     pub voices: AtomicU32,
     /// Share of real time that the last audio calls took, in 1/10000; written by the audio thread.
     pub load: AtomicU32,
+    /// Whether offline renders take notes of the processor only; written by the worker.
+    pub bounce_on_cpu: AtomicBool,
     /// Whether the audio thread waits for its notes (an offline render).
     pub offline: AtomicBool,
     /// Notes asked for by key, renderings finished by the worker for this instance, notes played from their own rendering,
@@ -149,6 +151,7 @@ impl Status {
             peak_bits: AtomicU32::new(0),
             voices: AtomicU32::new(0),
             load: AtomicU32::new(0),
+            bounce_on_cpu: AtomicBool::new(true),
             offline: AtomicBool::new(false),
             notes_asked: AtomicU64::new(0),
             notes_rendered: AtomicU64::new(0),

@@ -102,11 +102,20 @@ pub struct Sustain {
     pub silent_from: Option<u16>,
 }
 
+/// What rendered a note. Devices agree with the processor within a tolerance only, and not bit by bit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// The processor: the same every time on one machine.
+    Cpu,
+    Device,
+}
+
 /// One rendered note, ready for a voice: a polar spectrogram with a running phase.
 ///
 /// Spectral rows are `frames` x `bins`, row after row, the bins without DC (bin `k` is `(k + 1) * sample_rate / n_fft`).
 pub struct Note {
     pub key: NoteKey,
+    pub origin: Origin,
     pub geometry: Geometry,
     /// Linear magnitude, as the forward FFT of the windowed signal has it.
     pub magnitude: Box<[f32]>,
@@ -121,6 +130,11 @@ pub struct Note {
 }
 
 impl Note {
+    /// Whether the note will do, where `exact` asks for the processor's own.
+    pub fn serves(&self, exact: bool) -> bool {
+        !exact || self.origin == Origin::Cpu
+    }
+
     /// Magnitudes of one frame.
     pub fn magnitude(&self, frame: usize) -> &[f32] {
         let bins = self.geometry.bins;

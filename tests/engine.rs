@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use timbrel::audio::{Adsr, Engine, Event, Settings, TimedEvent, Wait};
 use timbrel::link::{self, WorkerEnd};
-use timbrel::note::{ModelId, Note, NoteKey, Timbre};
+use timbrel::note::{ModelId, Note, NoteKey, Origin, Timbre};
 use timbrel::spectral::{Analysis, NOTE_SAMPLES, Representation, synthesise};
 use timbrel::worker::prepare::Preparer;
 
@@ -423,4 +423,55 @@ fn every_note_finds_its_way_back_to_be_freed() {
     bench.play(&settings(2), 48_000, 512, &[(24_000, off(60))]);
     assert_eq!(Arc::strong_count(&first), 1, "only the test still has the first note");
     assert_eq!(Arc::strong_count(&second), 2, "the bank keeps the second");
+}
+
+/// Strikes a key in a bounce, with a device's louder note in the bank, and gives the processor's own to who asks for it.
+/// Returns whether it was asked for, and how loud the bounce is.
+fn bounce_beside_a_devices_note(bounce_on_cpu: bool) -> (bool, f32) {
+    let mut bench = Bench::new(16_000.0);
+    bench.worker.status.bounce_on_cpu.store(bounce_on_cpu, Ordering::Relaxed);
+    let cpu = note(1, 60, &[0.1]);
+    let key = cpu.key;
+    let device = Preparer::new(Representation::IfHires).note(key, &image(60, &[0.4]));
+    bench.give(&Arc::new(Note { origin: Origin::Device, ..device }));
+    // Live, the device's note goes into the bank.
+    bench.play(&settings(1), 256, 64, &[]);
+    bench.engine.activate(16_000.0, true);
+    let Bench { mut engine, mut worker } = bench;
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let rendering = scope.spawn(|| {
+            let mut asked = false;
+            while !done.load(Ordering::Relaxed) {
+                if !asked && worker.wanted.read().requests().iter().any(|request| request.key == 60) {
+                    asked = true;
+                    assert!(worker.notes.push(Arc::clone(&cpu)).is_ok(), "the ring has room");
+                }
+                while worker.used.pop().is_ok() {}
+                std::thread::yield_now();
+            }
+            asked
+        });
+        let mut loudest = 0.0f32;
+        for block in 0..100 {
+            let mut out = [0.0; 64];
+            let strike = (block == 0).then_some(TimedEvent { sample: 0, event: on(60) });
+            engine.process(&settings(1), Wait::Always, strike, &mut out);
+            loudest = loudest.max(peak(&out));
+        }
+        done.store(true, Ordering::Relaxed);
+        (rendering.join().unwrap(), loudest)
+    })
+}
+
+#[test]
+fn a_bounce_waits_for_the_processors_note_although_a_devices_is_there() {
+    let (asked, loudest) = bounce_beside_a_devices_note(true);
+    assert!(asked && (0.05..0.2).contains(&loudest), "asked: {asked}, peak {loudest}");
+}
+
+#[test]
+fn a_bounce_takes_the_devices_note_where_the_user_has_said_so() {
+    let (asked, loudest) = bounce_beside_a_devices_note(false);
+    assert!(!asked && (0.2..0.8).contains(&loudest), "asked: {asked}, peak {loudest}");
 }

@@ -44,17 +44,25 @@ pub struct Target {
     /// The pitch of the model that the request's key is played from.
     pub pitch: u8,
     pub model: ModelId,
+    /// Whether only a note of the processor will do.
+    pub exact: bool,
 }
 
 impl Target {
-    pub fn of(request: NoteRequest, status: &Status) -> Self {
+    pub fn of(request: NoteRequest, status: &Status, exact: bool) -> Self {
         // The worker stores the range before the identity: whoever reads the new identity first reads its range.
         let model = ModelId(status.model_id.load(Ordering::Acquire));
         let (low, high) = status.pitch_range();
-        Self { request, pitch: request.key.max(low).min(high), model }
+        Self { request, pitch: request.key.max(low).min(high), model, exact }
     }
 
+    /// Whether a note may be struck for it.
     pub fn is_met_by(&self, note: &Note) -> bool {
+        self.is_of(note) && note.serves(self.exact)
+    }
+
+    /// Whether a note is its sound, whatever rendered it.
+    pub fn is_of(&self, note: &Note) -> bool {
         note.key.pitch == self.pitch && note.key.timbre == self.request.timbre && note.key.model == self.model
     }
 }

@@ -132,6 +132,8 @@ pub struct Engine {
     ended: [Option<Ended>; MAX_VOICES],
     waited: Duration,
     host_says_offline: bool,
+    /// Whether only notes of the processor are struck, so that a bounce is the same every time.
+    exact: bool,
     /// The events of the block, in a render that waits.
     events: Vec<TimedEvent>,
     /// Keys that will be struck in this block, a bit each, in a render that waits.
@@ -157,6 +159,7 @@ impl Engine {
             ended: [None; MAX_VOICES],
             waited: Duration::ZERO,
             host_says_offline: false,
+            exact: false,
             events: Vec::with_capacity(EVENTS_AHEAD),
             to_come: 0,
         }
@@ -211,6 +214,7 @@ impl Engine {
         out: &mut [f32],
     ) {
         self.waited = Duration::ZERO;
+        self.exact = wait == Wait::Always && self.link.status.bounce_on_cpu.load(Ordering::Relaxed);
         out.fill(0.0);
         self.receive(settings, wait);
         self.follow_timbre(settings, wait);
@@ -261,10 +265,10 @@ impl Engine {
             if wait != Wait::Always {
                 self.offer_to_voices(&note, settings);
             }
-            let status = &self.link.status;
+            let (status, exact) = (&self.link.status, self.exact);
             let target = |note: &Note| {
                 let request = NoteRequest { timbre: settings.timbre, key: note.key.pitch };
-                Target::of(request, status).is_met_by(note)
+                Target::of(request, status, exact).is_met_by(note)
             };
             if let Some(displaced) = self.bank.insert(note, target) {
                 free(&mut self.link.used, displaced);
@@ -366,12 +370,13 @@ impl Engine {
     }
 
     fn target(&self, key: u8, settings: &Settings) -> Target {
-        Target::of(NoteRequest { timbre: settings.timbre, key }, &self.link.status)
+        Target::of(NoteRequest { timbre: settings.timbre, key }, &self.link.status, self.exact)
     }
 
     fn is_up_to_date(&self, voice: &Voice, settings: &Settings) -> bool {
         let target = self.target(voice.identity.key, settings);
-        voice.newest_note().is_some_and(|note| target.is_met_by(note))
+        // A voice that sounds goes on with what it has: another rendering of the same sound would change nothing.
+        voice.newest_note().is_some_and(|note| target.is_of(note))
     }
 
     /// Whether the bank can answer for a key in the timbre of the keyboard.

@@ -100,12 +100,13 @@ impl Playhead {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::note::{Geometry, NoteKey, Sustain, Timbre};
+    use crate::note::{Geometry, NoteKey, Origin, Sustain, Timbre};
 
     fn note(sustain: Sustain) -> Note {
         let geometry = Geometry { frames: 128, bins: 1024, hop: 512, pad_left: 3072, sample_rate: 16_000 };
         Note {
             key: NoteKey { model: Default::default(), timbre: Timbre::default(), pitch: 60 },
+            origin: Origin::Cpu,
             geometry,
             magnitude: Box::default(),
             advance: Box::default(),

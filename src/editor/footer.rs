@@ -1,16 +1,18 @@
 //! The foot of the window: what renders and how far it is, the key under the pointer, voices and load.
 
-use egui::{Align2, Rect, pos2, vec2};
+use egui::{Align2, Rect, Sense, pos2, vec2};
 
 use super::View;
+use super::control::id;
 use super::keys;
-use super::look::{ALARM, AMBER, FAINT, GROUND, LABEL, TEXT, TITLE, VALUE};
+use super::look::{ALARM, AMBER, BRIGHT, FAINT, GROUND, LABEL, TEXT, TITLE, VALUE};
 use crate::link::{Generator, KeyState};
 
 /// Load from which on it is shown as an alarm: beyond it a buffer may come too late.
 const HIGH_LOAD: f32 = 0.7;
 
-pub fn show(view: &View, rect: Rect, hovered: Option<u8>) {
+/// True where the device was clicked.
+pub fn show(view: &View, rect: Rect, hovered: Option<u8>) -> bool {
     let (look, painter, snapshot) = (view.look, view.ui.painter(), view.snapshot);
     let third = rect.width() / 3.0;
     let y = rect.center().y;
@@ -21,7 +23,11 @@ pub fn show(view: &View, rect: Rect, hovered: Option<u8>) {
     } else {
         device.to_owned()
     };
-    look.text(painter, (pos2(rect.left(), y), Align2::LEFT_CENTER), &device, LABEL, FAINT, third - look.px(12.0));
+    let button = Rect::from_center_size(pos2(rect.left() + third / 2.0 - look.px(6.0), y), vec2(third, look.px(24.0)));
+    let button = button.with_min_x(rect.left());
+    let response = view.ui.interact(button, id("footer", 0), Sense::click());
+    let ink = if response.hovered() { BRIGHT } else { FAINT };
+    look.text(painter, (pos2(rect.left(), y), Align2::LEFT_CENTER), &device, LABEL, ink, third - look.px(12.0));
 
     let (words, ink) = match hovered {
         Some(key) => (describe(view, key), TEXT),
@@ -50,6 +56,7 @@ pub fn show(view: &View, rect: Rect, hovered: Option<u8>) {
         painter.rect_filled(badge, look.px(4.0), AMBER);
         painter.galley(badge.center() - galley.size() / 2.0, galley, GROUND);
     }
+    response.clicked()
 }
 
 /// What the key under the pointer would play.

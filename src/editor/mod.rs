@@ -1,7 +1,7 @@
 //! The editor: its own thread on some systems, the host's on others; never the audio thread.
 //!
 //! `layout` says where the regions lie; `header`, `banner`, `stage`, the three parts of the side (`seed`, `envelope`,
-//! `play`), `keyboard` and `footer` are a region each, `browser` opens in place of stage and side. `control` is what a hand
+//! `play`), `keyboard` and `footer` are a region each, `browser` and `devices` open in place of stage and side. `control` is what a hand
 //! does to a parameter, `look` what everything looks like, `snapshot` what is shown.
 //!
 //! No lock is held while drawing. A panic while drawing stays in here: in a host it would end the whole session.
@@ -24,6 +24,7 @@ mod keyboard;
 mod footer;
 mod folders;
 mod browser;
+mod devices;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -88,6 +89,8 @@ pub struct App {
     keyboard: Keyboard,
     meter: Meter,
     browser: Option<Browser>,
+    /// Whether the devices are shown.
+    shows_devices: bool,
     /// The size of the window and since when it has it, in egui's seconds.
     size: (Vec2, f64),
     /// egui's seconds at the last frame.
@@ -155,6 +158,7 @@ impl App {
             keyboard: Keyboard::new(),
             meter: Meter::new(),
             browser: None,
+            shows_devices: false,
             size: (Vec2::ZERO, 0.0),
             last_s: 0.0,
             failed: false,
@@ -187,6 +191,7 @@ impl App {
         if self.failed && catch_unwind(AssertUnwindSafe(|| show_failure(ui))).unwrap_or(false) {
             self.failed = false;
             (self.browser, self.keypad, self.stage) = (None, Keypad::new(), Stage::new());
+            self.shows_devices = false;
         }
     }
 
@@ -223,13 +228,21 @@ impl App {
         let mut moves = self.keyboard.show(&view, regions.keyboard, &self.link.clicks);
         let chosen = match &mut browser {
             Some(browser) => browser.show(&view, &mut list_ui, regions.body()),
+            None if self.shows_devices => {
+                let asked = devices::show(&view, regions.body(), &self.instance.devices());
+                self.follow_devices(asked);
+                None
+            }
             None => {
                 moves |= self.stage.show(&view, regions.stage);
                 self.show_side(&view, regions.side);
                 None
             }
         };
-        footer::show(&view, regions.footer, self.keyboard.hovered);
+        if footer::show(&view, regions.footer, self.keyboard.hovered) {
+            browser = None;
+            self.shows_devices = !self.shows_devices;
+        }
         moves |= self.meter.moves() || snapshot.moves();
 
         self.browser = browser;
@@ -300,6 +313,15 @@ impl App {
         }
     }
 
+    fn follow_devices(&mut self, asked: Option<devices::Asked>) {
+        match asked {
+            Some(devices::Asked::Choose(device)) => self.instance.choose_device(device),
+            Some(devices::Asked::BounceOnCpu(on)) => self.instance.set_bounce_on_cpu(on),
+            Some(devices::Asked::Close) => self.shows_devices = false,
+            None => {}
+        }
+    }
+
     fn load(&mut self, model: ModelRef) {
         // Whatever is wrong with the new one, the old sentence is about another.
         *self.link.status.error.lock() = None;
@@ -315,6 +337,7 @@ impl App {
     }
 
     fn open_browser(&mut self, playing: &Path) {
+        self.shows_devices = false;
         self.browser = Some(Browser::open(&self.folder(playing)));
     }
 

@@ -18,6 +18,7 @@ use crate::note::DIRECTIONS;
 use crate::params::TimbrelParams;
 use crate::state::Session;
 use crate::worker::Instance;
+use crate::worker::device::{Choice, Entry, Provider, Standing};
 
 /// What a host hears of a parameter, by its name.
 #[derive(Clone, PartialEq, Debug)]
@@ -249,6 +250,14 @@ fn sizes() -> [Vec2; 6] {
     [layout::LEAST, layout::DESIGN, vec2(840.0, 1100.0), vec2(1440.0, 900.0), vec2(2400.0, 700.0), vec2(2560.0, 1600.0)]
 }
 
+/// As many devices as any system has, with long sentences.
+fn long_entries() -> Vec<Entry> {
+    let standings = [Standing::Missing, Standing::Slower, Standing::Failed];
+    let providers = [Provider::Cuda, Provider::DirectMl, Provider::WebGpu];
+    let entry = |(provider, standing)| Entry { provider, standing, sentence: LONG.into() };
+    providers.into_iter().zip(standings).map(entry).collect()
+}
+
 /// A model with everything long.
 fn tell_of_a_model(desk: &Desk) {
     let mut model = desk.status().model.lock();
@@ -311,6 +320,16 @@ fn nothing_overlaps_or_leaves_the_window_at_any_size_in_any_state() {
         desk.click_on(id("entry", 0));
         assert!(desk.says("There is no model"));
         desk.check_layout(&format!("{size} browser in an empty folder"));
+
+        desk.click_on(id("footer", 0));
+        desk.instance.pretend_survey(long_entries());
+        desk.rest();
+        assert!(desk.says("Not installed") && desk.says("Does not work"));
+        desk.check_layout(&format!("{size} devices"));
+        *desk.status().error.lock() = Some(LONG.into());
+        desk.rest();
+        desk.check_layout(&format!("{size} devices and error"));
+        *desk.status().error.lock() = None;
     }
     std::fs::remove_dir_all(&folder).unwrap();
 }
@@ -543,6 +562,33 @@ fn a_missing_model_is_relinked_in_the_browser() {
     assert_eq!(desk.instance.model().path, folder.join("found.onnx"));
     desk.click_on(id("browser", 1));
     assert!(desk.rect(id("row", 0)).is_some(), "the stage is back");
+}
+
+#[test]
+fn a_device_is_chosen_in_the_panel_and_so_is_what_bounces() {
+    let _turn = crate::worker::tests::turn();
+    let mut desk = Desk::new(layout::DESIGN);
+    desk.click_on(id("footer", 0));
+    assert!(desk.rect(id("row", 0)).is_none(), "the panel is in place of the stage");
+    assert_eq!(desk.instance.devices().setting.device, Choice::Automatic);
+    desk.click_on(id("device", 1));
+    assert_eq!(desk.instance.devices().setting.device, Choice::Cpu);
+    desk.instance.pretend_survey(long_entries());
+    desk.rest();
+    desk.click_on(id("device", 4));
+    assert_eq!(desk.instance.devices().setting.device, Choice::Device(Provider::WebGpu, 0));
+    assert!(desk.status().bounce_on_cpu.load(std::sync::atomic::Ordering::Relaxed));
+    desk.click_on(id("bounce", 0));
+    assert!(!desk.status().bounce_on_cpu.load(std::sync::atomic::Ordering::Relaxed));
+    assert!(!desk.instance.devices().setting.bounce_on_cpu);
+    desk.click_on(id("devices", 0));
+    assert!(desk.rect(id("row", 0)).is_some(), "the stage is back");
+    // The browser takes the panel's place.
+    desk.click_on(id("footer", 0));
+    desk.click_on(id("model", 2));
+    assert!(desk.rect(id("devices", 0)).is_none());
+    desk.click_on(id("browser", 1));
+    assert!(desk.rect(id("row", 0)).is_some());
 }
 
 #[test]

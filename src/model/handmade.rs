@@ -18,7 +18,14 @@ pub enum Sound {
     NoNumber,
     Silent,
     TooLoud,
+    /// Another sound than [`Sound::Even`].
+    Other,
+    /// The same as [`Sound::Even`], but a run with pitch 66 in it fails.
+    FailsAt66,
 }
+
+/// A size that the graph leaves open.
+const OPEN: u64 = 0;
 
 /// A model to be written; the defaults keep the contract.
 pub struct Handmade {
@@ -28,6 +35,10 @@ pub struct Handmade {
     pub latent_size: u64,
     pub pitch_type: u64,
     pub frames: u64,
+    /// Whether one run takes any number of notes.
+    pub takes_batches: bool,
+    /// Whether the graph computes one note all the same.
+    pub one_note_inside: bool,
     /// Fields added to the graph.
     pub more_graph: Vec<u8>,
     /// Fields added to the model.
@@ -43,6 +54,8 @@ impl Default for Handmade {
             latent_size: 16,
             pitch_type: INT64,
             frames: 128,
+            takes_batches: false,
+            one_note_inside: false,
             more_graph: Vec::new(),
             more_model: Vec::new(),
         }
@@ -87,11 +100,18 @@ impl Handmade {
         graph.extend(bytes(5, &floats("half", &[], &[0.5])));
         graph.extend(bytes(5, &floats("minus_thirty", &[], &[-30.0])));
         graph.extend(bytes(5, &floats("million", &[], &[1e6])));
-        graph.extend(bytes(5, &integers("one_value", &[1, 1, 1, 1])));
+        graph.extend(bytes(5, &floats("sixty_six", &[], &[66.0])));
+        graph.extend(bytes(5, &floats("nothing", &[1], &[0.0])));
+        graph.extend(bytes(5, &integers("beyond", &[9])));
+        // All bits set is -1: as many as there are.
+        graph.extend(bytes(5, &integers("column", &[u64::MAX, 1])));
+        let inside = if self.one_note_inside { 1 } else { u64::MAX };
+        graph.extend(bytes(5, &integers("one_value", &[inside, 1, 1, 1])));
         graph.extend(bytes(5, &integers("image_shape", &[1, 2, self.frames, 1024])));
-        graph.extend(bytes(11, &outlet(self.latent_name, FLOAT, &[1, self.latent_size])));
-        graph.extend(bytes(11, &outlet("pitch", self.pitch_type, &[1])));
-        graph.extend(bytes(12, &outlet("spectrogram", FLOAT, &[1, 2, self.frames, 1024])));
+        let notes = if self.takes_batches { OPEN } else { 1 };
+        graph.extend(bytes(11, &outlet(self.latent_name, FLOAT, &[notes, self.latent_size])));
+        graph.extend(bytes(11, &outlet("pitch", self.pitch_type, &[notes])));
+        graph.extend(bytes(12, &outlet("spectrogram", FLOAT, &[notes, 2, self.frames, 1024])));
         graph.extend(&self.more_graph);
 
         let mut model = [number(1, 8), bytes(7, &graph), bytes(8, &number(2, OPSET))].concat();
@@ -104,7 +124,8 @@ impl Handmade {
 
     fn nodes(&self) -> Vec<Vec<u8>> {
         let mut nodes = vec![
-            cast("pitch", "pitch_number"),
+            cast("pitch", "pitches", FLOAT),
+            node("Reshape", &["pitches", "column"], "pitch_number", ""),
             node("Mul", &["pitch_number", "per_pitch"], "pitch_part", ""),
             node("MatMul", &[self.latent_name, "weights"], "latent_part", ""),
             node("Add", &["latent_part", "pitch_part"], "base", ""),
@@ -117,12 +138,21 @@ impl Handmade {
             node("Sub", &["root", "root"], "zero_but_at_fifty", ""),
             node("Log", &["minus_thirty"], "no_number", ""),
         ];
+        if self.sound == Sound::FailsAt66 {
+            // An index that is beyond its table at that pitch alone.
+            nodes.push(node("Equal", &["pitch_number", "sixty_six"], "is_sixty_six", ""));
+            nodes.push(cast("is_sixty_six", "one_at_sixty_six", INT64));
+            nodes.push(node("Mul", &["one_at_sixty_six", "beyond"], "index", ""));
+            nodes.push(node("Gather", &["nothing", "index"], "failure", ""));
+        }
         let (operator, operand) = match self.sound {
             Sound::Even => ("Identity", None),
             Sound::NoNumberAt50 => ("Add", Some("zero_but_at_fifty")),
             Sound::NoNumber => ("Add", Some("no_number")),
             Sound::Silent => ("Add", Some("minus_thirty")),
             Sound::TooLoud => ("Add", Some("million")),
+            Sound::Other => ("Add", Some("half")),
+            Sound::FailsAt66 => ("Add", Some("failure")),
         };
         let inputs: Vec<&str> = std::iter::once("even").chain(operand).collect();
         nodes.push(node(operator, &inputs, "value", ""));
@@ -142,8 +172,8 @@ pub fn node(operator: &str, inputs: &[&str], output: &str, domain: &str) -> Vec<
     node
 }
 
-fn cast(input: &str, output: &str) -> Vec<u8> {
-    let attribute = [bytes(1, b"to"), number(3, FLOAT), number(20, 2)].concat();
+fn cast(input: &str, output: &str, element: u64) -> Vec<u8> {
+    let attribute = [bytes(1, b"to"), number(3, element), number(20, 2)].concat();
     [node("Cast", &[input], output, ""), bytes(5, &attribute)].concat()
 }
 
@@ -175,7 +205,8 @@ fn tensor(name: &str, element: u64, dims: &[u64], raw: &[u8]) -> Vec<u8> {
 }
 
 fn outlet(name: &str, element: u64, dims: &[u64]) -> Vec<u8> {
-    let dims: Vec<u8> = dims.iter().flat_map(|&dim| bytes(1, &number(1, dim))).collect();
+    let dim = |&dim: &u64| if dim == OPEN { bytes(2, b"n") } else { number(1, dim) };
+    let dims: Vec<u8> = dims.iter().flat_map(|size| bytes(1, &dim(size))).collect();
     let tensor_type = [number(1, element), bytes(2, &dims)].concat();
     [bytes(1, name.as_bytes()), bytes(2, &bytes(1, &tensor_type))].concat()
 }

@@ -12,7 +12,12 @@ use super::Model;
 pub fn info(path: &Path) -> Result<String> {
     let model = Model::read(path)?;
     crate::worker::try_out(&model)?;
-    Ok(describe(&model))
+    let mut text = describe(&model);
+    for entry in crate::worker::try_devices(model) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  {:<15} {}: {}", "device", entry.provider.name(), entry.told());
+    }
+    Ok(text)
 }
 
 fn describe(model: &Model) -> String {

@@ -27,8 +27,9 @@ impl NoteCache {
         Self { notes: HashMap::new(), bytes: 0, budget_bytes, clock: 0 }
     }
 
-    pub fn contains(&self, key: &NoteKey) -> bool {
-        self.notes.contains_key(key)
+    /// Whether a note is there that serves where `exact` may ask for the processor's own.
+    pub fn serves(&self, key: &NoteKey, exact: bool) -> bool {
+        self.notes.get(key).is_some_and(|entry| entry.note.serves(exact))
     }
 
     pub fn get(&mut self, key: &NoteKey) -> Option<&Arc<Note>> {
@@ -67,13 +68,14 @@ impl NoteCache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::note::{ModelId, Sustain, Timbre};
+    use crate::note::{ModelId, Origin, Sustain, Timbre};
     use crate::spectral::Representation;
 
     /// A note of 4,000 bytes.
     fn note(pitch: u8) -> Arc<Note> {
         Arc::new(Note {
             key: key(pitch),
+            origin: Origin::Cpu,
             geometry: Representation::IfMelHires.geometry(),
             magnitude: vec![0.0; 1000].into_boxed_slice(),
             advance: Box::default(),
@@ -88,7 +90,7 @@ mod tests {
     }
 
     fn pitches(cache: &NoteCache) -> Vec<u8> {
-        (0..128).filter(|&pitch| cache.contains(&key(pitch))).collect()
+        (0..128).filter(|&pitch| cache.serves(&key(pitch), false)).collect()
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! One session of one model on one generator thread, and the checks that need ONNX Runtime.
+//! One session of one model on one thread, on the processor or a device, and the checks that need ONNX Runtime.
 
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow, bail, ensure};
+use ort::environment::Environment;
 use ort::logging::LogLevel;
-use ort::session::builder::GraphOptimizationLevel;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{RunOptions, Session};
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 
@@ -16,27 +17,50 @@ use crate::note::{Geometry, Timbre};
 /// A loaded generator.
 pub struct Generator {
     session: Session,
-    /// Values of one image: two channels of frames x bins.
-    image_len: usize,
     frames: usize,
     bins: usize,
+    latent_size: usize,
+    /// Whether the graph takes any number of notes in one run.
+    takes_batches: bool,
 }
 
 impl Generator {
-    /// Makes a session and checks its inputs and outputs against the contract. Errors are sentences.
+    /// Makes a session on the processor and checks its inputs and outputs against the contract. Errors are sentences.
     pub fn new(model: &Model, interrupt: &Interrupt) -> Result<Self> {
         let environment = super::runtime::environment()?;
-        let geometry = model.manifest.representation.geometry();
-        let session = session(&environment, &model.bytes, interrupt).map_err(|error| {
-            // The runtime's messages may be long and of several lines; the first says what is wrong.
-            let reason = error.to_string();
-            let reason: String = reason.lines().next().unwrap_or_default().chars().take(300).collect();
+        let session = processor(&environment).and_then(|builder| commit(builder, &model.bytes, interrupt));
+        let session = session.map_err(|error| {
+            let reason = first_line(&error);
             let why = format!("is refused by ONNX Runtime ({reason}): export it again for opset 26 or lower");
             model::sentence(&model.path, &anyhow!(why))
         })?;
-        check_outlets(&session, &model.manifest).map_err(|error| model::sentence(&model.path, &error))?;
-        let Geometry { frames, bins, .. } = geometry;
-        Ok(Self { session, image_len: 2 * frames * bins, frames, bins })
+        Self::of(session, &model.manifest).map_err(|error| model::sentence(&model.path, &error))
+    }
+
+    /// Makes a session of options that place it on a device. `bytes` is the model's file. Errors are ends of sentences.
+    pub fn on_device(
+        bytes: &[u8],
+        manifest: &Manifest,
+        interrupt: &Interrupt,
+        options: impl FnOnce(&Environment) -> Result<SessionBuilder>,
+    ) -> Result<Self> {
+        let builder = options(&super::runtime::environment()?)?;
+        let session = commit(builder, bytes, interrupt).map_err(|error| anyhow!("{}", first_line(&error)))?;
+        Self::of(session, manifest)
+    }
+
+    fn of(session: Session, manifest: &Manifest) -> Result<Self> {
+        check_outlets(&session, manifest)?;
+        let takes_batches = session.inputs().iter().chain(session.outputs()).all(|outlet| {
+            matches!(outlet.dtype(), ValueType::Tensor { shape, .. } if shape.first().is_some_and(|&size| size < 0))
+        });
+        let Geometry { frames, bins, .. } = manifest.representation.geometry();
+        Ok(Self { session, frames, bins, latent_size: manifest.latent_size, takes_batches })
+    }
+
+    /// Whether [`Self::generate_batch`] takes more than one note. An open size is a promise that only a run can prove.
+    pub fn takes_batches(&self) -> bool {
+        self.takes_batches
     }
 
     /// Generates one image, [2, frames, bins], and hands it to `then` where it lies.
@@ -47,22 +71,47 @@ impl Generator {
         interrupt: &Interrupt,
         then: impl FnOnce(&[f32]) -> T,
     ) -> Result<T> {
+        let mut then = Some(then);
+        let mut images = self.generate_batch(latent, &[pitch], interrupt, |_, image| {
+            let then = then.take().expect("there is one image");
+            then(image)
+        })?;
+        images.pop().expect("there is one image")
+    }
+
+    /// Generates the images of several notes in one run and hands each, with its index, to `then` where it lies.
+    ///
+    /// `latents` lie one behind the other. The outer error is a run that failed; an inner one is an image that holds
+    /// numbers that are not finite, which says nothing of the others.
+    pub fn generate_batch<T>(
+        &mut self,
+        latents: &[f32],
+        pitches: &[u8],
+        interrupt: &Interrupt,
+        mut then: impl FnMut(usize, &[f32]) -> T,
+    ) -> Result<Vec<Result<T>>> {
+        let notes = pitches.len();
+        debug_assert_eq!(latents.len(), notes * self.latent_size);
         let options = Arc::new(RunOptions::new()?);
-        let pitches = [i64::from(pitch)];
+        let pitches: Vec<i64> = pitches.iter().map(|&pitch| i64::from(pitch)).collect();
         let inputs = ort::inputs![
-            LATENT => TensorRef::from_array_view(([1, latent.len()], latent))?,
-            PITCH => TensorRef::from_array_view(([1], pitches.as_slice()))?,
+            LATENT => TensorRef::from_array_view(([notes, self.latent_size], latents))?,
+            PITCH => TensorRef::from_array_view(([notes], pitches.as_slice()))?,
         ];
         let session = &mut self.session;
         let outputs = interrupt.during_run(&options, || session.run_with_options(inputs, &options))?;
-        let (shape, image) = outputs[SPECTROGRAM].try_extract_tensor::<f32>()?;
-        let expected = [1, 2, self.frames as i64, self.bins as i64];
+        let (shape, images) = outputs[SPECTROGRAM].try_extract_tensor::<f32>()?;
+        let expected = [notes as i64, 2, self.frames as i64, self.bins as i64];
+        let image_len = 2 * self.frames * self.bins;
         ensure!(
-            shape[..] == expected && image.len() == self.image_len,
+            shape[..] == expected && images.len() == notes * image_len,
             "puts out an image of {shape:?} where the manifest promises {expected:?}"
         );
-        ensure!(image.iter().all(|x| x.is_finite()), "puts out numbers that are not finite");
-        Ok(then(image))
+        let images = images.chunks_exact(image_len).enumerate().map(|(index, image)| {
+            ensure!(image.iter().all(|x| x.is_finite()), "puts out numbers that are not finite");
+            Ok(then(index, image))
+        });
+        Ok(images.collect())
     }
 
     /// Renders the lowest and the highest pitch and refuses what is no sound. Errors are sentences.
@@ -84,20 +133,38 @@ const LATENT: &str = "latent";
 const PITCH: &str = "pitch";
 const SPECTROGRAM: &str = "spectrogram";
 
-fn session(environment: &ort::environment::Environment, bytes: &[u8], interrupt: &Interrupt) -> ort::Result<Session> {
+/// The options of a session on the processor.
+fn processor(environment: &Environment) -> ort::Result<SessionBuilder> {
+    // For the one size that ever runs, arena and memory pattern together were the fastest of the four combinations.
+    Ok(options(environment)?.with_memory_pattern(true)?)
+}
+
+/// The options of every session.
+pub fn options(environment: &Environment) -> ort::Result<SessionBuilder> {
     // One thread a session: two sessions side by side give more notes a second than one with two threads, and a waiting
-    // pool must not spin beside a host's audio threads. For the one size that ever runs, arena and memory
-    // pattern together were the fastest of the four combinations.
-    let mut builder = Session::builder(environment)?
+    // pool must not spin beside a host's audio threads.
+    Ok(Session::builder(environment)?
         .with_optimization_level(GraphOptimizationLevel::All)?
         .with_intra_threads(1)?
         .with_inter_threads(1)?
         .with_parallel_execution(false)?
         .with_intra_op_spinning(false)?
         .with_inter_op_spinning(false)?
-        .with_memory_pattern(true)?
-        .with_log_level(LogLevel::Fatal)?;
+        .with_log_level(LogLevel::Fatal)?)
+}
+
+fn commit(mut builder: SessionBuilder, bytes: &[u8], interrupt: &Interrupt) -> ort::Result<Session> {
     interrupt.during_load(builder.canceler(), || builder.commit_from_memory(bytes))
+}
+
+/// The runtime's messages may be long and of several lines; the first says what is wrong, behind the place in the runtime's
+/// own source and its kind of error.
+pub fn first_line(error: &dyn std::fmt::Display) -> String {
+    const MARK: &str = "[ONNXRuntimeError] : ";
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    let reason = line.rfind(MARK).and_then(|at| line[at + MARK.len()..].splitn(3, " : ").nth(2));
+    reason.unwrap_or(line).chars().take(300).collect()
 }
 
 fn check_outlets(session: &Session, manifest: &Manifest) -> Result<()> {

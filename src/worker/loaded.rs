@@ -7,7 +7,7 @@ use super::interrupt::Interrupt;
 use super::prepare::Preparer;
 use crate::latent::Latents;
 use crate::model::Model;
-use crate::note::{Note, NoteKey};
+use crate::note::{Note, NoteKey, Origin};
 
 pub struct Loaded {
     pub model: Model,
@@ -21,7 +21,7 @@ impl Loaded {
     }
 }
 
-/// What one generator thread has for one model: a session and buffers of its own.
+/// What one thread has for one model: a session and buffers of its own.
 pub struct Station {
     generator: Generator,
     preparer: Preparer,
@@ -37,8 +37,12 @@ impl Station {
 
     /// Makes a session of a model that has proved itself on another thread.
     pub fn new(model: &Model, interrupt: &Interrupt) -> anyhow::Result<Self> {
-        let generator = Generator::new(model, interrupt)?;
-        Ok(Self { generator, preparer: Preparer::new(model.manifest.representation) })
+        Ok(Self::of(Generator::new(model, interrupt)?, model))
+    }
+
+    /// Takes a session over, be it on the processor or on a device.
+    pub fn of(generator: Generator, model: &Model) -> Self {
+        Self { generator, preparer: Preparer::new(model.manifest.representation) }
     }
 
     /// Renders one note.
@@ -48,5 +52,22 @@ impl Station {
         let latent = loaded.latents.latent(&key.timbre);
         let preparer = &mut self.preparer;
         self.generator.generate(&latent, key.pitch, interrupt, |image| Arc::new(preparer.note(key, image)))
+    }
+
+    /// Renders several notes of one model in one run of a device. The outer error is a run that failed, and with it the
+    /// device; an inner one concerns its note alone.
+    pub fn render_batch(
+        &mut self,
+        loaded: &Loaded,
+        keys: &[NoteKey],
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<Vec<anyhow::Result<Arc<Note>>>> {
+        let latents: Vec<f32> = keys.iter().flat_map(|key| loaded.latents.latent(&key.timbre)).collect();
+        let pitches: Vec<u8> = keys.iter().map(|key| key.pitch).collect();
+        let preparer = &mut self.preparer;
+        self.generator.generate_batch(&latents, &pitches, interrupt, |index, image| {
+            let note = preparer.note(keys[index], image);
+            Arc::new(Note { origin: Origin::Device, ..note })
+        })
     }
 }

@@ -3,9 +3,11 @@
 //! Threads of its own; never the audio thread, never the host's. From top to bottom: [`Instance`] is what the plugin holds;
 //! `service` has the threads, `schedule` decides what they do next, `place` is one instance's part in it; `cache` keeps
 //! what was rendered; `loaded`, `generator` and `runtime` are a model, one session of it, and ONNX Runtime; `prepare` and
-//! `sustain` make a playable note of what the generator puts out.
+//! `sustain` make a playable note of what the generator puts out. [`device`] is all that is about rendering elsewhere than on
+//! the processor.
 
 mod cache;
+pub mod device;
 mod generator;
 mod interrupt;
 mod loaded;
@@ -16,13 +18,14 @@ mod schedule;
 mod service;
 mod sustain;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 
 use std::sync::Arc;
 
 use crate::link::WorkerEnd;
 use crate::model::{Model, ModelRef};
 
+use device::{Choice, Report};
 use place::Place;
 use service::Service;
 
@@ -45,10 +48,19 @@ impl Instance {
 
     /// From here on the instance's model is loaded and its notes are rendered. Returns at once; may be called again.
     pub fn start(&self) {
-        if let Some(place) = self.service.shared.schedule.lock().place(self.id) {
-            *place.status().device.lock() = Service::device();
-            place.start();
+        let shared = &self.service.shared;
+        {
+            let settings = shared.settings.lock();
+            let mut schedule = shared.schedule.lock();
+            if let Some(place) = schedule.place(self.id) {
+                place.start();
+            }
+            schedule.follow(&settings);
+            schedule.tell_devices();
         }
+        // Once, to the first instance: it says nothing of the others.
+        let complaint = shared.settings.lock().complaint.take();
+        self.notice(complaint);
         self.set_to_work();
     }
 
@@ -85,6 +97,44 @@ impl Instance {
         }
     }
 
+    /// What is known of the devices that render, and what was set about them.
+    pub fn devices(&self) -> Report {
+        let settings = self.service.shared.settings.lock();
+        self.service.shared.schedule.lock().report(&settings)
+    }
+
+    /// Changes what renders, for all instances and sessions on this machine. The same choice again means another try.
+    pub fn choose_device(&self, device: Choice) {
+        let unsaved = {
+            let mut settings = self.service.shared.settings.lock();
+            let setting = device::Setting { device, ..settings.stored() };
+            let unsaved = settings.store(setting).err();
+            let mut schedule = self.service.shared.schedule.lock();
+            schedule.choose(settings.now().device);
+            unsaved
+        };
+        self.notice(unsaved);
+        self.service.shared.work.notify_all();
+    }
+
+    /// Changes whether a bounce takes notes of the processor only, for all instances and sessions on this machine.
+    pub fn set_bounce_on_cpu(&self, bounce_on_cpu: bool) {
+        let unsaved = {
+            let mut settings = self.service.shared.settings.lock();
+            let setting = device::Setting { bounce_on_cpu, ..settings.stored() };
+            let unsaved = settings.store(setting).err();
+            self.service.shared.schedule.lock().follow(&settings);
+            unsaved
+        };
+        self.notice(unsaved);
+    }
+
+    /// Shows devices as if they had been looked at.
+    #[cfg(test)]
+    pub fn pretend_survey(&self, entries: Vec<device::Entry>) {
+        self.service.shared.schedule.lock().board_mut().surveyed(entries);
+    }
+
     /// The model that the host's state should name: the one that plays, or one that is on its way or missing, so that a
     /// session is not rewritten by opening it where its model is not.
     pub fn model(&self) -> ModelRef {
@@ -105,4 +155,9 @@ impl Drop for Instance {
 /// Loads a model's session and lets it render its lowest and highest pitch. Errors are sentences.
 pub fn try_out(model: &Model) -> anyhow::Result<()> {
     loaded::Station::tried_out(model, &interrupt::Interrupt::default()).map(drop)
+}
+
+/// Looks which devices are there, and tries those that are chosen on a model, as the service would.
+pub fn try_devices(model: Model) -> Vec<device::Entry> {
+    device::thread::survey_and_try(model, device::setting::Settings::load().now().device)
 }

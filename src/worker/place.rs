@@ -264,7 +264,7 @@ impl Place {
             if self.answered.contains(&key) {
                 continue;
             }
-            if let Some(note) = cache.get(&key) {
+            if let Some(note) = cache.get(&key).filter(|note| note.serves(self.is_exact())) {
                 if !self.send(note) {
                     return false;
                 }
@@ -279,7 +279,7 @@ impl Place {
             if self.delivered[usize::from(key.pitch)] == Some(key) {
                 continue;
             }
-            if let Some(note) = cache.get(&key)
+            if let Some(note) = cache.get(&key).filter(|note| note.serves(self.is_exact()))
                 && !self.send(note)
             {
                 return false;
@@ -380,6 +380,23 @@ impl Place {
     fn note_key(&self, timbre: Timbre, key: u8) -> Option<NoteKey> {
         let model = &self.model.as_ref()?.model;
         Some(NoteKey { model: model.id, timbre, pitch: key.clamp(model.manifest.pitch_min, model.manifest.pitch_max) })
+    }
+
+    /// Whether this instance bounces now, and takes notes of the processor only.
+    pub fn is_exact(&self) -> bool {
+        self.wanted.offline && self.status().bounce_on_cpu.load(Ordering::Relaxed)
+    }
+
+    /// Whether this instance plays live, so that a device would serve it.
+    pub fn is_live(&self) -> bool {
+        self.is_published() && !self.is_exact()
+    }
+
+    /// Takes a sentence back, if it is the one that is shown.
+    pub fn withdraw(&mut self, sentence: &str) {
+        if self.shown.as_deref() == Some(sentence) {
+            self.take_back();
+        }
     }
 
     /// Whether a key that this pitch stands for was struck lately.

@@ -4,7 +4,7 @@
 //! waveform, the sustain region.
 
 use super::sustain;
-use crate::note::{Geometry, Note, NoteKey};
+use crate::note::{Geometry, Note, NoteKey, Origin};
 use crate::spectral::{FrameSynth, OVERSAMPLING, PolarMap, Representation, wrap_turns};
 
 /// Prepares the notes of one representation. Its buffers are kept from note to note.
@@ -28,7 +28,7 @@ impl Preparer {
         self.polar.convert(image, &mut magnitude, &mut advance);
         let (head, head_phase) = self.head(&magnitude, &advance);
         let sustain = sustain::find(self.geometry, &magnitude);
-        Note { key, geometry: self.geometry, magnitude, advance, head, head_phase, sustain }
+        Note { key, origin: Origin::Cpu, geometry: self.geometry, magnitude, advance, head, head_phase, sustain }
     }
 
     /// The sound of the frames that start before or at the note's first sample, cut there, and the phase at the last of

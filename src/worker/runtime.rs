@@ -2,24 +2,51 @@
 
 use std::path::Path;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use ort::environment::Environment;
 use ort::logging::LogLevel;
 use parking_lot::Mutex;
 
+use super::device::library;
 use crate::files;
 
 /// One environment per process, for ever: ONNX Runtime does not survive being ended and begun again.
 static ENVIRONMENT: Mutex<Option<Environment>> = Mutex::new(None);
+
+/// What is wrong with the build for a device that the user has put in place of Timbrel's own, as a sentence.
+static COMPLAINT: Mutex<Option<String>> = Mutex::new(None);
 
 /// The process's environment. The first call that succeeds loads the library; after a failure the next call tries again,
 /// since the user may have put the library there meanwhile.
 pub fn environment() -> Result<Environment> {
     let mut environment = ENVIRONMENT.lock();
     if environment.is_none() {
-        *environment = Some(load(&files::runtime_library()?)?);
+        *environment = Some(load_either()?);
     }
     Ok(environment.clone().expect("it was set above"))
+}
+
+/// Why the user's own build of ONNX Runtime was not taken, if there is one.
+pub fn complaint() -> Option<String> {
+    COMPLAINT.lock().clone()
+}
+
+/// Loads the build for a device where the user has put one, and Timbrel's own where there is none or it is broken.
+fn load_either() -> Result<Environment> {
+    let Some(path) = files::device_runtime_library() else { return load(&files::runtime_library()?) };
+    let whole = library::check_whole(&path).with_context(|| {
+        format!("ONNX Runtime at {} cannot be loaded: install it again, or remove it", path.display())
+    });
+    match whole.and_then(|()| load(&path)) {
+        Ok(environment) => {
+            *COMPLAINT.lock() = None;
+            Ok(environment)
+        }
+        Err(error) => {
+            *COMPLAINT.lock() = Some(format!("{error:#}"));
+            load(&files::runtime_library()?)
+        }
+    }
 }
 
 fn load(path: &Path) -> Result<Environment> {
@@ -27,6 +54,18 @@ fn load(path: &Path) -> Result<Environment> {
     if !files::pin_own_library() {
         return Err(anyhow!("The plugin's own library cannot be kept loaded: restart the host and try again."));
     }
+    // The runtime starts a thread of its own, for good, which takes the name of the one that started it.
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("onnxruntime".into()).spawn_scoped(scope, || start(path));
+        let started = thread.map(std::thread::ScopedJoinHandle::join);
+        match started {
+            Ok(Ok(environment)) => environment,
+            _ => Err(anyhow!("ONNX Runtime does not start: close other programs and load the model again.")),
+        }
+    })
+}
+
+fn start(path: &Path) -> Result<Environment> {
     // A path is always given, and an absolute one: without one `ort` panics where there is no library, and resolves a
     // relative one against the host's folder.
     let builder = ort::init_from(path).map_err(|error| {

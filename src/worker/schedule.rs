@@ -8,6 +8,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use super::cache::{BUDGET_BYTES, NoteCache};
+use super::device::board::{Board, Lane};
 use super::interrupt::Interrupt;
 use super::loaded::Loaded;
 use super::place::{Class, LoadOrder, Place};
@@ -29,13 +30,15 @@ pub enum Task {
     Render { loaded: Arc<Loaded>, key: NoteKey, interrupt: Arc<Interrupt> },
 }
 
-/// A note that is being rendered.
-struct Flight {
-    key: NoteKey,
+/// A note that is being rendered. Those of one run share their interrupt.
+pub(super) struct Flight {
+    pub key: NoteKey,
     class: Class,
+    pub lane: Lane,
+    pub since: Instant,
     /// The instance whose turn it was.
     place: PlaceId,
-    interrupt: Arc<Interrupt>,
+    pub interrupt: Arc<Interrupt>,
 }
 
 /// A model that is being loaded. One at a time, so that instances that open together load it once.
@@ -50,13 +53,14 @@ struct Loading {
 pub type LoadResult = anyhow::Result<(Arc<Loaded>, PathBuf)>;
 
 pub struct Schedule {
-    places: BTreeMap<PlaceId, Place>,
+    pub(super) places: BTreeMap<PlaceId, Place>,
     next_place: PlaceId,
     cache: NoteCache,
-    flights: Vec<Flight>,
+    pub(super) flights: Vec<Flight>,
     failed: HashMap<NoteKey, Instant>,
     models: Vec<Weak<Loaded>>,
     loading: Option<Loading>,
+    pub(super) board: Board,
     /// Counts the tasks given out.
     turns: u64,
     stopping: bool,
@@ -72,6 +76,7 @@ impl Default for Schedule {
             failed: HashMap::new(),
             models: Vec::new(),
             loading: None,
+            board: Board::default(),
             turns: 0,
             stopping: false,
         }
@@ -107,6 +112,7 @@ impl Schedule {
         if let Some(loading) = &self.loading {
             loading.interrupt.raise();
         }
+        self.board.interrupt();
     }
 
     /// A change of an instance's model order: the load that it replaces is given up.
@@ -155,10 +161,11 @@ impl Schedule {
         if let Some(loading) = self.loading.as_ref().filter(|loading| loading.since.elapsed() > LOAD_LIMIT) {
             loading.interrupt.raise();
         }
+        self.lose_hanging_device();
         changed
     }
 
-    fn deliver(&mut self) {
+    pub(super) fn deliver(&mut self) {
         let (flights, failed) = (&self.flights, &self.failed);
         for place in self.places.values_mut().filter(|place| place.is_dirty()) {
             place.deliver(
@@ -178,9 +185,14 @@ impl Schedule {
         if unwanted.is_empty() {
             return;
         }
-        let waiting = Class::ALL.into_iter().find(|&class| self.next_render(class).is_some());
-        for flight in unwanted {
-            if waiting.is_some_and(|class| class < flight.class) {
+        let [on_cpu, on_device] = [Lane::Cpu, Lane::Device].map(|lane| self.most_urgent(lane));
+        for flight in &unwanted {
+            let waiting = if flight.lane == Lane::Cpu { on_cpu } else { on_device };
+            // A run ends for all of its notes.
+            let is_alone = |other: &Flight| {
+                !Arc::ptr_eq(&other.interrupt, &flight.interrupt) || unwanted.iter().any(|known| known.key == other.key)
+            };
+            if waiting.is_some_and(|class| class < flight.class) && self.flights.iter().all(is_alone) {
                 flight.interrupt.raise();
             }
         }
@@ -208,28 +220,52 @@ impl Schedule {
 
     fn pick_render(&mut self) -> Option<Task> {
         self.failed.retain(|_, since| since.elapsed() < RETRY_AFTER);
-        let (class, id, key) =
-            Class::ALL.into_iter().find_map(|class| self.next_render(class).map(|(id, key)| (class, id, key)))?;
-        self.turns += 1;
-        let place = self.places.get_mut(&id)?;
-        place.serve(class, &key, self.turns);
-        let loaded = Arc::clone(place.model()?);
+        let class = self.most_urgent(Lane::Cpu)?;
+        let (id, key) = self.next_render(class, Lane::Cpu, None)?;
         let interrupt = Arc::new(Interrupt::default());
-        self.flights.push(Flight { key, class, place: id, interrupt: Arc::clone(&interrupt) });
-        self.touch(key.model);
+        let loaded = self.take_off(class, Lane::Cpu, id, key, &interrupt)?;
         self.deliver();
         Some(Task::Render { loaded, key, interrupt })
     }
 
-    /// The next note of a class, of the instance that has waited longest for its turn.
-    fn next_render(&self, class: Class) -> Option<(PlaceId, NoteKey)> {
-        let open = |key: &NoteKey| {
-            !self.cache.contains(key)
-                && !self.flights.iter().any(|flight| flight.key == *key)
-                && !self.failed.contains_key(key)
-        };
-        let waiting =
-            self.places.iter().filter_map(|(id, place)| Some((place.served(), *id, place.next(class, open)?)));
+    /// Notes that a note is on its way, for the instance whose turn it is.
+    pub(super) fn take_off(
+        &mut self,
+        class: Class,
+        lane: Lane,
+        id: PlaceId,
+        key: NoteKey,
+        interrupt: &Arc<Interrupt>,
+    ) -> Option<Arc<Loaded>> {
+        self.turns += 1;
+        let place = self.places.get_mut(&id)?;
+        place.serve(class, &key, self.turns);
+        let loaded = Arc::clone(place.model()?);
+        let since = Instant::now();
+        self.flights.push(Flight { key, class, lane, since, place: id, interrupt: Arc::clone(interrupt) });
+        self.touch(key.model);
+        Some(loaded)
+    }
+
+    /// The most urgent class of which a note waits for a lane.
+    pub(super) fn most_urgent(&self, lane: Lane) -> Option<Class> {
+        Class::ALL.into_iter().find(|&class| self.next_render(class, lane, None).is_some())
+    }
+
+    /// The next note of a class for a lane, of the instance that has waited longest for its turn; `only` of one model.
+    pub(super) fn next_render(&self, class: Class, lane: Lane, only: Option<ModelId>) -> Option<(PlaceId, NoteKey)> {
+        let waiting = self.places.iter().filter_map(|(id, place)| {
+            let exact = place.is_exact();
+            let open = |key: &NoteKey| {
+                let is_under_way = |flight: &Flight| flight.key == *key && (!exact || flight.lane == Lane::Cpu);
+                self.board.lane_of(key, exact) == lane
+                    && only.is_none_or(|model| key.model == model)
+                    && !self.cache.serves(key, exact)
+                    && !self.flights.iter().any(is_under_way)
+                    && !self.failed.contains_key(key)
+            };
+            Some((place.served(), *id, place.next(class, open)?))
+        });
         waiting.min_by_key(|(served, ..)| *served).map(|(_, id, key)| (id, key))
     }
 
@@ -241,12 +277,32 @@ impl Schedule {
         took: Duration,
         trash: &mut Vec<Arc<Note>>,
     ) {
-        let Some(index) = self.flights.iter().position(|flight| flight.key == key) else { return };
+        self.land(Lane::Cpu, key, result, took, trash);
+        self.deliver();
+    }
+
+    /// The same for a note of either lane. What it changes is yet to be sent.
+    pub(super) fn land(
+        &mut self,
+        lane: Lane,
+        key: NoteKey,
+        result: anyhow::Result<Arc<Note>>,
+        took: Duration,
+        trash: &mut Vec<Arc<Note>>,
+    ) {
+        let is_it = |flight: &Flight| flight.key == key && flight.lane == lane;
+        let Some(index) = self.flights.iter().position(is_it) else { return };
         let flight = self.flights.swap_remove(index);
         self.touch(key.model);
         match result {
             Ok(note) => {
-                trash.extend(self.cache.insert(Arc::clone(&note)));
+                // A note of the processor serves everybody, and makes way for none of a device.
+                if note.serves(true) || !self.cache.serves(&key, true) {
+                    trash.extend(self.cache.insert(Arc::clone(&note)));
+                }
+                if lane == Lane::Cpu {
+                    self.board.hear(key.model);
+                }
                 if let Some(place) = self.places.get_mut(&flight.place) {
                     let status = place.status();
                     status.notes_rendered.fetch_add(1, Ordering::Relaxed);
@@ -269,7 +325,6 @@ impl Schedule {
                 }
             }
         }
-        self.deliver();
     }
 
     /// Takes the outcome of a load in. What is returned is to be dropped where no lock is held.
@@ -283,6 +338,7 @@ impl Schedule {
                     self.models.push(Arc::downgrade(&loaded));
                 }
                 let before = place.switch(loaded, path);
+                self.tell_devices();
                 self.deliver();
                 before
             }
@@ -302,7 +358,7 @@ impl Schedule {
         }
     }
 
-    fn touch(&mut self, model: ModelId) {
+    pub(super) fn touch(&mut self, model: ModelId) {
         for place in self.places.values_mut() {
             if place.model().is_some_and(|loaded| loaded.model.id == model) {
                 place.touch();

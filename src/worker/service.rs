@@ -2,7 +2,7 @@
 //!
 //! One dispatcher looks every few milliseconds at what the audio threads want, since they never notify anybody; it sends
 //! what is cached and frees what was used. The generator threads sleep until there is a model to load or a note to
-//! render. All of them hold the [`Shared`] part only, so that the last instance, which owns the [`Service`], can end and
+//! render; the device thread sleeps until a device is to be tried or to render. All of them hold the [`Shared`] part only, so that the last instance, which owns the [`Service`], can end and
 //! join them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow, ensure};
 use parking_lot::{Condvar, Mutex};
 
+use super::device;
+use super::device::setting::Settings;
 use super::interrupt::Interrupt;
 use super::loaded::{Loaded, Station};
 use super::place::LoadOrder;
@@ -31,7 +33,7 @@ const QUIET_POLL: Duration = Duration::from_millis(10);
 const QUIET_AFTER: Duration = Duration::from_secs(2);
 
 /// A sleeping generator thread looks again after this time, for notes whose retry has come due.
-const IDLE: Duration = Duration::from_secs(1);
+pub const IDLE: Duration = Duration::from_secs(1);
 
 /// More threads than this render no faster in proportion, and leave the host's own threads too little.
 const MAX_DEFAULT_THREADS: usize = 2;
@@ -49,13 +51,28 @@ pub struct Service {
 }
 
 /// What all threads share.
-#[derive(Default)]
 pub struct Shared {
     pub schedule: Mutex<Schedule>,
+    /// What the user has set about devices. Locked before the schedule, where both are.
+    pub settings: Mutex<Settings>,
     /// There may be something to do for a generator thread.
     pub work: Condvar,
     /// Ends the dispatcher's sleep early.
     look: Condvar,
+}
+
+impl Shared {
+    fn new() -> Self {
+        let settings = Settings::load();
+        let mut schedule = Schedule::default();
+        schedule.follow(&settings);
+        Self {
+            schedule: Mutex::new(schedule),
+            settings: Mutex::new(settings),
+            work: Condvar::new(),
+            look: Condvar::new(),
+        }
+    }
 }
 
 impl Service {
@@ -63,7 +80,7 @@ impl Service {
     pub fn get() -> Arc<Self> {
         let mut service = SERVICE.lock();
         service.upgrade().unwrap_or_else(|| {
-            let new = Arc::new(Self { shared: Arc::default(), threads: Mutex::default() });
+            let new = Arc::new(Self { shared: Arc::new(Shared::new()), threads: Mutex::default() });
             *service = Arc::downgrade(&new);
             new
         })
@@ -74,11 +91,14 @@ impl Service {
         let mut threads = self.threads.lock();
         let generators = generator_threads();
         // Where a thread could not be started, the next call goes on from there.
-        while threads.len() <= generators {
+        while threads.len() < generators + 2 {
             let shared = Arc::clone(&self.shared);
             let builder = std::thread::Builder::new();
             let thread = match threads.len() {
                 0 => builder.name("timbrel-dispatch".into()).spawn(move || dispatch(&shared)),
+                index if index > generators => {
+                    builder.name("timbrel-device".into()).spawn(move || device::thread::run(&shared))
+                }
                 index => builder.name(format!("timbrel-gen-{index}")).spawn(move || generate(&shared)),
             };
             threads.push(thread.map_err(|error| {
@@ -90,7 +110,17 @@ impl Service {
         Ok(())
     }
 
-    /// What renders, in words.
+    /// Goes back to what is set where nobody has chosen anything.
+    #[cfg(test)]
+    pub fn forget_choices(&self) {
+        let mut settings = self.shared.settings.lock();
+        *settings = Settings::load();
+        let mut schedule = self.shared.schedule.lock();
+        schedule.choose(settings.now().device);
+        schedule.follow(&settings);
+    }
+
+    /// What renders where no device does, in words.
     pub fn device() -> String {
         let threads = generator_threads();
         format!("CPU, {threads} {}", if threads == 1 { "thread" } else { "threads" })
@@ -187,7 +217,7 @@ fn perform(shared: &Shared, stations: &mut Stations, task: Task) {
     }
 }
 
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("internal error: {}", text.unwrap_or("unknown"))
 }

@@ -1,5 +1,7 @@
 //! The service without a plugin: by its bookkeeping alone, and as a whole with real models and the real ONNX Runtime.
 
+mod device_schedule;
+pub mod devices;
 mod failures;
 mod lifetime;
 mod scheduling;
@@ -12,6 +14,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::Instance;
+use super::service::Service;
 use crate::link::{AudioEnd, Generator, KeyState, Status, Wanted, WorkerEnd, link};
 use crate::model::ModelRef;
 use crate::note::{Note, NoteRequest, Timbre};
@@ -22,10 +25,13 @@ const HANG: Duration = Duration::from_secs(300);
 /// Renderings of this seed panic.
 pub const PANICKING_SEED: u32 = 0xdead;
 
-/// Tests of the whole service take turns, since they share its threads and its cache.
-fn turn() -> MutexGuard<'static, ()> {
+/// Tests of the whole service take turns, since they share its threads, its cache and its choice of a device.
+pub fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock()
+    let turn = TURN.lock();
+    // The service of the test before may live on in an editor that is tested meanwhile.
+    Service::get().forget_choices();
+    turn
 }
 
 fn timbre(seed: u32) -> Timbre {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::Model;
 use crate::model::handmade::{Folder, Handmade};
-use crate::note::{Geometry, NoteKey, Sustain};
+use crate::note::{Geometry, NoteKey, Origin, Sustain};
 use crate::spectral::Representation;
 use crate::worker::interrupt::Interrupt;
 use crate::worker::loaded::Loaded;
@@ -76,10 +76,15 @@ impl Desk {
 }
 
 fn note(key: NoteKey) -> Arc<Note> {
+    Arc::new(blank(key, Origin::Cpu))
+}
+
+/// A note that nobody rendered.
+pub fn blank(key: NoteKey, origin: Origin) -> Note {
     let geometry: Geometry = Representation::IfMelHires.geometry();
     let sustain = Sustain { start: 0, end: 0, trend_db: 0.0, decay_db: 0.0, silent_from: None };
     let empty = || Vec::new().into_boxed_slice();
-    Arc::new(Note { key, geometry, magnitude: empty(), advance: empty(), head: empty(), head_phase: empty(), sustain })
+    Note { key, origin, geometry, magnitude: empty(), advance: empty(), head: empty(), head_phase: empty(), sustain }
 }
 
 fn request(seed: u32, key: u8) -> NoteRequest {
