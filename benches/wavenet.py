@@ -193,7 +193,7 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.set_grad_enabled(False)
     difference = check()
-    batches, rounds = ([1, 64], 20) if device.type == "cuda" else ([1, 8], 5)
+    batches, rounds = ([1, 64], 20) if device.type == "cuda" else ([1, 8], 3)
     gpu.print_wavenet(device, batches, arguments.samples, rounds, gpu.subjects(device), difference)
 
 
