@@ -7,6 +7,7 @@
 //!     -> Note (linear magnitude and phase advance, per frame) -> cache -> Voice -> mix -> host
 //! ```
 
+pub mod frames;
 pub mod note;
 pub mod link;
 pub mod files;

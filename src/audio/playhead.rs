@@ -107,8 +107,7 @@ mod tests {
         Note {
             key: NoteKey { model: Default::default(), timbre: Timbre::default(), pitch: 60 },
             geometry,
-            magnitude: Box::default(),
-            advance: Box::default(),
+            frames: Default::default(),
             head: Box::default(),
             head_phase: Box::default(),
             sustain,

@@ -67,17 +67,17 @@ impl NoteCache {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frames::Frames;
     use crate::note::{ModelId, Sustain, Timbre};
     use crate::spectral::Representation;
 
-    /// A note of 4,000 bytes.
+    /// A note of some 4,000 bytes.
     fn note(pitch: u8) -> Arc<Note> {
         Arc::new(Note {
             key: key(pitch),
             geometry: Representation::IfMelHires.geometry(),
-            magnitude: vec![0.0; 1000].into_boxed_slice(),
-            advance: Box::default(),
-            head: Box::default(),
+            frames: Frames::default(),
+            head: vec![0.0; 1000].into_boxed_slice(),
             head_phase: Box::default(),
             sustain: Sustain { start: 0, end: 0, trend_db: 0.0, decay_db: 0.0, silent_from: None },
         })

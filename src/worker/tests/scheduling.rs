@@ -78,8 +78,8 @@ impl Desk {
 fn note(key: NoteKey) -> Arc<Note> {
     let geometry: Geometry = Representation::IfMelHires.geometry();
     let sustain = Sustain { start: 0, end: 0, trend_db: 0.0, decay_db: 0.0, silent_from: None };
-    let empty = || Vec::new().into_boxed_slice();
-    Arc::new(Note { key, geometry, magnitude: empty(), advance: empty(), head: empty(), head_phase: empty(), sustain })
+    let (frames, head, head_phase) = Default::default();
+    Arc::new(Note { key, geometry, frames, head, head_phase, sustain })
 }
 
 fn request(seed: u32, key: u8) -> NoteRequest {
