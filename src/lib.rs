@@ -11,6 +11,7 @@ pub mod frames;
 pub mod note;
 pub mod link;
 pub mod files;
+pub mod storage;
 pub mod model;
 pub mod latent;
 pub mod spectral;

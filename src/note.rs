@@ -51,6 +51,20 @@ pub struct NoteKey {
     pub pitch: u8,
 }
 
+impl NoteKey {
+    /// The keyboard that the note is of.
+    pub fn sound(&self) -> Sound {
+        Sound { model: self.model, timbre: self.timbre }
+    }
+}
+
+/// One timbre of one model: a keyboard of notes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Sound {
+    pub model: ModelId,
+    pub timbre: Timbre,
+}
+
 /// A sound that a voice asks for. The worker adds the model and brings the key into the model's pitch range.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct NoteRequest {

@@ -3,6 +3,7 @@
 use egui::{Align2, Rect, pos2, vec2};
 
 use super::View;
+use super::control;
 use super::keys;
 use super::look::{ALARM, AMBER, FAINT, GROUND, LABEL, TEXT, TITLE, VALUE};
 use crate::link::{Generator, KeyState};
@@ -10,7 +11,8 @@ use crate::link::{Generator, KeyState};
 /// Load from which on it is shown as an alarm: beyond it a buffer may come too late.
 const HIGH_LOAD: f32 = 0.7;
 
-pub fn show(view: &View, rect: Rect, hovered: Option<u8>) {
+/// Whether what the rendered notes take was asked for.
+pub fn show(view: &View, rect: Rect, hovered: Option<u8>) -> bool {
     let (look, painter, snapshot) = (view.look, view.ui.painter(), view.snapshot);
     let third = rect.width() / 3.0;
     let y = rect.center().y;
@@ -50,6 +52,9 @@ pub fn show(view: &View, rect: Rect, hovered: Option<u8>) {
         painter.rect_filled(badge, look.px(4.0), AMBER);
         painter.galley(badge.center() - galley.size() / 2.0, galley, GROUND);
     }
+    let notes =
+        Rect::from_center_size(pos2(rect.right() - third + look.px(24.0), y), vec2(look.px(46.0), look.px(20.0)));
+    control::text_button(view.ui, look, notes, control::id("footer", 0), "Cache")
 }
 
 /// What the key under the pointer would play.

@@ -67,16 +67,7 @@ impl Settings {
 
 /// The user's settings file.
 pub fn file() -> Option<PathBuf> {
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let folder = if cfg!(target_os = "windows") {
-        variable("APPDATA")?.join("Timbrel")
-    } else if cfg!(target_os = "macos") {
-        variable("HOME")?.join("Library/Application Support/Timbrel")
-    } else {
-        let config = variable("XDG_CONFIG_HOME").filter(|path| path.is_absolute());
-        config.or_else(|| Some(variable("HOME")?.join(".config")))?.join("timbrel")
-    };
-    Some(folder.join("editor.json"))
+    Some(crate::files::user_config()?.join("editor.json"))
 }
 
 #[cfg(test)]

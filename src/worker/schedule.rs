@@ -7,12 +7,14 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use super::cache::{BUDGET_BYTES, NoteCache};
+use super::cache::NoteCache;
+use super::disk::{Finished, Ledger, Outcome, Task as DiskTask};
 use super::interrupt::Interrupt;
 use super::loaded::Loaded;
 use super::place::{Class, LoadOrder, Place};
 use crate::model::{ModelRef, Stamp};
-use crate::note::{ModelId, Note, NoteKey};
+use crate::note::{ModelId, Note, NoteKey, Sound};
+use crate::storage::{Limits, Usage};
 
 /// A note that could not be rendered is not tried again before this time is over: long enough to cost nothing, short
 /// enough that a passing lack of memory heals.
@@ -53,6 +55,8 @@ pub struct Schedule {
     places: BTreeMap<PlaceId, Place>,
     next_place: PlaceId,
     cache: NoteCache,
+    disk: Ledger,
+    limits: Limits,
     flights: Vec<Flight>,
     failed: HashMap<NoteKey, Instant>,
     models: Vec<Weak<Loaded>>,
@@ -62,12 +66,15 @@ pub struct Schedule {
     stopping: bool,
 }
 
-impl Default for Schedule {
-    fn default() -> Self {
+impl Schedule {
+    /// With room for notes in memory and, where there is a folder for them, on the disk.
+    pub fn new(limits: Limits, notes_folder: Option<PathBuf>) -> Self {
         Self {
             places: BTreeMap::new(),
             next_place: 0,
-            cache: NoteCache::new(BUDGET_BYTES),
+            cache: NoteCache::new(limits.memory_bytes()),
+            disk: Ledger::new(notes_folder, limits.disk_bytes()),
+            limits,
             flights: Vec::new(),
             failed: HashMap::new(),
             models: Vec::new(),
@@ -76,9 +83,7 @@ impl Default for Schedule {
             stopping: false,
         }
     }
-}
 
-impl Schedule {
     pub fn add(&mut self, place: Place) -> PlaceId {
         self.next_place += 1;
         self.places.insert(self.next_place, place);
@@ -149,6 +154,7 @@ impl Schedule {
             changed |= place.poll(trash);
         }
         self.deliver();
+        self.places.values().filter_map(Place::resting).for_each(|sound| self.cache.settle(&sound));
         if changed {
             self.cancel_unwanted();
         }
@@ -223,13 +229,18 @@ impl Schedule {
 
     /// The next note of a class, of the instance that has waited longest for its turn.
     fn next_render(&self, class: Class) -> Option<(PlaceId, NoteKey)> {
-        let open = |key: &NoteKey| {
-            !self.cache.contains(key)
-                && !self.flights.iter().any(|flight| flight.key == *key)
-                && !self.failed.contains_key(key)
-        };
+        self.next_of(class, |key| self.is_missing(key) && !self.failed.contains_key(key) && !self.disk.expects(key))
+    }
+
+    /// Whether a note is neither in memory nor being rendered.
+    fn is_missing(&self, key: &NoteKey) -> bool {
+        !self.cache.contains(key) && !self.flights.iter().any(|flight| flight.key == *key)
+    }
+
+    /// The next note of a class that is `open`, of the instance that has waited longest for its turn.
+    fn next_of(&self, class: Class, open: impl Fn(&NoteKey) -> bool) -> Option<(PlaceId, NoteKey)> {
         let waiting =
-            self.places.iter().filter_map(|(id, place)| Some((place.served(), *id, place.next(class, open)?)));
+            self.places.iter().filter_map(|(id, place)| Some((place.served(), *id, place.next(class, &open)?)));
         waiting.min_by_key(|(served, ..)| *served).map(|(_, id, key)| (id, key))
     }
 
@@ -283,6 +294,7 @@ impl Schedule {
                     self.models.push(Arc::downgrade(&loaded));
                 }
                 let before = place.switch(loaded, path);
+                self.disk.begin();
                 self.deliver();
                 before
             }
@@ -300,6 +312,95 @@ impl Schedule {
             }
             (Err(_), None) => None,
         }
+    }
+
+    // Notes on the disk.
+
+    /// Gives the thread that keeps notes its next task. What renders is on `device`.
+    pub fn pick_disk(&mut self, device: &str) -> Option<DiskTask> {
+        // Which model plays is known once ONNX Runtime is loaded, and what lies on the disk depends on it.
+        if self.stopping || self.places.values().all(|place| place.model().is_none()) {
+            return None;
+        }
+        let mut disk = std::mem::take(&mut self.disk);
+        let task = disk.pick(device, |disk| self.next_read(disk), || self.resting_notes());
+        self.disk = disk;
+        task
+    }
+
+    /// The most urgent note that is wanted, is not in memory and lies on the disk.
+    fn next_read(&self, disk: &Ledger) -> Option<NoteKey> {
+        let open = |key: &NoteKey| disk.holds(key) && self.is_missing(key);
+        Class::ALL.into_iter().find_map(|class| self.next_of(class, open)).map(|(_, key)| key)
+    }
+
+    /// The notes in memory of the timbres at rest, while no sounding note is waited for.
+    fn resting_notes(&self) -> Vec<(Sound, Vec<Arc<Note>>)> {
+        let is_busy = self.flights.iter().any(|flight| flight.class == Class::Sounding)
+            || self.next_of(Class::Sounding, |key| !self.cache.contains(key)).is_some();
+        if is_busy {
+            return Vec::new();
+        }
+        let of_place = |place: &Place| {
+            let notes = place.keyboard().filter_map(|key| self.cache.peek(&key).cloned()).collect();
+            Some((place.resting()?, notes))
+        };
+        self.places.values().filter_map(of_place).collect()
+    }
+
+    /// Takes the outcome of a task of the thread that keeps notes in. Notes that had to go for it go to `trash`.
+    pub fn finish_disk(&mut self, outcome: Outcome, trash: &mut Vec<Arc<Note>>) {
+        match self.disk.finish(outcome, trash) {
+            Finished::Note(note) => {
+                self.touch(note.key.model);
+                trash.extend(self.cache.insert(note));
+            }
+            Finished::Complaint(sentence) => {
+                for place in self.places.values_mut().filter(|place| place.is_started()) {
+                    place.mention(&sentence);
+                }
+            }
+            Finished::Nothing => {}
+        }
+        self.deliver();
+    }
+
+    /// Goes on without the disk.
+    pub fn give_up_disk(&mut self) {
+        self.disk.give_up();
+    }
+
+    /// A session is saved with what an instance plays.
+    pub fn save(&mut self, id: PlaceId) {
+        if let Some(sound) = self.places.get_mut(&id).and_then(Place::save) {
+            self.disk.want(sound);
+        }
+    }
+
+    /// Changes what notes may take; returns those that had to go.
+    pub fn set_limits(&mut self, limits: Limits) -> Vec<Arc<Note>> {
+        self.limits = limits;
+        self.disk.set_limit(limits.disk_bytes());
+        self.cache.set_budget(limits.memory_bytes())
+    }
+
+    /// Lets all notes go that lie on the disk.
+    pub fn clear_disk(&mut self) {
+        self.disk.clear();
+    }
+
+    pub fn usage(&self) -> Usage {
+        Usage {
+            memory_bytes: self.cache.bytes() as u64,
+            disk_bytes: self.disk.bytes(),
+            limits: self.limits,
+            folder: self.disk.root().map(Into::into),
+        }
+    }
+
+    /// Whether notes are kept on the disk.
+    pub fn has_disk(&self) -> bool {
+        self.disk.root().is_some()
     }
 
     fn touch(&mut self, model: ModelId) {

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow, ensure};
 use parking_lot::{Condvar, Mutex};
 
+use super::disk::{self, Keeper};
 use super::interrupt::Interrupt;
 use super::loaded::{Loaded, Station};
 use super::place::LoadOrder;
@@ -21,6 +22,7 @@ use super::schedule::{Schedule, Task};
 use crate::files;
 use crate::model::{Model, Stamp};
 use crate::note::{Note, NoteKey};
+use crate::storage::Limits;
 
 /// How often the dispatcher looks while somebody plays: a note that is cached comes within an audio block or two. Three
 /// hundred looks a second take a hundredth of a core, nearly all of it for waking up.
@@ -46,14 +48,17 @@ static SERVICE: Mutex<Weak<Service>> = Mutex::new(Weak::new());
 pub struct Service {
     pub shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Reads and writes notes on the disk; runs once anything is kept there.
+    keeper: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What all threads share.
-#[derive(Default)]
 pub struct Shared {
     pub schedule: Mutex<Schedule>,
     /// There may be something to do for a generator thread.
     pub work: Condvar,
+    /// There may be something to do for the thread that keeps notes.
+    pub disk: Condvar,
     /// Ends the dispatcher's sleep early.
     look: Condvar,
 }
@@ -63,7 +68,13 @@ impl Service {
     pub fn get() -> Arc<Self> {
         let mut service = SERVICE.lock();
         service.upgrade().unwrap_or_else(|| {
-            let new = Arc::new(Self { shared: Arc::default(), threads: Mutex::default() });
+            let shared = Shared {
+                schedule: Mutex::new(Schedule::new(Limits::load(), files::note_cache())),
+                work: Condvar::new(),
+                disk: Condvar::new(),
+                look: Condvar::new(),
+            };
+            let new = Arc::new(Self { shared: Arc::new(shared), threads: Mutex::default(), keeper: Mutex::default() });
             *service = Arc::downgrade(&new);
             new
         })
@@ -87,7 +98,23 @@ impl Service {
                 )
             })?);
         }
+        drop(threads);
+        self.start_keeper();
         Ok(())
+    }
+
+    /// Starts the thread that keeps notes, where any are kept and unless it runs. Without it notes are only rendered.
+    fn start_keeper(&self) {
+        let mut keeper = self.keeper.lock();
+        if keeper.is_some() || !self.shared.schedule.lock().has_disk() {
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        let started = std::thread::Builder::new().name("timbrel-store".into()).spawn(move || keep(&shared));
+        match started {
+            Ok(thread) => *keeper = Some(thread),
+            Err(_) => self.shared.schedule.lock().give_up_disk(),
+        }
     }
 
     /// What renders, in words.
@@ -101,8 +128,9 @@ impl Drop for Service {
     fn drop(&mut self) {
         self.shared.schedule.lock().stop();
         self.shared.work.notify_all();
+        self.shared.disk.notify_all();
         self.shared.look.notify_all();
-        for thread in self.threads.get_mut().drain(..) {
+        for thread in self.threads.get_mut().drain(..).chain(self.keeper.get_mut().take()) {
             // A thread catches the panics of its work; one that ended by another has nothing left to be waited for.
             let _ = thread.join();
         }
@@ -122,6 +150,7 @@ fn dispatch(shared: &Shared) {
     while !schedule.is_stopping() {
         if schedule.attend(&mut trash) {
             shared.work.notify_all();
+            shared.disk.notify_all();
             last_wish = Instant::now();
         }
         if !trash.is_empty() {
@@ -132,6 +161,32 @@ fn dispatch(shared: &Shared) {
             shared.look.wait_for(&mut schedule, pause);
         }
     }
+}
+
+/// Reads and writes notes on the disk, one after the other.
+fn keep(shared: &Shared) {
+    disk::lower_priority();
+    let mut keeper = Keeper::default();
+    let mut trash = Vec::new();
+    let mut schedule = shared.schedule.lock();
+    while !schedule.is_stopping() {
+        let Some(task) = schedule.pick_disk(&Service::device()) else {
+            shared.disk.wait_for(&mut schedule, IDLE);
+            continue;
+        };
+        let outcome = parking_lot::MutexGuard::unlocked(&mut schedule, || {
+            trash.clear();
+            catch_unwind(AssertUnwindSafe(|| keeper.perform(task)))
+        });
+        match outcome {
+            Ok(outcome) => schedule.finish_disk(outcome, &mut trash),
+            // Notes are rendered as if there were no disk.
+            Err(_) => schedule.give_up_disk(),
+        }
+        // What was not there is to be rendered, and what waited for the first look may be.
+        shared.work.notify_all();
+    }
+    drop(schedule);
 }
 
 fn generate(shared: &Shared) {
@@ -171,6 +226,7 @@ fn perform(shared: &Shared, stations: &mut Stations, task: Task) {
             // Kept until the lock is open again: dropping the last holder frees megabytes.
             let _unused = shared.schedule.lock().finish_load(place, &order, result);
             shared.work.notify_all();
+            shared.disk.notify_all();
         }
         Task::Render { loaded, key, interrupt } => {
             let start = Instant::now();

@@ -1,5 +1,6 @@
 //! The service without a plugin: by its bookkeeping alone, and as a whole with real models and the real ONNX Runtime.
 
+mod disk;
 mod failures;
 mod lifetime;
 mod scheduling;

@@ -5,6 +5,7 @@ use crate::model::Model;
 use crate::model::handmade::{Folder, Handmade};
 use crate::note::{Geometry, NoteKey, Sustain};
 use crate::spectral::Representation;
+use crate::storage::Limits;
 use crate::worker::interrupt::Interrupt;
 use crate::worker::loaded::Loaded;
 use crate::worker::place::Place;
@@ -27,7 +28,7 @@ impl Desk {
     fn new() -> Self {
         let folder = Folder::new();
         let model = Model::read(&Handmade::named("desk").write(&folder, "desk.onnx")).unwrap();
-        Self { schedule: Schedule::default(), loaded: Arc::new(Loaded::new(model)), _folder: folder }
+        Self { schedule: Schedule::new(Limits::default(), None), loaded: Arc::new(Loaded::new(model)), _folder: folder }
     }
 
     /// Another instance, which plays the model.
