@@ -41,6 +41,9 @@ const MAX_DEFAULT_THREADS: usize = 2;
 /// Overrides the number of generator threads.
 const THREADS_VARIABLE: &str = "TIMBREL_THREADS";
 
+/// What renders, as far as it decides the bits of a note: each session has one thread, however many sessions there are.
+const KIND_OF_DEVICE: &str = "CPU";
+
 /// The service that runs now, if there is one.
 static SERVICE: Mutex<Weak<Service>> = Mutex::new(Weak::new());
 
@@ -170,7 +173,7 @@ fn keep(shared: &Shared) {
     let mut trash = Vec::new();
     let mut schedule = shared.schedule.lock();
     while !schedule.is_stopping() {
-        let Some(task) = schedule.pick_disk(&Service::device()) else {
+        let Some(task) = schedule.pick_disk(KIND_OF_DEVICE) else {
             shared.disk.wait_for(&mut schedule, IDLE);
             continue;
         };
