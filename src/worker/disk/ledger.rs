@@ -125,7 +125,7 @@ impl Ledger {
     /// Whether a note is expected from the disk, so that it need not be rendered.
     pub fn expects(&self, key: &NoteKey) -> bool {
         self.is_on()
-            && !self.waiting_since.is_some_and(|since| since.elapsed() > PATIENCE)
+            && self.waiting_since.is_none_or(|since| since.elapsed() <= PATIENCE)
             && match &self.sounds {
                 None => true,
                 Some(_) => self.holds(key),
