@@ -22,6 +22,9 @@ pub const RUNTIME_VARIABLE: &str = "TIMBREL_ORT_LIB";
 /// Overrides the default model, for development and tests.
 pub const MODEL_VARIABLE: &str = "TIMBREL_MODEL";
 
+/// Overrides where rendered notes are kept, for development and tests; `off` keeps none.
+pub const CACHE_VARIABLE: &str = "TIMBREL_CACHE";
+
 const DATA_FOLDER: &str = "Timbrel.data";
 const DEFAULT_MODEL: &str = "default.onnx";
 const MODEL_EXTENSION: &str = "onnx";
@@ -124,6 +127,26 @@ pub fn settings_folder() -> Option<PathBuf> {
 /// A path that the environment names.
 fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// The folder for rendered notes; it need not be there. `None` where there is no home, or none is wanted.
+pub fn note_cache() -> Option<PathBuf> {
+    if let Some(asked) = variable(CACHE_VARIABLE) {
+        return (asked != Path::new("off")).then(|| absolute(&asked));
+    }
+    // Unit tests leave alone what is the user's.
+    if cfg!(test) {
+        return None;
+    }
+    let cache = if cfg!(target_os = "windows") {
+        variable("LOCALAPPDATA")?.join("Timbrel").join("Cache")
+    } else if cfg!(target_os = "macos") {
+        variable("HOME")?.join("Library/Caches/Timbrel")
+    } else {
+        let cache = variable("XDG_CACHE_HOME").filter(|path| path.is_absolute());
+        cache.or_else(|| Some(variable("HOME")?.join(".cache")))?.join("timbrel")
+    };
+    Some(cache.join("notes"))
 }
 
 /// Finds the file of a model: at its path, else by its hash where models are kept.

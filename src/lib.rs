@@ -7,9 +7,11 @@
 //!     -> Note (linear magnitude and phase advance, per frame) -> cache -> Voice -> mix -> host
 //! ```
 
+pub mod frames;
 pub mod note;
 pub mod link;
 pub mod files;
+pub mod storage;
 pub mod model;
 pub mod latent;
 pub mod spectral;

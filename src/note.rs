@@ -3,6 +3,8 @@
 //! A sound is (model, timbre, pitch) and nothing else. All three are integers, so that two sounds are the same exactly
 //! when their keys compare equal, on every thread and in every session.
 
+use crate::frames::Frames;
+
 /// How many latent directions the instrument offers as parameters.
 pub const DIRECTIONS: usize = 8;
 
@@ -47,6 +49,20 @@ pub struct NoteKey {
     pub timbre: Timbre,
     /// MIDI note number, within the model's pitch range.
     pub pitch: u8,
+}
+
+impl NoteKey {
+    /// The keyboard that the note is of.
+    pub fn sound(&self) -> Sound {
+        Sound { model: self.model, timbre: self.timbre }
+    }
+}
+
+/// One timbre of one model: a keyboard of notes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Sound {
+    pub model: ModelId,
+    pub timbre: Timbre,
 }
 
 /// A sound that a voice asks for. The worker adds the model and brings the key into the model's pitch range.
@@ -112,15 +128,14 @@ pub enum Origin {
 
 /// One rendered note, ready for a voice: a polar spectrogram with a running phase.
 ///
-/// Spectral rows are `frames` x `bins`, row after row, the bins without DC (bin `k` is `(k + 1) * sample_rate / n_fft`).
+/// Spectral rows hold the bins without DC (bin `k` is `(k + 1) * sample_rate / n_fft`).
+#[derive(PartialEq)]
 pub struct Note {
     pub key: NoteKey,
     pub origin: Origin,
     pub geometry: Geometry,
-    /// Linear magnitude, as the forward FFT of the windowed signal has it.
-    pub magnitude: Box<[f32]>,
-    /// Phase advance into each frame, in turns (1 = 2 pi).
-    pub advance: Box<[f32]>,
+    /// Linear magnitude, as the forward FFT of the windowed signal has it, and the phase advance into each frame.
+    pub frames: Frames,
     /// The overlap-add of the frames up to and with [`Geometry::first_whole_frame`], from the note's first sample on, at
     /// [`crate::spectral::OVERSAMPLING`] times the sample rate; `OVERSAMPLING * n_fft` samples.
     pub head: Box<[f32]>,
@@ -135,20 +150,8 @@ impl Note {
         !exact || self.origin == Origin::Cpu
     }
 
-    /// Magnitudes of one frame.
-    pub fn magnitude(&self, frame: usize) -> &[f32] {
-        let bins = self.geometry.bins;
-        &self.magnitude[frame * bins..(frame + 1) * bins]
-    }
-
-    /// Phase advances into one frame, in turns.
-    pub fn advance(&self, frame: usize) -> &[f32] {
-        let bins = self.geometry.bins;
-        &self.advance[frame * bins..(frame + 1) * bins]
-    }
-
     /// Bytes that the note holds in memory.
     pub fn bytes(&self) -> usize {
-        4 * (self.magnitude.len() + self.advance.len() + self.head.len() + self.head_phase.len())
+        size_of::<Self>() + self.frames.bytes() + size_of_val(&*self.head) + size_of_val(&*self.head_phase)
     }
 }

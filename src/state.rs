@@ -83,6 +83,7 @@ impl<'a> PersistentField<'a, Saved> for Session {
         let mut saved = Saved { format: STATE_FORMAT, notice: None, ..self.0.saved.read().clone() };
         if let Some(instance) = self.instance() {
             saved.model = instance.model();
+            instance.session_is_saved();
         }
         f(&saved)
     }

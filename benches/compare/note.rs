@@ -227,7 +227,7 @@ fn around(model: &mut Entry) -> Result<()> {
         let note = preparer.note(key, &model.image);
         all.push(start.elapsed().as_secs_f64());
         if digits.is_empty() {
-            digits = hash([&note.magnitude[..], &note.advance, &note.head, &note.head_phase]);
+            digits = hash([&decoded(&note)[..], &note.head, &note.head_phase]);
         }
         drop(note);
         let start = Instant::now();
@@ -246,4 +246,10 @@ fn around(model: &mut Entry) -> Result<()> {
     line("all that makes a note of its image (`Preparer::note`)", &all);
     line("of that, from mel image to linear magnitude and phase advance (`PolarMap::convert`)", &to_linear);
     Ok(())
+}
+
+/// Magnitudes and advances of all frames.
+fn decoded(note: &timbrel::note::Note) -> Vec<f32> {
+    let frames = 0..note.geometry.frames;
+    frames.flat_map(|frame| note.frames.magnitude(frame).chain(note.frames.advance(frame))).collect()
 }

@@ -236,8 +236,6 @@ impl Voice {
         let window = OVERSAMPLING * note.geometry.n_fft();
         let bins = note.geometry.bins;
         let last = note.geometry.first_whole_frame();
-        self.magnitude[..bins].copy_from_slice(note.magnitude(last));
-        self.advance[..bins].copy_from_slice(note.advance(last));
         self.playhead = Playhead::after_head(&note);
         self.wave.fill(0.0);
         let cutoff = cutoff_bins(&note, pitch, settings.sample_rate);
@@ -247,6 +245,8 @@ impl Voice {
         } else {
             self.render_head(&note, cutoff, tools);
         }
+        fill(&mut self.magnitude[..bins], note.frames.magnitude(last));
+        fill(&mut self.advance[..bins], note.frames.advance(last));
         self.note = Some(note);
         self.decide(settings.hold);
     }
@@ -260,13 +260,14 @@ impl Voice {
         let heard = note.geometry.n_fft() / note.geometry.hop;
         self.phase[..bins].fill(0.0);
         for frame in 0..=last {
-            for (phase, advance) in self.phase.iter_mut().zip(note.advance(frame)) {
+            for (phase, advance) in self.phase.iter_mut().zip(note.frames.advance(frame)) {
                 *phase = wrap_turns(*phase + advance);
             }
             let frames_before = last - frame;
             if frames_before < heard {
                 self.pending[..window].fill(0.0);
-                tools.synth(bins).add(note.magnitude(frame), &self.phase[..bins], cutoff, &mut self.pending);
+                fill(&mut self.magnitude[..bins], note.frames.magnitude(frame));
+                tools.synth(bins).add(&self.magnitude[..bins], &self.phase[..bins], cutoff, &mut self.pending);
                 let kept = window - frames_before * step;
                 for (wave, pending) in self.wave[TAPS..].iter_mut().zip(&self.pending[frames_before * step..][..kept]) {
                     *wave += pending;
@@ -289,7 +290,7 @@ impl Voice {
         let bins = note.geometry.bins;
         self.phase[..bins].fill(0.0);
         for frame in 0..=self.playhead.frame().min(note.geometry.frames - 1) {
-            for (phase, advance) in self.phase.iter_mut().zip(note.advance(frame)) {
+            for (phase, advance) in self.phase.iter_mut().zip(note.frames.advance(frame)) {
                 *phase = wrap_turns(*phase + advance);
             }
         }
@@ -481,11 +482,12 @@ impl Voice {
         let Some(note) = &self.note else { return };
         let bins = note.geometry.bins;
         let own = self.magnitude[..bins].iter_mut().zip(&mut self.advance[..bins]);
-        for ((m, a), (&new_m, &new_a)) in own.zip(note.magnitude(frame).iter().zip(note.advance(frame))) {
+        for ((m, a), (new_m, new_a)) in own.zip(note.frames.magnitude(frame).zip(note.frames.advance(frame))) {
             let (from, to) = (*m * (1.0 - morph), new_m * gain * morph);
             let sum = from + to;
-            // The frequency follows whichever of the two is louder in this bin, by the shorter way around.
-            *a += wrap_turns(new_a - *a) * (to / sum.max(f32::MIN_POSITIVE));
+            // The frequency follows whichever of the two is louder in this bin, by the shorter way around; the new one
+            // where both are silent, or the phase of a bin would not be the note's own when it comes in.
+            *a += wrap_turns(new_a - *a) * ((to + f32::MIN_POSITIVE) / (sum + f32::MIN_POSITIVE));
             *m = sum;
         }
         if self.beyond {
@@ -503,6 +505,11 @@ impl Voice {
         tools.synth(bins).add(&self.magnitude[..bins], &self.phase[..bins], cutoff, pending);
         self.plan = Plan::Done;
     }
+}
+
+/// Fills a row.
+fn fill(row: &mut [f32], values: impl Iterator<Item = f32>) {
+    row.iter_mut().zip(values).for_each(|(own, value)| *own = value);
 }
 
 /// The bins of a note that stay below half of the host's rate when it is transposed by `pitch` semitones.

@@ -3,7 +3,7 @@
 use egui::{Align2, Rect, Sense, pos2, vec2};
 
 use super::View;
-use super::control::id;
+use super::control::{self, id};
 use super::keys;
 use super::look::{ALARM, AMBER, BRIGHT, FAINT, GROUND, LABEL, TEXT, TITLE, VALUE};
 use crate::link::{Generator, KeyState};
@@ -11,8 +11,15 @@ use crate::link::{Generator, KeyState};
 /// Load from which on it is shown as an alarm: beyond it a buffer may come too late.
 const HIGH_LOAD: f32 = 0.7;
 
-/// True where the device was clicked.
-pub fn show(view: &View, rect: Rect, hovered: Option<u8>) -> bool {
+/// What in the foot was clicked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Clicked {
+    Device,
+    /// What the rendered notes take.
+    Storage,
+}
+
+pub fn show(view: &View, rect: Rect, hovered: Option<u8>) -> Option<Clicked> {
     let (look, painter, snapshot) = (view.look, view.ui.painter(), view.snapshot);
     let third = rect.width() / 3.0;
     let y = rect.center().y;
@@ -56,7 +63,13 @@ pub fn show(view: &View, rect: Rect, hovered: Option<u8>) -> bool {
         painter.rect_filled(badge, look.px(4.0), AMBER);
         painter.galley(badge.center() - galley.size() / 2.0, galley, GROUND);
     }
-    response.clicked()
+    let notes =
+        Rect::from_center_size(pos2(rect.right() - third + look.px(24.0), y), vec2(look.px(46.0), look.px(20.0)));
+    if control::text_button(view.ui, look, notes, id("footer", 1), "Cache") {
+        Some(Clicked::Storage)
+    } else {
+        response.clicked().then_some(Clicked::Device)
+    }
 }
 
 /// What the key under the pointer would play.

@@ -1,8 +1,9 @@
 //! The editor: its own thread on some systems, the host's on others; never the audio thread.
 //!
 //! `layout` says where the regions lie; `header`, `banner`, `stage`, the three parts of the side (`seed`, `envelope`,
-//! `play`), `keyboard` and `footer` are a region each, `browser` and `devices` open in place of stage and side. `control` is what a hand
-//! does to a parameter, `look` what everything looks like, `snapshot` what is shown.
+//! `play`), `keyboard` and `footer` are a region each, `browser` and `devices` open in place of stage and side,
+//! `storage` in place of the side's lower part. `control` is what a hand does to a parameter, `look` what everything looks
+//! like, `snapshot` what is shown.
 //!
 //! No lock is held while drawing. A panic while drawing stays in here: in a host it would end the whole session.
 
@@ -26,6 +27,7 @@ mod folders;
 mod browser;
 mod devices;
 mod settings;
+mod storage;
 #[cfg(test)]
 mod tests;
 
@@ -91,6 +93,8 @@ pub struct App {
     browser: Option<Browser>,
     /// Whether the devices are shown.
     shows_devices: bool,
+    /// Whether the side shows what the rendered notes take.
+    shows_storage: bool,
     /// The size of the window and since when it has it, in egui's seconds.
     size: (Vec2, f64),
     /// egui's seconds at the last frame.
@@ -159,6 +163,7 @@ impl App {
             meter: Meter::new(),
             browser: None,
             shows_devices: false,
+            shows_storage: false,
             size: (Vec2::ZERO, 0.0),
             last_s: 0.0,
             failed: false,
@@ -192,6 +197,7 @@ impl App {
             self.failed = false;
             (self.browser, self.keypad, self.stage) = (None, Keypad::new(), Stage::new());
             self.shows_devices = false;
+            self.shows_storage = false;
         }
     }
 
@@ -225,6 +231,7 @@ impl App {
 
         let asked = header::show(&view, regions.header, &self.meter, browser.is_some());
         let banner_asked = snapshot.error.as_deref().and_then(|sentence| banner::show(&view, regions.banner, sentence));
+        let mut storage_asked = None;
         let mut moves = self.keyboard.show(&view, regions.keyboard, &self.link.clicks);
         let chosen = match &mut browser {
             Some(browser) => browser.show(&view, &mut list_ui, regions.body()),
@@ -235,17 +242,33 @@ impl App {
             }
             None => {
                 moves |= self.stage.show(&view, regions.stage);
-                self.show_side(&view, regions.side);
+                storage_asked = self.show_side(&view, regions.side);
                 None
             }
         };
-        if footer::show(&view, regions.footer, self.keyboard.hovered) {
-            browser = None;
-            self.shows_devices = !self.shows_devices;
-        }
+        let clicked = footer::show(&view, regions.footer, self.keyboard.hovered);
         moves |= self.meter.moves() || snapshot.moves();
 
         self.browser = browser;
+        match clicked {
+            Some(footer::Clicked::Device) => {
+                self.close_browser();
+                self.shows_devices = !self.shows_devices;
+            }
+            Some(footer::Clicked::Storage) => {
+                // It is seen in the side, which the browser and the devices cover.
+                self.shows_storage = !self.shows_storage || self.browser.is_some() || self.shows_devices;
+                self.close_browser();
+                self.shows_devices = false;
+            }
+            None => {}
+        }
+        match storage_asked {
+            Some(storage::Asked::Close) => self.shows_storage = false,
+            Some(storage::Asked::Limits(limits)) => self.instance.set_limits(limits),
+            Some(storage::Asked::Clear) => self.instance.clear_disk(),
+            None => {}
+        }
         self.follow(asked, banner_asked, chosen, &snapshot, &status);
         ui.ctx().request_repaint_after(if moves { MOVING } else { RESTING });
     }
@@ -264,7 +287,7 @@ impl App {
         (now, elapsed_s)
     }
 
-    fn show_side(&mut self, view: &View, rect: Rect) {
+    fn show_side(&mut self, view: &View, rect: Rect) -> Option<storage::Asked> {
         let look = view.look;
         let seed = rect.with_max_y(rect.top() + look.px(100.0));
         let below = rect.with_min_y(seed.bottom() + look.px(20.0));
@@ -277,12 +300,16 @@ impl App {
         let below = below.with_min_y(below.top() + look.px(10.0));
         if self.keypad.is_open() {
             self.keypad.show(view, below);
-            return;
+            return None;
+        }
+        if self.shows_storage {
+            return storage::show(view, below, &self.instance.usage());
         }
         let play = below.with_min_y(below.bottom() - look.px(112.0));
         envelope::show(view, below.with_max_y(play.top() - look.px(22.0)));
         line(play.top() - look.px(12.0));
         play::show(view, play);
+        None
     }
 
     /// Does what was asked for in the regions.

@@ -312,6 +312,10 @@ fn nothing_overlaps_or_leaves_the_window_at_any_size_in_any_state() {
         desk.click_on(id("digits", 0));
         desk.check_layout(&format!("{size} keypad and error"));
         desk.click_on(id("pad", 1));
+        desk.click_on(id("footer", 0));
+        assert!(desk.says("On the disk"));
+        desk.check_layout(&format!("{size} storage and error"));
+        desk.click_on(id("storage", 0));
         desk.click_on(id("model", 2));
         desk.check_layout(&format!("{size} browser and error"));
         *desk.status().error.lock() = None;
@@ -332,6 +336,32 @@ fn nothing_overlaps_or_leaves_the_window_at_any_size_in_any_state() {
         *desk.status().error.lock() = None;
     }
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn the_limits_of_the_note_cache_are_set_step_by_step() {
+    let mut desk = Desk::new(layout::DESIGN);
+    let before = desk.instance.usage().limits;
+    desk.click_on(id("footer", 0));
+    assert!(desk.says("RENDERED NOTES") && !desk.says("ENVELOPE"));
+    desk.click_on(id("storage", 2));
+    desk.click_on(id("storage", 3));
+    let after = desk.instance.usage().limits;
+    assert_eq!((after.memory_mb, after.disk_mb), (2 * before.memory_mb, before.disk_mb / 2));
+    desk.click_on(id("storage", 1));
+    desk.click_on(id("storage", 4));
+    assert_eq!(desk.instance.usage().limits, before);
+    for _ in 0..20 {
+        desk.click_on(id("storage", 3));
+    }
+    assert_eq!(desk.instance.usage().limits.disk_mb, 0);
+    assert!(desk.says("Off") && desk.says("Nothing is kept"));
+    desk.click_on(id("storage", 5));
+    desk.click_on(id("storage", 0));
+    assert!(!desk.says("RENDERED NOTES"));
+    desk.click_on(id("model", 2));
+    desk.click_on(id("footer", 0));
+    assert!(desk.says("RENDERED NOTES") && desk.app.browser.is_none(), "it comes out from behind the browser");
 }
 
 #[test]

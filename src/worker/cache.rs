@@ -1,67 +1,106 @@
 //! Rendered notes, shared by all instances of the process. Under the service's lock.
+//!
+//! What goes, goes by whole timbres, since half a keyboard is of little use: first those that were only passed through,
+//! the steps of an automation above all, then those that were at rest, and last what an instance holds and would stay in
+//! memory anyway; among equals the one used longest ago. So a timbre that somebody played comes back at once, whatever was
+//! swept through meanwhile.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::note::{Note, NoteKey};
+use crate::note::{Note, NoteKey, Sound};
 
-/// Half a gigabyte holds eight full keyboards of the published model; a workstation's plugin may take that much.
-pub const BUDGET_BYTES: usize = 512 << 20;
-
-/// Keeps the notes used last, up to a budget of bytes.
+/// Keeps notes, up to a budget of bytes.
 pub struct NoteCache {
-    notes: HashMap<NoteKey, Entry>,
+    keyboards: HashMap<Sound, Keyboard>,
     bytes: usize,
     budget_bytes: usize,
     /// Counts the uses, so that the oldest is known.
     clock: u64,
 }
 
-struct Entry {
-    note: Arc<Note>,
+/// The notes of one timbre, by pitch.
+#[derive(Default)]
+struct Keyboard {
+    notes: HashMap<u8, Arc<Note>>,
     last_use: u64,
+    /// Whether the timbre was at rest.
+    settled: bool,
+}
+
+impl Keyboard {
+    fn is_held(&self) -> bool {
+        self.notes.values().any(|note| Arc::strong_count(note) > 1)
+    }
 }
 
 impl NoteCache {
     pub fn new(budget_bytes: usize) -> Self {
-        Self { notes: HashMap::new(), bytes: 0, budget_bytes, clock: 0 }
+        Self { keyboards: HashMap::new(), bytes: 0, budget_bytes, clock: 0 }
     }
 
     /// Whether a note is there that serves where `exact` may ask for the processor's own.
     pub fn serves(&self, key: &NoteKey, exact: bool) -> bool {
-        self.notes.get(key).is_some_and(|entry| entry.note.serves(exact))
+        self.peek(key).is_some_and(|note| note.serves(exact))
+    }
+
+    /// A note, without using it.
+    pub fn peek(&self, key: &NoteKey) -> Option<&Arc<Note>> {
+        self.keyboards.get(&key.sound())?.notes.get(&key.pitch)
     }
 
     pub fn get(&mut self, key: &NoteKey) -> Option<&Arc<Note>> {
         self.clock += 1;
-        let entry = self.notes.get_mut(key)?;
-        entry.last_use = self.clock;
-        Some(&entry.note)
+        let keyboard = self.keyboards.get_mut(&key.sound())?;
+        keyboard.last_use = self.clock;
+        keyboard.notes.get(&key.pitch)
     }
 
     /// Puts a note in and returns those that had to go for it, to be freed where no lock is held.
     pub fn insert(&mut self, note: Arc<Note>) -> Vec<Arc<Note>> {
         self.clock += 1;
-        let mut evicted = Vec::new();
         self.bytes += note.bytes();
-        let key = note.key;
-        if let Some(old) = self.notes.insert(key, Entry { note, last_use: self.clock }) {
-            self.bytes -= old.note.bytes();
-            evicted.push(old.note);
-        }
-        while self.bytes > self.budget_bytes && self.notes.len() > 1 {
-            let Some(oldest) = self.oldest(key) else { break };
-            let entry = self.notes.remove(&oldest).expect("its key was just found");
-            self.bytes -= entry.note.bytes();
-            evicted.push(entry.note);
-        }
-        evicted
+        let sound = note.key.sound();
+        let keyboard = self.keyboards.entry(sound).or_default();
+        keyboard.last_use = self.clock;
+        let displaced = keyboard.notes.insert(note.key.pitch, note);
+        self.bytes -= displaced.as_ref().map_or(0, |old| old.bytes());
+        let mut gone: Vec<_> = displaced.into_iter().collect();
+        gone.extend(self.make_room(Some(sound)));
+        gone
     }
 
-    /// The note to part with first. One that an instance holds stays in memory anyway, so it goes last.
-    fn oldest(&self, kept: NoteKey) -> Option<NoteKey> {
-        let candidates = self.notes.iter().filter(|(key, _)| **key != kept);
-        candidates.min_by_key(|(_, entry)| (Arc::strong_count(&entry.note) > 1, entry.last_use)).map(|(key, _)| *key)
+    /// Notes that a timbre is at rest, and used.
+    pub fn settle(&mut self, sound: &Sound) {
+        self.clock += 1;
+        if let Some(keyboard) = self.keyboards.get_mut(sound) {
+            keyboard.settled = true;
+            keyboard.last_use = self.clock;
+        }
+    }
+
+    /// Changes the budget, and returns the notes that had to go.
+    pub fn set_budget(&mut self, bytes: usize) -> Vec<Arc<Note>> {
+        self.budget_bytes = bytes;
+        self.make_room(None)
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn make_room(&mut self, kept: Option<Sound>) -> Vec<Arc<Note>> {
+        let mut gone = Vec::new();
+        while self.bytes > self.budget_bytes {
+            let others = self.keyboards.iter().filter(|(sound, _)| Some(**sound) != kept);
+            let first = others.min_by_key(|(_, keyboard)| (keyboard.is_held(), keyboard.settled, keyboard.last_use));
+            let Some(sound) = first.map(|(sound, _)| *sound) else { break };
+            for note in self.keyboards.remove(&sound).into_iter().flat_map(|keyboard| keyboard.notes.into_values()) {
+                self.bytes -= note.bytes();
+                gone.push(note);
+            }
+        }
+        gone
     }
 }
 
@@ -71,55 +110,96 @@ mod tests {
     use crate::note::{ModelId, Origin, Sustain, Timbre};
     use crate::spectral::Representation;
 
-    /// A note of 4,000 bytes.
-    fn note(pitch: u8) -> Arc<Note> {
+    /// A note of 1,000 numbers.
+    fn note(seed: u32, pitch: u8) -> Arc<Note> {
         Arc::new(Note {
-            key: key(pitch),
+            key: key(seed, pitch),
             origin: Origin::Cpu,
             geometry: Representation::IfMelHires.geometry(),
-            magnitude: vec![0.0; 1000].into_boxed_slice(),
-            advance: Box::default(),
-            head: Box::default(),
+            frames: Default::default(),
+            head: vec![0.0; 1000].into_boxed_slice(),
             head_phase: Box::default(),
             sustain: Sustain { start: 0, end: 0, trend_db: 0.0, decay_db: 0.0, silent_from: None },
         })
     }
 
-    fn key(pitch: u8) -> NoteKey {
-        NoteKey { model: ModelId(1), timbre: Timbre::default(), pitch }
+    fn key(seed: u32, pitch: u8) -> NoteKey {
+        NoteKey { model: ModelId(1), timbre: Timbre { seed, ..Timbre::default() }, pitch }
     }
 
-    fn pitches(cache: &NoteCache) -> Vec<u8> {
-        (0..128).filter(|&pitch| cache.serves(&key(pitch), false)).collect()
+    /// A cache with room for so many notes, and a half.
+    fn cache(notes: usize) -> NoteCache {
+        NoteCache::new(notes * note(0, 0).bytes() + 2000)
+    }
+
+    fn put(cache: &mut NoteCache, seed: u32, notes: u8) -> usize {
+        (0..notes).map(|pitch| cache.insert(note(seed, pitch)).len()).sum()
+    }
+
+    fn count(cache: &NoteCache, seed: u32) -> usize {
+        (0..128).filter(|&pitch| cache.serves(&key(seed, pitch), false)).count()
     }
 
     #[test]
-    fn the_note_used_longest_ago_goes_first() {
-        let mut cache = NoteCache::new(12_000);
-        (0..3).for_each(|pitch| assert!(cache.insert(note(pitch)).is_empty()));
-        cache.get(&key(0));
-        let gone = cache.insert(note(3));
-        assert_eq!(gone.iter().map(|note| note.key.pitch).collect::<Vec<_>>(), [1]);
-        assert_eq!(pitches(&cache), [0, 2, 3]);
+    fn the_timbre_used_longest_ago_goes_first_and_as_a_whole() {
+        let mut cache = cache(9);
+        (0..3).for_each(|seed| assert_eq!(put(&mut cache, seed, 3), 0));
+        cache.get(&key(0, 1));
+        assert_eq!(cache.insert(note(3, 0)).iter().map(|note| note.key.timbre.seed).collect::<Vec<_>>(), [1; 3]);
+        assert_eq!([0, 1, 2, 3].map(|seed| count(&cache, seed)), [3, 0, 3, 1]);
+        assert_eq!(cache.bytes(), 7 * note(0, 0).bytes());
     }
 
     #[test]
-    fn a_note_that_is_held_elsewhere_goes_last() {
-        let mut cache = NoteCache::new(12_000);
-        (0..3).for_each(|pitch| drop(cache.insert(note(pitch))));
-        let held = cache.get(&key(1)).map(Arc::clone);
-        (3..5).for_each(|pitch| drop(cache.insert(note(pitch))));
-        assert_eq!(pitches(&cache), [1, 3, 4]);
+    fn steps_of_a_moving_timbre_go_before_one_that_was_at_rest() {
+        let mut cache = cache(8);
+        put(&mut cache, 0, 3);
+        cache.settle(&key(0, 0).sound());
+        (1..100).for_each(|seed| _ = put(&mut cache, seed, 1));
+        assert_eq!(count(&cache, 0), 3);
+        assert_eq!((95..100).map(|seed| count(&cache, seed)).sum::<usize>(), 5);
+        // Among timbres that all were at rest, it is the oldest.
+        for seed in 200..204 {
+            put(&mut cache, seed, 2);
+            cache.settle(&key(seed, 0).sound());
+        }
+        assert_eq!((count(&cache, 0), count(&cache, 203)), (0, 2));
+    }
+
+    #[test]
+    fn a_timbre_that_is_held_elsewhere_goes_last() {
+        let mut cache = cache(6);
+        (0..3).for_each(|seed| _ = put(&mut cache, seed, 2));
+        let held = cache.get(&key(0, 1)).map(Arc::clone);
+        cache.get(&key(1, 1));
+        (3..5).for_each(|seed| _ = put(&mut cache, seed, 2));
+        assert_eq!([0, 1, 2, 3, 4].map(|seed| count(&cache, seed)), [2, 0, 0, 2, 2]);
         drop(held);
-        cache.insert(note(5));
-        assert_eq!(pitches(&cache), [3, 4, 5]);
+        put(&mut cache, 5, 1);
+        assert_eq!(count(&cache, 0), 0);
+    }
+
+    #[test]
+    fn a_keyboard_larger_than_the_budget_stays_whole() {
+        let mut cache = cache(3);
+        put(&mut cache, 0, 2);
+        assert_eq!(put(&mut cache, 1, 10), 2);
+        assert_eq!((count(&cache, 0), count(&cache, 1)), (0, 10));
     }
 
     #[test]
     fn a_note_that_comes_again_takes_no_more_room() {
-        let mut cache = NoteCache::new(8_000);
-        (0..10).for_each(|_| drop(cache.insert(note(7))));
-        cache.insert(note(8));
-        assert_eq!(pitches(&cache), [7, 8]);
+        let mut cache = cache(2);
+        (0..10).for_each(|_| drop(cache.insert(note(7, 7))));
+        cache.insert(note(8, 8));
+        assert_eq!((count(&cache, 7), count(&cache, 8), cache.bytes()), (1, 1, 2 * note(0, 0).bytes()));
+    }
+
+    #[test]
+    fn a_smaller_budget_frees_at_once() {
+        let mut cache = cache(8);
+        (0..4).for_each(|seed| _ = put(&mut cache, seed, 2));
+        assert_eq!(cache.set_budget(4 * note(0, 0).bytes()).len(), 4);
+        assert_eq!([0, 1, 2, 3].map(|seed| count(&cache, seed)), [0, 0, 2, 2]);
     }
 }

@@ -2,12 +2,13 @@
 //!
 //! Threads of its own; never the audio thread, never the host's. From top to bottom: [`Instance`] is what the plugin holds;
 //! `service` has the threads, `schedule` decides what they do next, `place` is one instance's part in it; `cache` keeps
-//! what was rendered; `loaded`, `generator` and `runtime` are a model, one session of it, and ONNX Runtime; `prepare` and
-//! `sustain` make a playable note of what the generator puts out. [`device`] is all that is about rendering elsewhere than on
-//! the processor.
+//! what was rendered, `disk` keeps it over the sessions; `loaded`, `generator` and `runtime` are a model, one session of it,
+//! and ONNX Runtime; `prepare` and `sustain` make a playable note of what the generator puts out. [`device`] is all that is
+//! about rendering elsewhere than on the processor.
 
 mod cache;
 pub mod device;
+pub mod disk;
 mod generator;
 mod interrupt;
 mod loaded;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 
 use crate::link::WorkerEnd;
 use crate::model::{Model, ModelRef};
+use crate::storage::{Limits, Usage};
 
 use device::{Choice, Report};
 use place::Place;
@@ -68,12 +70,8 @@ impl Instance {
     /// refused, the one that plays goes on. The default `ModelRef` stands for the default model; one without a hash for
     /// whatever its file holds.
     pub fn load_model(&self, model: ModelRef) {
-        let is_started = {
-            let mut schedule = self.service.shared.schedule.lock();
-            schedule.order(self.id, model);
-            schedule.place(self.id).is_some_and(|place| place.is_started())
-        };
-        if is_started {
+        self.service.shared.schedule.lock().order(self.id, model);
+        if self.is_started() {
             self.set_to_work();
         }
     }
@@ -86,6 +84,7 @@ impl Instance {
             place.fail(format!("{error:#}"));
         }
         self.service.shared.work.notify_all();
+        self.service.shared.disk.notify_all();
     }
 
     /// Shows a sentence to the user, as the service shows its own; `None` leaves what is shown.
@@ -139,6 +138,37 @@ impl Instance {
     /// session is not rewritten by opening it where its model is not.
     pub fn model(&self) -> ModelRef {
         self.service.shared.schedule.lock().place(self.id).map(|place| place.reference()).unwrap_or_default()
+    }
+
+    /// Notes that a session is being saved with what this instance plays, so that its notes are kept on the disk.
+    pub fn session_is_saved(&self) {
+        self.service.shared.schedule.lock().save(self.id);
+        self.service.shared.disk.notify_all();
+    }
+
+    /// What the rendered notes of all instances take.
+    pub fn usage(&self) -> Usage {
+        self.service.shared.schedule.lock().usage()
+    }
+
+    /// Changes what the rendered notes of all instances may take, for now and for the next time.
+    pub fn set_limits(&self, limits: Limits) {
+        let gone = self.service.shared.schedule.lock().set_limits(limits);
+        drop(gone);
+        self.notice(limits.save().err().map(|error| error.to_string()));
+        if self.is_started() {
+            self.set_to_work();
+        }
+    }
+
+    /// Removes all notes from the disk, those of other processes, too.
+    pub fn clear_disk(&self) {
+        self.service.shared.schedule.lock().clear_disk();
+        self.service.shared.disk.notify_all();
+    }
+
+    fn is_started(&self) -> bool {
+        self.service.shared.schedule.lock().place(self.id).is_some_and(|place| place.is_started())
     }
 }
 

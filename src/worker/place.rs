@@ -3,12 +3,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use super::cache::NoteCache;
 use super::loaded::Loaded;
 use crate::link::{Generator, KeyState, ModelStatus, Status, Wanted, WorkerEnd};
 use crate::model::ModelRef;
-use crate::note::{KEYS, Note, NoteKey, Timbre};
+use crate::note::{KEYS, Note, NoteKey, Sound, Timbre};
+
+/// A timbre that has stood for so long is meant to, and is worth keeping on the disk: no knob is turned so slowly.
+const REST: Duration = Duration::from_secs(3);
 
 /// How urgent a rendering is, most urgent first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -61,6 +65,10 @@ pub struct Place {
     dirty: bool,
     /// When this instance was last served, so that all get their turn.
     served: u64,
+    /// What the keyboard plays, and since when.
+    sound: Option<(Sound, Instant)>,
+    /// A session was saved with this.
+    saved: Option<Sound>,
 }
 
 impl Place {
@@ -82,6 +90,8 @@ impl Place {
             sounding_turns: [0; KEYS],
             dirty: false,
             served: 0,
+            sound: None,
+            saved: None,
         }
     }
 
@@ -152,6 +162,7 @@ impl Place {
         self.path = path;
         self.dirty = true;
         let before = self.model.replace(loaded);
+        self.note_sound();
         self.tell_generator();
         before
     }
@@ -182,6 +193,11 @@ impl Place {
     pub fn show(&mut self, sentence: String) {
         *self.status().error.lock() = Some(sentence.clone());
         self.shown = Some(sentence);
+    }
+
+    /// Shows what is no fault of the sound, unless something else is shown.
+    pub fn mention(&self, sentence: &str) {
+        self.status().error.lock().get_or_insert_with(|| sentence.to_owned());
     }
 
     /// Takes the service's own sentence back, once it was put right.
@@ -223,8 +239,30 @@ impl Place {
                 *turn = 0;
             }
         }
+        self.note_sound();
         self.dirty = true;
         true
+    }
+
+    /// Notes what the keyboard plays now.
+    fn note_sound(&mut self) {
+        let now = self.model.as_ref().filter(|_| self.is_published()).map(|loaded| loaded.model.id);
+        let now = now.map(|model| Sound { model, timbre: self.wanted.timbre });
+        if self.sound.map(|(sound, _)| sound) != now {
+            self.sound = now.map(|sound| (sound, Instant::now()));
+        }
+    }
+
+    /// What the keyboard plays, once it has stood for some seconds, or a session was saved with it.
+    pub fn resting(&self) -> Option<Sound> {
+        let (sound, since) = self.sound?;
+        (since.elapsed() > REST || self.saved == Some(sound)).then_some(sound)
+    }
+
+    /// Notes that a session is saved with what the keyboard plays.
+    pub fn save(&mut self) -> Option<Sound> {
+        self.saved = self.sound.map(|(sound, _)| sound);
+        self.saved
     }
 
     /// Notes that something changed that may concern this instance: the cache, or what is being rendered.
@@ -319,7 +357,7 @@ impl Place {
         }
     }
 
-    /// The next note of a class that is to be rendered; `open` tells whether it is neither there nor on its way.
+    /// The next note of a class that is to be brought; `open` tells whether it can be, and is neither there nor on its way.
     pub fn next(&self, class: Class, open: impl Fn(&NoteKey) -> bool) -> Option<NoteKey> {
         if !self.is_published() {
             return None;
@@ -414,7 +452,7 @@ impl Place {
     }
 
     /// The notes of the keyboard in its timbre, outward from where the player is.
-    fn keyboard(&self) -> impl Iterator<Item = NoteKey> + use<> {
+    pub fn keyboard(&self) -> impl Iterator<Item = NoteKey> + use<> {
         let timbre = self.wanted.timbre;
         let model = self.model.as_ref().map(|loaded| &loaded.model);
         let (id, low, high) = model

@@ -4,6 +4,7 @@
 //! waveform, the sustain region.
 
 use super::sustain;
+use crate::frames::Frames;
 use crate::note::{Geometry, Note, NoteKey, Origin};
 use crate::spectral::{FrameSynth, OVERSAMPLING, PolarMap, Representation, wrap_turns};
 
@@ -12,28 +13,36 @@ pub struct Preparer {
     geometry: Geometry,
     polar: PolarMap,
     synth: FrameSynth,
+    /// The note at single precision, frames x bins.
+    magnitude: Box<[f32]>,
+    advance: Box<[f32]>,
 }
 
 impl Preparer {
     pub fn new(representation: Representation) -> Self {
         let geometry = representation.geometry();
-        Self { geometry, polar: PolarMap::new(representation), synth: FrameSynth::new(geometry, OVERSAMPLING) }
+        let zeros = || vec![0.0; geometry.frames * geometry.bins].into_boxed_slice();
+        Self {
+            geometry,
+            polar: PolarMap::new(representation),
+            synth: FrameSynth::new(geometry, OVERSAMPLING),
+            magnitude: zeros(),
+            advance: zeros(),
+        }
     }
 
     /// Prepares a note from one generated image, [2, frames, bins], denormalised.
     pub fn note(&mut self, key: NoteKey, image: &[f32]) -> Note {
-        let Geometry { frames, bins, .. } = self.geometry;
-        let mut magnitude = vec![0.0; frames * bins].into_boxed_slice();
-        let mut advance = vec![0.0; frames * bins].into_boxed_slice();
-        self.polar.convert(image, &mut magnitude, &mut advance);
-        let (head, head_phase) = self.head(&magnitude, &advance);
-        let sustain = sustain::find(self.geometry, &magnitude);
-        Note { key, origin: Origin::Cpu, geometry: self.geometry, magnitude, advance, head, head_phase, sustain }
+        self.polar.convert(image, &mut self.magnitude, &mut self.advance);
+        let sustain = sustain::find(self.geometry, &self.magnitude);
+        let frames = Frames::encode(self.geometry.bins, &self.magnitude, &self.advance);
+        let (head, head_phase) = self.head(&frames);
+        Note { key, origin: Origin::Cpu, geometry: self.geometry, frames, head, head_phase, sustain }
     }
 
     /// The sound of the frames that start before or at the note's first sample, cut there, and the phase at the last of
-    /// them.
-    fn head(&mut self, magnitude: &[f32], advance: &[f32]) -> (Box<[f32]>, Box<[f32]>) {
+    /// them. Of the frames as they are kept, so that the voice that goes on from there finds what it would have made.
+    fn head(&mut self, frames: &Frames) -> (Box<[f32]>, Box<[f32]>) {
         let Geometry { bins, hop, .. } = self.geometry;
         let window = self.synth.window_len();
         let last = self.geometry.first_whole_frame();
@@ -42,13 +51,14 @@ impl Preparer {
         let step = hop * OVERSAMPLING;
         let mut wave = vec![0.0; (last - first_heard) * step + window];
         let mut phase = vec![0.0; bins].into_boxed_slice();
+        let magnitude = &mut self.magnitude[..bins];
         for frame in 0..=last {
-            let row = frame * bins..(frame + 1) * bins;
-            for (phase, advance) in phase.iter_mut().zip(&advance[row.clone()]) {
+            for (phase, advance) in phase.iter_mut().zip(frames.advance(frame)) {
                 *phase = wrap_turns(*phase + advance);
             }
             if let Some(offset) = frame.checked_sub(first_heard) {
-                self.synth.add(&magnitude[row], &phase, bins, &mut wave[offset * step..]);
+                magnitude.iter_mut().zip(frames.magnitude(frame)).for_each(|(own, kept)| *own = kept);
+                self.synth.add(magnitude, &phase, bins, &mut wave[offset * step..]);
             }
         }
         let head = wave.split_off((last - first_heard) * step).into_boxed_slice();

@@ -7,13 +7,15 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use super::cache::{BUDGET_BYTES, NoteCache};
+use super::cache::NoteCache;
 use super::device::board::{Board, Lane};
+use super::disk::{Finished, Ledger, Outcome, Task as DiskTask};
 use super::interrupt::Interrupt;
 use super::loaded::Loaded;
 use super::place::{Class, LoadOrder, Place};
 use crate::model::{ModelRef, Stamp};
-use crate::note::{ModelId, Note, NoteKey};
+use crate::note::{ModelId, Note, NoteKey, Origin, Sound};
+use crate::storage::{Limits, Usage};
 
 /// A note that could not be rendered is not tried again before this time is over: long enough to cost nothing, short
 /// enough that a passing lack of memory heals.
@@ -56,6 +58,8 @@ pub struct Schedule {
     pub(super) places: BTreeMap<PlaceId, Place>,
     next_place: PlaceId,
     cache: NoteCache,
+    disk: Ledger,
+    limits: Limits,
     pub(super) flights: Vec<Flight>,
     failed: HashMap<NoteKey, Instant>,
     models: Vec<Weak<Loaded>>,
@@ -66,12 +70,15 @@ pub struct Schedule {
     stopping: bool,
 }
 
-impl Default for Schedule {
-    fn default() -> Self {
+impl Schedule {
+    /// With room for notes in memory and, where there is a folder for them, on the disk.
+    pub fn new(limits: Limits, notes_folder: Option<PathBuf>) -> Self {
         Self {
             places: BTreeMap::new(),
             next_place: 0,
-            cache: NoteCache::new(BUDGET_BYTES),
+            cache: NoteCache::new(limits.memory_bytes()),
+            disk: Ledger::new(notes_folder, limits.disk_bytes()),
+            limits,
             flights: Vec::new(),
             failed: HashMap::new(),
             models: Vec::new(),
@@ -81,9 +88,7 @@ impl Default for Schedule {
             stopping: false,
         }
     }
-}
 
-impl Schedule {
     pub fn add(&mut self, place: Place) -> PlaceId {
         self.next_place += 1;
         self.places.insert(self.next_place, place);
@@ -155,6 +160,7 @@ impl Schedule {
             changed |= place.poll(trash);
         }
         self.deliver();
+        self.places.values().filter_map(Place::resting).for_each(|sound| self.cache.settle(&sound));
         if changed {
             self.cancel_unwanted();
         }
@@ -254,17 +260,27 @@ impl Schedule {
 
     /// The next note of a class for a lane, of the instance that has waited longest for its turn; `only` of one model.
     pub(super) fn next_render(&self, class: Class, lane: Lane, only: Option<ModelId>) -> Option<(PlaceId, NoteKey)> {
+        self.next_of(class, |key, exact| {
+            self.board.lane_of(key, exact) == lane
+                && only.is_none_or(|model| key.model == model)
+                && self.is_missing(key, exact)
+                && !self.failed.contains_key(key)
+                && !self.disk.expects(key)
+        })
+    }
+
+    /// Whether a note is neither in memory nor being rendered, for an instance that may want the processor's own.
+    fn is_missing(&self, key: &NoteKey, exact: bool) -> bool {
+        let is_under_way = |flight: &Flight| flight.key == *key && (!exact || flight.lane == Lane::Cpu);
+        !self.cache.serves(key, exact) && !self.flights.iter().any(is_under_way)
+    }
+
+    /// The next note of a class that is `open`, of the instance that has waited longest for its turn. `open` is told as well
+    /// whether the instance wants the processor's own.
+    fn next_of(&self, class: Class, open: impl Fn(&NoteKey, bool) -> bool) -> Option<(PlaceId, NoteKey)> {
         let waiting = self.places.iter().filter_map(|(id, place)| {
             let exact = place.is_exact();
-            let open = |key: &NoteKey| {
-                let is_under_way = |flight: &Flight| flight.key == *key && (!exact || flight.lane == Lane::Cpu);
-                self.board.lane_of(key, exact) == lane
-                    && only.is_none_or(|model| key.model == model)
-                    && !self.cache.serves(key, exact)
-                    && !self.flights.iter().any(is_under_way)
-                    && !self.failed.contains_key(key)
-            };
-            Some((place.served(), *id, place.next(class, open)?))
+            Some((place.served(), *id, place.next(class, |key| open(key, exact))?))
         });
         waiting.min_by_key(|(served, ..)| *served).map(|(_, id, key)| (id, key))
     }
@@ -339,6 +355,7 @@ impl Schedule {
                 }
                 let before = place.switch(loaded, path);
                 self.tell_devices();
+                self.disk.begin();
                 self.deliver();
                 before
             }
@@ -356,6 +373,97 @@ impl Schedule {
             }
             (Err(_), None) => None,
         }
+    }
+
+    // Notes on the disk.
+
+    /// Gives the thread that keeps notes its next task. What renders is on `device`.
+    pub fn pick_disk(&mut self, device: &str) -> Option<DiskTask> {
+        // Which model plays is known once ONNX Runtime is loaded, and what lies on the disk depends on it.
+        if self.stopping || self.places.values().all(|place| place.model().is_none()) {
+            return None;
+        }
+        let mut disk = std::mem::take(&mut self.disk);
+        let task = disk.pick(device, |disk| self.next_read(disk), || self.resting_notes());
+        self.disk = disk;
+        task
+    }
+
+    /// The most urgent note that is wanted, is not in memory and lies on the disk.
+    fn next_read(&self, disk: &Ledger) -> Option<NoteKey> {
+        let open = |key: &NoteKey, exact| disk.holds(key) && self.is_missing(key, exact);
+        Class::ALL.into_iter().find_map(|class| self.next_of(class, open)).map(|(_, key)| key)
+    }
+
+    /// The notes in memory of the timbres at rest, while no sounding note is waited for.
+    fn resting_notes(&self) -> Vec<(Sound, Vec<Arc<Note>>)> {
+        let is_busy = self.flights.iter().any(|flight| flight.class == Class::Sounding)
+            || self.next_of(Class::Sounding, |key, exact| !self.cache.serves(key, exact)).is_some();
+        if is_busy {
+            return Vec::new();
+        }
+        let of_place = |place: &Place| {
+            // A device's notes are of this machine's driver as well, which no name of a folder tells.
+            let own = |key: NoteKey| self.cache.peek(&key).filter(|note| note.origin == Origin::Cpu).cloned();
+            let notes = place.keyboard().filter_map(own).collect();
+            Some((place.resting()?, notes))
+        };
+        self.places.values().filter_map(of_place).collect()
+    }
+
+    /// Takes the outcome of a task of the thread that keeps notes in. Notes that had to go for it go to `trash`.
+    pub fn finish_disk(&mut self, outcome: Outcome, trash: &mut Vec<Arc<Note>>) {
+        match self.disk.finish(outcome, trash) {
+            Finished::Note(note) => {
+                self.touch(note.key.model);
+                trash.extend(self.cache.insert(note));
+            }
+            Finished::Complaint(sentence) => {
+                for place in self.places.values_mut().filter(|place| place.is_started()) {
+                    place.mention(&sentence);
+                }
+            }
+            Finished::Nothing => {}
+        }
+        self.deliver();
+    }
+
+    /// Goes on without the disk.
+    pub fn give_up_disk(&mut self) {
+        self.disk.give_up();
+    }
+
+    /// A session is saved with what an instance plays.
+    pub fn save(&mut self, id: PlaceId) {
+        if let Some(sound) = self.places.get_mut(&id).and_then(Place::save) {
+            self.disk.want(sound);
+        }
+    }
+
+    /// Changes what notes may take; returns those that had to go.
+    pub fn set_limits(&mut self, limits: Limits) -> Vec<Arc<Note>> {
+        self.limits = limits;
+        self.disk.set_limit(limits.disk_bytes());
+        self.cache.set_budget(limits.memory_bytes())
+    }
+
+    /// Lets all notes go that lie on the disk.
+    pub fn clear_disk(&mut self) {
+        self.disk.clear();
+    }
+
+    pub fn usage(&self) -> Usage {
+        Usage {
+            memory_bytes: self.cache.bytes() as u64,
+            disk_bytes: self.disk.bytes(),
+            limits: self.limits,
+            folder: self.disk.root().map(Into::into),
+        }
+    }
+
+    /// Whether notes are kept on the disk.
+    pub fn has_disk(&self) -> bool {
+        self.disk.root().is_some()
     }
 
     pub(super) fn touch(&mut self, model: ModelId) {

@@ -2,8 +2,8 @@
 //!
 //! One dispatcher looks every few milliseconds at what the audio threads want, since they never notify anybody; it sends
 //! what is cached and frees what was used. The generator threads sleep until there is a model to load or a note to
-//! render; the device thread sleeps until a device is to be tried or to render. All of them hold the [`Shared`] part only, so that the last instance, which owns the [`Service`], can end and
-//! join them.
+//! render; the device thread sleeps until a device is to be tried or to render. All of them hold the [`Shared`] part only,
+//! so that the last instance, which owns the [`Service`], can end and join them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -16,6 +16,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::device;
 use super::device::setting::Settings;
+use super::disk::{self, Keeper};
 use super::interrupt::Interrupt;
 use super::loaded::{Loaded, Station};
 use super::place::LoadOrder;
@@ -23,6 +24,7 @@ use super::schedule::{Schedule, Task};
 use crate::files;
 use crate::model::{Model, Stamp};
 use crate::note::{Note, NoteKey};
+use crate::storage::Limits;
 
 /// How often the dispatcher looks while somebody plays: a note that is cached comes within an audio block or two. Three
 /// hundred looks a second take a hundredth of a core, nearly all of it for waking up.
@@ -41,6 +43,10 @@ const MAX_DEFAULT_THREADS: usize = 2;
 /// Overrides the number of generator threads.
 const THREADS_VARIABLE: &str = "TIMBREL_THREADS";
 
+/// What renders the notes that are kept on the disk, as far as it decides their bits: each session has one thread, however
+/// many sessions there are. A device's notes are not kept.
+const KIND_OF_DEVICE: &str = "CPU";
+
 /// The service that runs now, if there is one.
 static SERVICE: Mutex<Weak<Service>> = Mutex::new(Weak::new());
 
@@ -48,6 +54,8 @@ static SERVICE: Mutex<Weak<Service>> = Mutex::new(Weak::new());
 pub struct Service {
     pub shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Reads and writes notes on the disk; runs once anything is kept there.
+    keeper: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What all threads share.
@@ -57,6 +65,8 @@ pub struct Shared {
     pub settings: Mutex<Settings>,
     /// There may be something to do for a generator thread.
     pub work: Condvar,
+    /// There may be something to do for the thread that keeps notes.
+    pub disk: Condvar,
     /// Ends the dispatcher's sleep early.
     look: Condvar,
 }
@@ -64,12 +74,13 @@ pub struct Shared {
 impl Shared {
     fn new() -> Self {
         let settings = Settings::load();
-        let mut schedule = Schedule::default();
+        let mut schedule = Schedule::new(Limits::load(), files::note_cache());
         schedule.follow(&settings);
         Self {
             schedule: Mutex::new(schedule),
             settings: Mutex::new(settings),
             work: Condvar::new(),
+            disk: Condvar::new(),
             look: Condvar::new(),
         }
     }
@@ -80,7 +91,8 @@ impl Service {
     pub fn get() -> Arc<Self> {
         let mut service = SERVICE.lock();
         service.upgrade().unwrap_or_else(|| {
-            let new = Arc::new(Self { shared: Arc::new(Shared::new()), threads: Mutex::default() });
+            let shared = Arc::new(Shared::new());
+            let new = Arc::new(Self { shared, threads: Mutex::default(), keeper: Mutex::default() });
             *service = Arc::downgrade(&new);
             new
         })
@@ -107,6 +119,8 @@ impl Service {
                 )
             })?);
         }
+        drop(threads);
+        self.start_keeper();
         Ok(())
     }
 
@@ -120,6 +134,20 @@ impl Service {
         schedule.follow(&settings);
     }
 
+    /// Starts the thread that keeps notes, where any are kept and unless it runs. Without it notes are only rendered.
+    fn start_keeper(&self) {
+        let mut keeper = self.keeper.lock();
+        if keeper.is_some() || !self.shared.schedule.lock().has_disk() {
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        let started = std::thread::Builder::new().name("timbrel-store".into()).spawn(move || keep(&shared));
+        match started {
+            Ok(thread) => *keeper = Some(thread),
+            Err(_) => self.shared.schedule.lock().give_up_disk(),
+        }
+    }
+
     /// What renders where no device does, in words.
     pub fn device() -> String {
         let threads = generator_threads();
@@ -131,8 +159,9 @@ impl Drop for Service {
     fn drop(&mut self) {
         self.shared.schedule.lock().stop();
         self.shared.work.notify_all();
+        self.shared.disk.notify_all();
         self.shared.look.notify_all();
-        for thread in self.threads.get_mut().drain(..) {
+        for thread in self.threads.get_mut().drain(..).chain(self.keeper.get_mut().take()) {
             // A thread catches the panics of its work; one that ended by another has nothing left to be waited for.
             let _ = thread.join();
         }
@@ -152,6 +181,7 @@ fn dispatch(shared: &Shared) {
     while !schedule.is_stopping() {
         if schedule.attend(&mut trash) {
             shared.work.notify_all();
+            shared.disk.notify_all();
             last_wish = Instant::now();
         }
         if !trash.is_empty() {
@@ -162,6 +192,32 @@ fn dispatch(shared: &Shared) {
             shared.look.wait_for(&mut schedule, pause);
         }
     }
+}
+
+/// Reads and writes notes on the disk, one after the other.
+fn keep(shared: &Shared) {
+    disk::lower_priority();
+    let mut keeper = Keeper::default();
+    let mut trash = Vec::new();
+    let mut schedule = shared.schedule.lock();
+    while !schedule.is_stopping() {
+        let Some(task) = schedule.pick_disk(KIND_OF_DEVICE) else {
+            shared.disk.wait_for(&mut schedule, IDLE);
+            continue;
+        };
+        let outcome = parking_lot::MutexGuard::unlocked(&mut schedule, || {
+            trash.clear();
+            catch_unwind(AssertUnwindSafe(|| keeper.perform(task)))
+        });
+        match outcome {
+            Ok(outcome) => schedule.finish_disk(outcome, &mut trash),
+            // Notes are rendered as if there were no disk.
+            Err(_) => schedule.give_up_disk(),
+        }
+        // What was not there is to be rendered, and what waited for the first look may be.
+        shared.work.notify_all();
+    }
+    drop(schedule);
 }
 
 fn generate(shared: &Shared) {
@@ -201,6 +257,7 @@ fn perform(shared: &Shared, stations: &mut Stations, task: Task) {
             // Kept until the lock is open again: dropping the last holder frees megabytes.
             let _unused = shared.schedule.lock().finish_load(place, &order, result);
             shared.work.notify_all();
+            shared.disk.notify_all();
         }
         Task::Render { loaded, key, interrupt } => {
             let start = Instant::now();

@@ -4,6 +4,7 @@ use super::*;
 use crate::model::Model;
 use crate::model::handmade::{Folder, Handmade};
 use crate::note::{Note, NoteKey, Origin};
+use crate::storage::Limits;
 use crate::worker::device::board::{Lane, Outcome};
 use crate::worker::device::dispatch::DeviceTask;
 use crate::worker::device::trial::{Difference, Trial};
@@ -47,7 +48,7 @@ impl Desk {
         let folder = Folder::new();
         let model = Model::read(&Handmade::named("desk").write(&folder, "desk.onnx")).unwrap();
         let loaded = Arc::new(Loaded::new(model));
-        let mut schedule = Schedule::default();
+        let mut schedule = Schedule::new(Limits::default(), None);
         let (ear, end) = Ear::new();
         let id = schedule.add(Place::new(end));
         schedule.place(id).unwrap().start();

@@ -2,6 +2,7 @@
 
 mod device_schedule;
 pub mod devices;
+mod disk;
 mod failures;
 mod lifetime;
 mod scheduling;

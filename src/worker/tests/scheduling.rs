@@ -5,6 +5,7 @@ use crate::model::Model;
 use crate::model::handmade::{Folder, Handmade};
 use crate::note::{Geometry, NoteKey, Origin, Sustain};
 use crate::spectral::Representation;
+use crate::storage::Limits;
 use crate::worker::interrupt::Interrupt;
 use crate::worker::loaded::Loaded;
 use crate::worker::place::Place;
@@ -27,7 +28,7 @@ impl Desk {
     fn new() -> Self {
         let folder = Folder::new();
         let model = Model::read(&Handmade::named("desk").write(&folder, "desk.onnx")).unwrap();
-        Self { schedule: Schedule::default(), loaded: Arc::new(Loaded::new(model)), _folder: folder }
+        Self { schedule: Schedule::new(Limits::default(), None), loaded: Arc::new(Loaded::new(model)), _folder: folder }
     }
 
     /// Another instance, which plays the model.
@@ -83,8 +84,8 @@ fn note(key: NoteKey) -> Arc<Note> {
 pub fn blank(key: NoteKey, origin: Origin) -> Note {
     let geometry: Geometry = Representation::IfMelHires.geometry();
     let sustain = Sustain { start: 0, end: 0, trend_db: 0.0, decay_db: 0.0, silent_from: None };
-    let empty = || Vec::new().into_boxed_slice();
-    Note { key, origin, geometry, magnitude: empty(), advance: empty(), head: empty(), head_phase: empty(), sustain }
+    let (frames, head, head_phase) = Default::default();
+    Note { key, origin, geometry, frames, head, head_phase, sustain }
 }
 
 fn request(seed: u32, key: u8) -> NoteRequest {

@@ -1,0 +1,262 @@
+//! What lies on the disk and what is to be done about it: bookkeeping under the service's lock. No file is touched here.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::folder::Contents;
+use crate::note::{Note, NoteKey, Sound};
+use crate::storage::{KEYBOARD_NOTES, NOTE_BYTES};
+
+/// A note that lies on the disk is waited for no longer than this; then it is rendered. Longer than a disk needs to wake
+/// its head, and no longer than a few renderings.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// A timbre in use is marked as used this often.
+const TOUCH_EVERY: Duration = Duration::from_secs(600);
+
+/// Other processes write, too: before more is written, the folder is looked at again when the last look is this old.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// What is left when something had to go, of what is allowed: so that not every note makes another one go.
+const KEPT_SHARE: f64 = 0.9;
+
+/// One thing for the thread that keeps notes to do.
+pub enum Task {
+    /// Finds out what is there. `device` is what renders, in words.
+    Look {
+        root: PathBuf,
+        device: String,
+    },
+    Read(NoteKey),
+    Write(Arc<Note>),
+    Touch(Sound),
+    /// Removes the timbres used longest ago.
+    Trim {
+        most_bytes: u64,
+    },
+    Clear {
+        root: PathBuf,
+    },
+}
+
+/// What came of a task.
+pub enum Outcome {
+    /// After a look, and after what removed something.
+    Looked(Contents),
+    Read(NoteKey, Option<Note>),
+    Written(Arc<Note>, io::Result<()>),
+    Touched,
+}
+
+#[derive(Default)]
+pub struct Ledger {
+    /// `None` keeps nothing on the disk.
+    root: Option<PathBuf>,
+    limit_bytes: u64,
+    /// The pitches of each timbre that is there; `None` before the first look.
+    sounds: Option<HashMap<Sound, u128>>,
+    bytes: u64,
+    looked: Option<Instant>,
+    /// When the task that is being done was given out, or the first look was asked for.
+    waiting_since: Option<Instant>,
+    /// When something was last removed to make room. What cannot be removed is not tried again at once.
+    trimmed: Option<Instant>,
+    to_clear: bool,
+    /// Timbres that had to go. They are not written again at once, or two that do not fit together would push each other
+    /// out for ever.
+    gone: HashSet<Sound>,
+    touched: HashMap<Sound, Instant>,
+    /// Nothing can be written.
+    failed: bool,
+}
+
+impl Ledger {
+    pub fn new(root: Option<PathBuf>, limit_bytes: u64) -> Self {
+        let mut ledger = Self { root, ..Self::default() };
+        ledger.set_limit(limit_bytes);
+        ledger
+    }
+
+    /// Changes the limit. Less than two keyboards would only come and go, and counts as nothing.
+    pub fn set_limit(&mut self, bytes: u64) {
+        self.limit_bytes = if bytes < 2 * KEYBOARD_NOTES * NOTE_BYTES { 0 } else { bytes };
+        self.try_again();
+    }
+
+    /// Lets everything go that lies on the disk.
+    pub fn clear(&mut self) {
+        self.to_clear = self.root.is_some();
+        self.try_again();
+    }
+
+    fn try_again(&mut self) {
+        self.failed = false;
+        self.gone.clear();
+    }
+
+    /// Asks for the first look, since notes will be wanted now.
+    pub fn begin(&mut self) {
+        if self.sounds.is_none() {
+            self.waiting_since.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Keeps nothing on the disk from here on.
+    pub fn give_up(&mut self) {
+        self.root = None;
+    }
+
+    /// Where notes are kept, unless nothing is.
+    pub fn root(&self) -> Option<&Path> {
+        self.root.as_deref().filter(|_| self.limit_bytes > 0)
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn is_on(&self) -> bool {
+        self.root().is_some()
+    }
+
+    /// Whether a note is expected from the disk, so that it need not be rendered.
+    pub fn expects(&self, key: &NoteKey) -> bool {
+        self.is_on()
+            && self.waiting_since.is_none_or(|since| since.elapsed() <= PATIENCE)
+            && match &self.sounds {
+                None => true,
+                Some(_) => self.holds(key),
+            }
+    }
+
+    /// Whether a note lies on the disk.
+    pub fn holds(&self, key: &NoteKey) -> bool {
+        let pitches = self.sounds.as_ref().and_then(|sounds| sounds.get(&key.sound()));
+        pitches.is_some_and(|pitches| pitches >> (key.pitch % 128) & 1 == 1)
+    }
+
+    /// The next thing to do. `wanted` gives the most urgent note that is wanted and lies on the disk; `resting` the notes in
+    /// memory of each timbre at rest, where there is time to write.
+    pub fn pick(
+        &mut self,
+        device: &str,
+        wanted: impl FnOnce(&Self) -> Option<NoteKey>,
+        resting: impl FnOnce() -> Vec<(Sound, Vec<Arc<Note>>)>,
+    ) -> Option<Task> {
+        let task = self.next(device, wanted, resting);
+        self.waiting_since = match (&task, self.waiting_since) {
+            (None, _) => None,
+            (Some(Task::Look { .. }), Some(since)) => Some(since),
+            (Some(_), _) => Some(Instant::now()),
+        };
+        task
+    }
+
+    fn next(
+        &mut self,
+        device: &str,
+        wanted: impl FnOnce(&Self) -> Option<NoteKey>,
+        resting: impl FnOnce() -> Vec<(Sound, Vec<Arc<Note>>)>,
+    ) -> Option<Task> {
+        let root = self.root.clone()?;
+        if std::mem::take(&mut self.to_clear) {
+            return Some(Task::Clear { root });
+        }
+        if !self.is_on() {
+            return None;
+        }
+        if self.sounds.is_none() {
+            return Some(Task::Look { root, device: device.to_owned() });
+        }
+        if let Some(key) = wanted(self) {
+            return Some(Task::Read(key));
+        }
+        if self.bytes > self.limit_bytes && self.trimmed.is_none_or(|trimmed| trimmed.elapsed() > LOOK_EVERY) {
+            self.trimmed = Some(Instant::now());
+            return Some(Task::Trim { most_bytes: (self.limit_bytes as f64 * KEPT_SHARE) as u64 });
+        }
+        let resting = resting();
+        if let Some((sound, _)) = resting.iter().find(|(sound, _)| self.is_to_touch(sound)) {
+            self.touched.insert(*sound, Instant::now());
+            return Some(Task::Touch(*sound));
+        }
+        let is_new = |note: &Arc<Note>| !self.holds(&note.key) && !self.gone.contains(&note.key.sound());
+        let note = resting.into_iter().flat_map(|(_, notes)| notes).find(is_new).filter(|_| !self.failed)?;
+        if self.looked.is_none_or(|looked| looked.elapsed() > LOOK_EVERY) {
+            return Some(Task::Look { root, device: device.to_owned() });
+        }
+        Some(Task::Write(note))
+    }
+
+    fn is_to_touch(&self, sound: &Sound) -> bool {
+        self.sounds.as_ref().is_some_and(|sounds| sounds.contains_key(sound))
+            && self.touched.get(sound).is_none_or(|touched| touched.elapsed() > TOUCH_EVERY)
+    }
+
+    /// Takes the outcome of a task in. Gives the note that was read, or why nothing can be kept any more.
+    ///
+    /// A note that was written goes to `trash`.
+    pub fn finish(&mut self, outcome: Outcome, trash: &mut Vec<Arc<Note>>) -> Finished {
+        self.waiting_since = None;
+        match outcome {
+            Outcome::Looked(contents) => {
+                let before = self.sounds.replace(contents.sounds);
+                if let (Some(before), Some(now)) = (before, &self.sounds) {
+                    self.gone.extend(before.into_keys().filter(|sound| !now.contains_key(sound)));
+                }
+                self.bytes = contents.bytes;
+                self.looked = Some(Instant::now());
+                Finished::Nothing
+            }
+            Outcome::Read(_, Some(note)) => Finished::Note(Arc::new(note)),
+            Outcome::Read(key, None) => {
+                self.forget(&key);
+                Finished::Nothing
+            }
+            Outcome::Written(note, Ok(())) => {
+                let key = note.key;
+                *self.sounds.get_or_insert_default().entry(key.sound()).or_default() |= 1 << (key.pitch % 128);
+                self.bytes += NOTE_BYTES;
+                if self.bytes <= self.limit_bytes {
+                    self.trimmed = None;
+                }
+                trash.push(note);
+                Finished::Nothing
+            }
+            Outcome::Written(note, Err(error)) => {
+                trash.push(note);
+                self.failed = true;
+                let root = self.root.clone().unwrap_or_default();
+                Finished::Complaint(super::thread::complaint(&root, &error))
+            }
+            Outcome::Touched => Finished::Nothing,
+        }
+    }
+
+    /// A timbre that a session was saved with is kept, whatever was before.
+    pub fn want(&mut self, sound: Sound) {
+        self.gone.remove(&sound);
+    }
+
+    fn forget(&mut self, key: &NoteKey) {
+        if let Some(sounds) = &mut self.sounds
+            && let Some(pitches) = sounds.get_mut(&key.sound())
+        {
+            *pitches &= !(1 << (key.pitch % 128));
+            self.bytes = self.bytes.saturating_sub(NOTE_BYTES);
+            if *pitches == 0 {
+                sounds.remove(&key.sound());
+            }
+        }
+    }
+}
+
+/// What the service does with the outcome of a task.
+pub enum Finished {
+    Nothing,
+    Note(Arc<Note>),
+    Complaint(String),
+}

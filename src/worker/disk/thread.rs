@@ -1,0 +1,63 @@
+//! What the thread that keeps notes does, one task at a time, with no lock held.
+
+use std::path::Path;
+
+use super::folder::Folder;
+use super::ledger::{Outcome, Task};
+use super::renderer;
+
+/// The folder, once the renderer is known.
+#[derive(Default)]
+pub struct Keeper {
+    folder: Option<Folder>,
+}
+
+impl Keeper {
+    pub fn perform(&mut self, task: Task) -> Outcome {
+        match task {
+            Task::Look { root, device } => {
+                let folder = self.folder.insert(Folder::new(root, renderer::name(&device)));
+                Outcome::Looked(folder.contents())
+            }
+            Task::Read(key) => Outcome::Read(key, self.folder.as_ref().and_then(|folder| folder.read(key))),
+            Task::Write(note) => {
+                let written = self.folder.as_ref().map_or(Ok(()), |folder| folder.write(&note));
+                Outcome::Written(note, written)
+            }
+            Task::Touch(sound) => {
+                self.folder.iter().for_each(|folder| folder.touch(sound));
+                Outcome::Touched
+            }
+            Task::Trim { most_bytes } => {
+                self.folder.iter().for_each(|folder| folder.trim(most_bytes));
+                Outcome::Looked(self.folder.as_ref().map(Folder::contents).unwrap_or_default())
+            }
+            Task::Clear { root } => {
+                // It may be cleared before anything was looked for in it.
+                let nowhere = Folder::new(root, String::new());
+                let folder = self.folder.as_ref().unwrap_or(&nowhere);
+                folder.clear();
+                Outcome::Looked(folder.contents())
+            }
+        }
+    }
+}
+
+/// Lets the calling thread make way for all others. Where the system has no such thing for one thread, nothing changes.
+pub fn lower_priority() {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        const NICER: i32 = 10;
+        // SAFETY: it changes no memory. On Linux 0 stands for the calling thread, not for the whole process.
+        unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICER) };
+    }
+}
+
+/// Where nothing can be kept, and why, as a sentence.
+pub fn complaint(root: &Path, error: &std::io::Error) -> String {
+    format!(
+        "Rendered notes cannot be kept in {} ({error}): free some space or check the folder's permissions, then clear the \
+         note cache. Until then notes are rendered anew each time; nothing else changes.",
+        root.display()
+    )
+}
