@@ -5,6 +5,8 @@
 //! are computed in double precision and rounded to single at the end, by a mathematics library that gives the same
 //! numbers on every machine.
 
+use crate::spectral::lanes::{LANES, Lanes};
+
 /// Frequency in hertz at which the mel scale turns from linear to logarithmic.
 const BREAK_FREQUENCY_HZ: f64 = 700.0;
 
@@ -39,6 +41,12 @@ impl MelScale {
     /// Spreads the mel bands of one frame over the linear bins. It undoes [`Self::to_mel`] only nearly: the bands overlap.
     pub fn to_linear(&self, mel: &[f32], linear: &mut [f32]) {
         self.to_linear.multiply(mel, linear);
+    }
+
+    /// As [`Self::to_linear`], of several frames side by side.
+    #[inline(always)]
+    pub(super) fn lanes_to_linear(&self, mel: &[Lanes], linear: &mut [Lanes]) {
+        self.to_linear.multiply_lanes(mel, linear);
     }
 
     /// The non-zero weights (mel bin, linear bin, weight) of the way to mel.
@@ -162,6 +170,24 @@ impl SparseMatrix {
         for (range, out) in self.row_starts.windows(2).zip(output) {
             let (row, rest) = entries.split_at((range[1] - range[0]) as usize);
             *out = row.iter().map(|entry| entry.weight * input[entry.column as usize]).sum();
+            entries = rest;
+        }
+    }
+
+    /// As [`Self::multiply`], and in the same order, so that each frame's values are the same to the bit.
+    #[inline(always)]
+    fn multiply_lanes(&self, input: &[Lanes], output: &mut [Lanes]) {
+        let rows = self.row_starts.len() - 1;
+        assert_eq!((input.len(), output.len()), (rows, rows), "a frame has as many bins as the mel scale");
+        let mut entries = self.entries.as_slice();
+        for (range, out) in self.row_starts.windows(2).zip(output) {
+            let (row, rest) = entries.split_at((range[1] - range[0]) as usize);
+            let mut sum = [-0.0; LANES];
+            for entry in row {
+                let column = &input[entry.column as usize];
+                sum.iter_mut().zip(column).for_each(|(sum, value)| *sum += entry.weight * value);
+            }
+            *out = sum;
             entries = rest;
         }
     }

@@ -16,6 +16,7 @@ mod analysis;
 mod error;
 mod exp;
 mod frame;
+mod lanes;
 mod mel;
 mod normaliser;
 mod phase;

@@ -1,0 +1,4 @@
+use anyhow::{Result, bail};
+pub fn run() -> Result<()> {
+    bail!("not yet")
+}

@@ -1,0 +1,43 @@
+//! Blocks at the pace of an audio device, and the time that a thread has really had.
+
+use std::time::{Duration, Instant};
+
+/// How far behind the clock a device lets its host fall before there is a gap in the sound.
+const DEVICE_BUFFERS: Duration = Duration::from_millis(50);
+
+/// Waits for each block's time, as an audio device's callback does.
+pub struct Device {
+    start: Instant,
+    block: Duration,
+    blocks: u32,
+}
+
+impl Device {
+    pub fn new(block_samples: usize, rate: f64) -> Self {
+        let block = Duration::from_secs_f64(block_samples as f64 / rate);
+        Self { start: Instant::now(), block, blocks: 0 }
+    }
+
+    /// How long a block lasts, in seconds.
+    pub fn deadline_s(&self) -> f64 {
+        self.block.as_secs_f64()
+    }
+
+    /// Returns when the next block is due.
+    pub fn wait(&mut self) {
+        let due = self.block * self.blocks;
+        std::thread::sleep(due.saturating_sub(self.start.elapsed()));
+        // A device that was kept waiting for longer than its buffers hold drops out, and goes on from there.
+        self.start += self.start.elapsed().saturating_sub(due).saturating_sub(DEVICE_BUFFERS);
+        self.blocks += 1;
+    }
+}
+
+/// The processor time that the calling thread has had, in seconds: what other programs take is not in it.
+pub fn thread_seconds() -> f64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a local of the right type.
+    let failed = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) } != 0;
+    assert!(!failed, "every system that this runs on has a clock for threads");
+    time.tv_sec as f64 + 1e-9 * time.tv_nsec as f64
+}
