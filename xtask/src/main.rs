@@ -2,11 +2,13 @@
 //!
 //! | command | what it leaves |
 //! |---|---|
+//! | `cargo xtask bench [PART...]` | the tables of `benches/RESULTS.md` |
 //! | `cargo xtask bundle [--release] [--target TRIPLE]` | the plugin and the standalone, with all that they need, in `target/bundled/` |
 //! | `cargo xtask dataset COMMAND` | a data set to train on, in `target/dataset/` |
 //! | `cargo xtask demo` | `target/demo/demo.wav`, its picture, and the figures on the terminal |
 //! | `cargo xtask test` | the result of all tests |
 
+mod bench;
 mod bundle;
 mod dataset;
 mod demo;
@@ -22,6 +24,8 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 const USAGE: &str = "Usage:
+  cargo xtask bench [PART...]                        measure note, keyboard, audio, loading, wavenet (or gpu) into
+                                                     benches/RESULTS.md
   cargo xtask bundle [--release] [--target TRIPLE]   build the plugin and the standalone into target/bundled/
   cargo xtask dataset COMMAND                        make a data set to train on; --help tells the commands
   cargo xtask demo                                   play the demo through the built plugin, measure it, draw it
@@ -43,6 +47,7 @@ fn run() -> Result<ExitCode> {
     let command = arguments.next().unwrap_or_default();
     let arguments: Vec<String> = arguments.collect();
     match (command.as_str(), arguments.as_slice()) {
+        ("bench", _) => bench::bench(&arguments)?,
         ("bundle", _) => {
             setup::packages::install(setup::packages::BUILD)?;
             bundle::bundle(&arguments)?;

@@ -14,6 +14,9 @@ pub const BUILD: &[&str] =
 /// The SoundFonts that data sets are rendered from.
 pub const FONTS: &[&str] = &["fluid-soundfont-gm", "musescore-general-soundfont"];
 
+/// The synthesiser that the audio call is compared with, and its sounds.
+pub const SYNTHESISER: &[&str] = &["fluidsynth", "fluid-soundfont-gm"];
+
 /// Needed to show an editor on a machine without a display, and to take its picture.
 pub const DISPLAY: &[&str] = &[
     "xvfb",

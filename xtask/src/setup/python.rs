@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::setup::runtime::python;
 use crate::shell::{run, say, target_dir};
@@ -43,6 +43,16 @@ fn environment(name: &str, packages: &str, announcement: &str, arguments: &[&str
     // The copy is written last: an interrupted or older environment is made again.
     let marker = folder.join("made-for.txt");
     if interpreter.exists() && fs::read_to_string(&marker).is_ok_and(|made_for| made_for == packages) {
+        return Ok(interpreter);
+    }
+    // A link leads to another checkout's environment, where a training may be running: it is used as it is, never cleared.
+    if folder.is_symlink() {
+        ensure!(
+            interpreter.exists(),
+            "{} is a link to an environment without Python: make that one again where it is, or remove the link",
+            folder.display()
+        );
+        say(&format!("Using the environment that {} links to, as it is", folder.display()));
         return Ok(interpreter);
     }
     say(announcement);
