@@ -80,14 +80,14 @@ impl Frames {
     }
 
     /// Magnitudes of one frame.
-    #[inline]
+    #[inline(always)]
     pub fn magnitude(&self, frame: usize) -> impl ExactSizeIterator<Item = f32> + '_ {
         let step = self.step;
         self.magnitude[frame * self.bins..(frame + 1) * self.bins].iter().map(move |&code| step * steps(code))
     }
 
     /// Phase advances into one frame, in turns from -0.5 to 0.5.
-    #[inline]
+    #[inline(always)]
     pub fn advance(&self, frame: usize) -> impl ExactSizeIterator<Item = f32> + '_ {
         let row = &self.advance[frame * self.bins..(frame + 1) * self.bins];
         row.iter().map(|&code| f32::from(code) * (1.0 / PHASE_STEPS))
@@ -108,7 +108,7 @@ fn code(steps: f32) -> u16 {
 }
 
 /// The magnitude of a code, in steps.
-#[inline]
+#[inline(always)]
 fn steps(code: u16) -> f32 {
     f32::from_bits(ONE + (u32::from(code) << DROPPED_BITS)) - 1.0
 }

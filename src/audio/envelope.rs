@@ -3,6 +3,9 @@
 /// A release is over when it has fallen this far, as a gain: -80 dB.
 const SILENT: f64 = 1e-4;
 
+/// This close to its sustain level a decay has arrived: -180 dB, which no sample of single precision can tell.
+const THERE: f64 = 1e-9;
+
 /// Times in seconds and a level.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Adsr {
@@ -80,11 +83,14 @@ impl Envelope {
         // 60 dB is a factor of 1000.
         let fall = |seconds: f32| (-1000f64.ln() / (f64::from(seconds) * sample_rate).max(1.0)).exp();
         match self.stage {
+            // Where most held notes are: a gain that stands still.
+            Stage::Decay if self.level == f64::from(adsr.sustain) => gains.for_each(|gain| *gain *= adsr.sustain),
             Stage::Decay => {
                 let (rate, sustain) = (fall(adsr.decay), f64::from(adsr.sustain));
                 for gain in gains {
                     *gain *= self.level as f32;
-                    self.level = sustain + (self.level - sustain) * rate;
+                    let distance = (self.level - sustain) * rate;
+                    self.level = if distance.abs() < THERE { sustain } else { sustain + distance };
                 }
             }
             Stage::Release => {

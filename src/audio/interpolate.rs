@@ -5,6 +5,8 @@
 //! keep the pass band flat and the images under -90 dB. At whole positions the filter passes samples on unchanged, so that
 //! a host at the model's own rate hears the model's own samples.
 
+use multiversion::multiversion;
+
 /// Points of the filter.
 pub const TAPS: usize = 16;
 
@@ -15,42 +17,110 @@ const PHASES: usize = 512;
 /// Shape of the Kaiser window: 90 dB of stop-band attenuation by Kaiser's formula, beta = 0.1102 (A - 8.7).
 const KAISER_BETA: f64 = 0.1102 * (90.0 - 8.7);
 
+/// The filter at one position between two samples.
+struct Row {
+    taps: [f32; TAPS],
+    /// What is to be added for the next position.
+    deltas: [f32; TAPS],
+}
+
 /// The tabulated filter.
 pub struct Interpolator {
-    /// One row more than there are phases, so that the last phase has a neighbour.
-    rows: Box<[[f32; TAPS]]>,
+    rows: Box<[Row; PHASES]>,
 }
 
 impl Interpolator {
     pub fn new() -> Self {
-        let rows = (0..=PHASES)
-            .map(|phase| {
-                let fraction = phase as f64 / PHASES as f64;
-                std::array::from_fn(|tap| {
-                    let x = tap as f64 - (TAPS / 2 - 1) as f64 - fraction;
-                    (sinc(x) * kaiser(x / (TAPS / 2) as f64)) as f32
-                })
+        let taps = |phase: usize| -> [f32; TAPS] {
+            let fraction = phase as f64 / PHASES as f64;
+            std::array::from_fn(|tap| {
+                let x = tap as f64 - (TAPS / 2 - 1) as f64 - fraction;
+                (sinc(x) * kaiser(x / (TAPS / 2) as f64)) as f32
             })
-            .collect();
-        Self { rows }
+        };
+        let row = |phase: usize| {
+            let (taps, next) = (taps(phase), taps(phase + 1));
+            Row { taps, deltas: std::array::from_fn(|tap| next[tap] - taps[tap]) }
+        };
+        let rows: Vec<Row> = (0..PHASES).map(row).collect();
+        Self { rows: rows.try_into().unwrap_or_else(|_| unreachable!("there is a row for each phase")) }
     }
 
-    /// The signal at `position`; reads `wave` from `position - 7` to `position + 8`.
-    #[inline]
-    pub fn at(&self, wave: &[f32], position: f64) -> f32 {
-        let index = position as usize;
-        let fraction = (position - index as f64) as f32 * PHASES as f32;
-        let phase = (fraction as usize).min(PHASES - 1);
-        let between = fraction - phase as f32;
-        let (Some(first), Some(second)) = (self.rows.get(phase), self.rows.get(phase + 1)) else { return 0.0 };
-        let start = index + 1 - TAPS / 2;
-        let Some(wave) = wave.get(start..start + TAPS) else { return 0.0 };
-        let mut sums = [0.0f32; 4];
-        for lane in 0..TAPS {
-            let tap = first[lane] + between * (second[lane] - first[lane]);
-            sums[lane % 4] += wave[lane] * tap;
+    /// Adds the signal at `position`, `position + step` and so on, times `gains`, to `out`, up to the first position at or
+    /// beyond `end`. Reads `wave` from `position - 7` to `end + 8`; what lies outside is silent.
+    ///
+    /// Returns the number of samples that were added, and the next position.
+    pub fn add(
+        &self,
+        wave: &[f32],
+        position: f64,
+        step: f64,
+        end: f64,
+        gains: &[f32],
+        out: &mut [f32],
+    ) -> (usize, f64) {
+        resample(&self.rows, wave, position, step, end, gains, out)
+    }
+}
+
+/// Sums of the filter are taken in so many lanes on every processor, so that all give the same sound.
+const LANES: usize = 8;
+
+/// Samples whose lanes are computed before any are added up. Apart, the two are vectors of eight; together, the compiler
+/// makes vectors of two of them.
+const SAMPLES: usize = 16;
+
+#[multiversion(targets("x86_64+avx2"))]
+fn resample(
+    rows: &[Row; PHASES],
+    wave: &[f32],
+    mut position: f64,
+    step: f64,
+    end: f64,
+    gains: &[f32],
+    out: &mut [f32],
+) -> (usize, f64) {
+    let mut sums = [[0.0f32; LANES]; SAMPLES];
+    let mut done = 0;
+    for (out, gains) in out.chunks_mut(SAMPLES).zip(gains.chunks(SAMPLES)) {
+        let mut count = 0;
+        for sums in sums.iter_mut().take(out.len()) {
+            if position >= end {
+                break;
+            }
+            filter(rows, wave, position, sums);
+            position += step;
+            count += 1;
         }
-        (sums[0] + sums[2]) + (sums[1] + sums[3])
+        for ((out, gain), [a, b, c, d, e, f, g, h]) in out.iter_mut().zip(gains).zip(&sums[..count]) {
+            *out += gain * (((a + e) + (c + g)) + ((b + f) + (d + h)));
+        }
+        done += count;
+        if count < out.len() {
+            break;
+        }
+    }
+    (done, position)
+}
+
+/// The products of the filter at one position, two in each lane.
+#[inline(always)]
+fn filter(rows: &[Row; PHASES], wave: &[f32], position: f64, sums: &mut [f32; LANES]) {
+    let index = position as i32;
+    let fraction = (position - f64::from(index)) as f32 * PHASES as f32;
+    // The fraction is below 1, but may round up to it.
+    let phase = (fraction as i32).min(PHASES as i32 - 1);
+    let between = fraction - phase as f32;
+    let row = &rows[phase as usize & (PHASES - 1)];
+    let start = (index as usize).wrapping_sub(TAPS / 2 - 1);
+    let Some(wave) = wave.get(start..).and_then(|wave| wave.first_chunk::<TAPS>()) else {
+        *sums = [0.0; LANES];
+        return;
+    };
+    for (low, sum) in sums.iter_mut().enumerate() {
+        let high = low + LANES;
+        *sum = wave[low] * (row.taps[low] + between * row.deltas[low])
+            + wave[high] * (row.taps[high] + between * row.deltas[high]);
     }
 }
 
@@ -122,9 +192,9 @@ mod tests {
                 let wave: Vec<f32> = (0..9_000)
                     .map(|i| (std::f64::consts::TAU * frequency * f64::from(i) / 32_000.0).sin() as f32)
                     .collect();
-                let signal: Vec<f64> = (0..4_000)
-                    .map(|i| f64::from(interpolator.at(&wave, 100.0 + f64::from(i) * 32_000.0 / host_rate)))
-                    .collect();
+                let mut signal = vec![0.0; 4_000];
+                interpolator.add(&wave, 100.0, 32_000.0 / host_rate, f64::MAX, &[1.0; 4_000], &mut signal);
+                let signal: Vec<f64> = signal.into_iter().map(f64::from).collect();
                 let (noise, level) = residue(&signal, frequency / host_rate);
                 assert!(level.abs() < 0.1, "{frequency} Hz at {host_rate}: {level:.3} dB");
                 assert!(noise < -84.0, "{frequency} Hz at {host_rate}: images and noise {noise:.1} dB");
@@ -136,8 +206,32 @@ mod tests {
     fn whole_positions_pass_unchanged() {
         let interpolator = Interpolator::new();
         let wave: Vec<f32> = (0..64).map(|i| ((i * 29) % 31) as f32 - 15.0).collect();
-        for i in 8..50 {
-            assert_eq!(interpolator.at(&wave, i as f64), wave[i]);
+        let mut signal = vec![0.0; 42];
+        interpolator.add(&wave, 8.0, 1.0, 50.0, &[1.0; 42], &mut signal);
+        assert_eq!(signal, wave[8..50]);
+    }
+
+    #[test]
+    fn what_is_added_ends_where_the_signal_does() {
+        let interpolator = Interpolator::new();
+        let wave: Vec<f32> = (0..64).map(|i| (i as f32 * 0.3).sin()).collect();
+        let gains: Vec<f32> = (0..40).map(|i| i as f32 / 40.0).collect();
+        let mut whole = vec![1.0; 40];
+        let (done, next) = interpolator.add(&wave, 10.25, 0.7, 30.0, &gains, &mut whole);
+        assert_eq!(done, 29, "10.25 + 29 * 0.7 is the first position beyond");
+        assert!((next - 30.55).abs() < 1e-9);
+        assert!(whole[done..].iter().all(|&sample| sample == 1.0));
+        // In pieces it is the same to the bit, and outside of the signal there is silence.
+        let mut parts = vec![1.0; 40];
+        let mut position = 10.25;
+        for start in (0..29).step_by(7) {
+            let end = (start + 7).min(29);
+            (_, position) = interpolator.add(&wave, position, 0.7, 30.0, &gains[start..end], &mut parts[start..end]);
         }
+        assert_eq!(whole, parts);
+        let mut outside = vec![0.0; 8];
+        interpolator.add(&wave, 0.0, 1.0, 7.0, &[1.0; 8], &mut outside);
+        interpolator.add(&wave, 60.0, 1.0, f64::MAX, &[1.0; 8], &mut outside);
+        assert_eq!(outside, [0.0; 8]);
     }
 }

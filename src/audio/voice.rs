@@ -9,10 +9,13 @@
 
 use std::sync::Arc;
 
+use multiversion::multiversion;
+
 use super::coherence::{lock_advances, relax_phases};
 use super::envelope::{Adsr, Envelope};
 use super::interpolate::{Interpolator, TAPS};
 use super::playhead::{Playhead, Step};
+use crate::frames::Frames;
 use crate::note::Note;
 use crate::spectral::{FrameSynth, OVERSAMPLING, wrap_turns};
 
@@ -395,12 +398,15 @@ impl Voice {
         let step = ratio * f64::from(geometry.sample_rate) * OVERSAMPLING as f64 / f64::from(settings.sample_rate);
         let hop = geometry.hop * OVERSAMPLING;
         let last = (TAPS + hop - TAPS / 2 - 1) as f64;
-        for (out, gain) in out.iter_mut().zip(gains) {
+        let mut done = 0;
+        while done < out.len() {
             while self.position >= last {
                 self.next_hop(settings, tools, used);
             }
-            *out += *gain * tools.interpolator.at(&self.wave, self.position);
-            self.position += step;
+            let (added, position) =
+                tools.interpolator.add(&self.wave, self.position, step, last, &gains[done..], &mut out[done..]);
+            self.position = position;
+            done += added;
         }
         if self.envelope.is_done() || self.frames_left == Some(0) || (self.stolen && self.fade == 0.0) {
             self.silence();
@@ -481,21 +487,11 @@ impl Voice {
         let Plan::Frame { frame, gain, morph } = self.plan else { return };
         let Some(note) = &self.note else { return };
         let bins = note.geometry.bins;
-        let own = self.magnitude[..bins].iter_mut().zip(&mut self.advance[..bins]);
-        for ((m, a), (new_m, new_a)) in own.zip(note.frames.magnitude(frame).zip(note.frames.advance(frame))) {
-            let (from, to) = (*m * (1.0 - morph), new_m * gain * morph);
-            let sum = from + to;
-            // The frequency follows whichever of the two is louder in this bin, by the shorter way around; the new one
-            // where both are silent, or the phase of a bin would not be the note's own when it comes in.
-            *a += wrap_turns(new_a - *a) * ((to + f32::MIN_POSITIVE) / (sum + f32::MIN_POSITIVE));
-            *m = sum;
-        }
+        lead_over(&note.frames, frame, gain, morph, &mut self.magnitude[..bins], &mut self.advance[..bins]);
         if self.beyond {
             lock_advances(&self.magnitude[..bins], &mut self.advance[..bins]);
         }
-        for (phase, advance) in self.phase[..bins].iter_mut().zip(&self.advance[..bins]) {
-            *phase = wrap_turns(*phase + advance);
-        }
+        move_on(&mut self.phase[..bins], &self.advance[..bins]);
         if self.beyond {
             relax_phases(&self.magnitude[..bins], &mut self.phase[..bins]);
         }
@@ -504,6 +500,28 @@ impl Voice {
         pending.fill(0.0);
         tools.synth(bins).add(&self.magnitude[..bins], &self.phase[..bins], cutoff, pending);
         self.plan = Plan::Done;
+    }
+}
+
+/// Leads a spectrum the share `morph` of the way to a frame at a gain; 1 arrives there.
+#[multiversion(targets("x86_64+avx2"))]
+fn lead_over(frames: &Frames, frame: usize, gain: f32, morph: f32, magnitude: &mut [f32], advance: &mut [f32]) {
+    let own = magnitude.iter_mut().zip(advance);
+    for ((m, a), (new_m, new_a)) in own.zip(frames.magnitude(frame).zip(frames.advance(frame))) {
+        let (from, to) = (*m * (1.0 - morph), new_m * gain * morph);
+        let sum = from + to;
+        // The frequency follows whichever of the two is louder in this bin, by the shorter way around; the new one
+        // where both are silent, or the phase of a bin would not be the note's own when it comes in.
+        *a += wrap_turns(new_a - *a) * ((to + f32::MIN_POSITIVE) / (sum + f32::MIN_POSITIVE));
+        *m = sum;
+    }
+}
+
+/// Moves phases on by their advances, in turns.
+#[multiversion(targets("x86_64+avx2"))]
+fn move_on(phase: &mut [f32], advance: &[f32]) {
+    for (phase, advance) in phase.iter_mut().zip(advance) {
+        *phase = wrap_turns(*phase + advance);
     }
 }
 

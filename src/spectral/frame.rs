@@ -6,6 +6,7 @@
 use std::f32::consts::TAU;
 use std::sync::Arc;
 
+use multiversion::multiversion;
 use realfft::num_complex::Complex;
 use realfft::{ComplexToReal, RealFftPlanner};
 
@@ -19,7 +20,7 @@ const HANN_SQUARED_OVERLAP: f32 = 1.5;
 ///
 /// The phase is folded to a quarter turn, where five terms of the Taylor series after the first suffice. There is no
 /// branch and no table, so that the compiler makes vectors of it.
-#[inline]
+#[inline(always)]
 pub fn sin_cos_turns(turns: f32) -> (f32, f32) {
     // Wrapped first: a quarter added to a large phase would lose its last bits.
     let turns = wrap_turns(turns);
@@ -27,7 +28,7 @@ pub fn sin_cos_turns(turns: f32) -> (f32, f32) {
 }
 
 /// Sine of a phase between -0.5 and 0.5 turns.
-#[inline]
+#[inline(always)]
 fn sin_turns(turns: f32) -> f32 {
     let x = turns.min(0.5 - turns).max(-0.5 - turns);
     let t = TAU * x;
@@ -36,7 +37,7 @@ fn sin_turns(turns: f32) -> f32 {
 }
 
 /// A phase in turns brought to -0.5..0.5, for phases up to a million turns.
-#[inline]
+#[inline(always)]
 pub fn wrap_turns(turns: f32) -> f32 {
     // Adding and taking away 1.5 * 2^23 rounds to the nearest integer, and is a vector operation on every processor.
     const ROUND: f32 = 12_582_912.0;
@@ -93,10 +94,7 @@ impl FrameSynth {
         let used = cutoff_bins.min(self.bins);
         let (magnitude, phase_turns) = (&magnitude[..used], &phase_turns[..used]);
         self.spectrum.fill(Complex::default());
-        for ((bin, &m), &p) in self.spectrum[1..=used].iter_mut().zip(magnitude).zip(phase_turns) {
-            let (sin, cos) = sin_cos_turns(p);
-            *bin = Complex::new(m * cos, m * sin);
-        }
+        rectangular(magnitude, phase_turns, &mut self.spectrum[1..=used]);
         if used == self.bins {
             // The published inverse takes the real part of the Nyquist bin, once; an inner bin counts twice.
             let nyquist = &mut self.spectrum[used];
@@ -104,9 +102,24 @@ impl FrameSynth {
         }
         let result = self.inverse.process_with_scratch(&mut self.spectrum, &mut self.wave, &mut self.scratch);
         debug_assert!(result.is_ok(), "the buffers were made by the plan");
-        for ((out, &wave), &window) in out.iter_mut().zip(&self.wave).zip(&self.window) {
-            *out += wave * window;
-        }
+        add_product(&self.wave, &self.window, out);
+    }
+}
+
+/// Polar to rectangular.
+#[multiversion(targets("x86_64+avx2"))]
+fn rectangular(magnitude: &[f32], phase_turns: &[f32], spectrum: &mut [Complex<f32>]) {
+    for ((bin, &m), &p) in spectrum.iter_mut().zip(magnitude).zip(phase_turns) {
+        let (sin, cos) = sin_cos_turns(p);
+        *bin = Complex::new(m * cos, m * sin);
+    }
+}
+
+/// Adds the products of two signals to a third.
+#[multiversion(targets("x86_64+avx2"))]
+fn add_product(one: &[f32], other: &[f32], out: &mut [f32]) {
+    for ((out, one), other) in out.iter_mut().zip(one).zip(other) {
+        *out += one * other;
     }
 }
 
