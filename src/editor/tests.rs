@@ -312,7 +312,7 @@ fn nothing_overlaps_or_leaves_the_window_at_any_size_in_any_state() {
         desk.click_on(id("digits", 0));
         desk.check_layout(&format!("{size} keypad and error"));
         desk.click_on(id("pad", 1));
-        desk.click_on(id("footer", 0));
+        desk.click_on(id("footer", 1));
         assert!(desk.says("On the disk"));
         desk.check_layout(&format!("{size} storage and error"));
         desk.click_on(id("storage", 0));
@@ -342,7 +342,7 @@ fn nothing_overlaps_or_leaves_the_window_at_any_size_in_any_state() {
 fn the_limits_of_the_note_cache_are_set_step_by_step() {
     let mut desk = Desk::new(layout::DESIGN);
     let before = desk.instance.usage().limits;
-    desk.click_on(id("footer", 0));
+    desk.click_on(id("footer", 1));
     assert!(desk.says("RENDERED NOTES") && !desk.says("ENVELOPE"));
     desk.click_on(id("storage", 2));
     desk.click_on(id("storage", 3));
@@ -360,7 +360,7 @@ fn the_limits_of_the_note_cache_are_set_step_by_step() {
     desk.click_on(id("storage", 0));
     assert!(!desk.says("RENDERED NOTES"));
     desk.click_on(id("model", 2));
-    desk.click_on(id("footer", 0));
+    desk.click_on(id("footer", 1));
     assert!(desk.says("RENDERED NOTES") && desk.app.browser.is_none(), "it comes out from behind the browser");
 }
 
