@@ -81,12 +81,15 @@ pub struct TimbrelParams {
     pub mode: EnumParam<SustainMode>,
 }
 
+/// The sound of a new instance: with the default model it begins at once and lasts for as long as its key is held.
+const FIRST_SEED: i32 = 3;
+
 impl TimbrelParams {
     pub fn new(session: Session, status: &Arc<Status>) -> Self {
         Self {
             session,
             directions: std::array::from_fn(|i| DirectionParam { offset: direction(i, Arc::clone(status)) }),
-            seed: IntParam::new("Seed", 0, IntRange::Linear { min: 0, max: SEED_MAX }),
+            seed: IntParam::new("Seed", FIRST_SEED, IntRange::Linear { min: 0, max: SEED_MAX }),
             character: FloatParam::new("Character", 1.0, FloatRange::Linear { min: 0.0, max: 2.0 })
                 .with_step_size(0.01)
                 .with_unit(" %")
