@@ -7,6 +7,8 @@
 //! phase vocoder time-scale modification of audio", 1999), and are led back to the relation that a steady tone has under a
 //! Hann window: half a turn from bin to bin.
 
+use multiversion::multiversion;
+
 use crate::spectral::wrap_turns;
 
 /// Bins on each side of a peak that the main lobe of a Hann window covers.
@@ -16,42 +18,92 @@ const LOBE: usize = 2;
 /// slowly enough that no level jumps.
 const RELAXATION: f32 = 0.12;
 
-/// Lets the bins around each peak of `magnitude` advance as the peak does.
-pub fn lock_advances(magnitude: &[f32], advance: &mut [f32]) {
-    for_each_partial(magnitude, |peak, from, to| {
-        let of_peak = advance[peak];
-        advance[from..to].fill(of_peak);
-    });
+/// The partials of one frame. Its room is kept from frame to frame.
+pub struct Partials {
+    /// For each bin a byte: 1 where the next bin is louder, else 0.
+    rising: Box<[u8]>,
+    found: Box<[Partial]>,
+    count: usize,
 }
 
-/// Leads the phases around each peak of `magnitude` a step towards those of a steady tone.
-pub fn relax_phases(magnitude: &[f32], phase: &mut [f32]) {
-    for_each_partial(magnitude, |peak, from, to| {
-        let of_peak = phase[peak];
-        for bin in from.max(peak.saturating_sub(LOBE))..to.min(peak + LOBE + 1) {
-            let half_turns = 0.5 * peak.abs_diff(bin) as f32;
-            phase[bin] += RELAXATION * wrap_turns(of_peak + half_turns - phase[bin]);
-        }
-    });
+/// A peak and the bins around it, up to the valleys on both sides.
+#[derive(Clone, Copy, Default, PartialEq, Debug)]
+struct Partial {
+    peak: u16,
+    from: u16,
+    to: u16,
 }
 
-/// Calls `visit` with each peak and the range of bins around it, up to the valleys on both sides.
-fn for_each_partial(magnitude: &[f32], mut visit: impl FnMut(usize, usize, usize)) {
-    let mut from = 0;
-    let mut bin = 0;
-    while bin < magnitude.len() {
-        // Uphill to the peak, then down to the valley behind it.
-        while bin + 1 < magnitude.len() && magnitude[bin + 1] > magnitude[bin] {
-            bin += 1;
-        }
-        let peak = bin;
-        while bin + 1 < magnitude.len() && magnitude[bin + 1] <= magnitude[bin] {
-            bin += 1;
-        }
-        let to = (bin + 1).min(magnitude.len());
-        visit(peak, from, to);
-        (from, bin) = (to, to);
+impl Partials {
+    /// Room for those of frames of up to `bins`.
+    pub fn new(bins: usize) -> Self {
+        // A partial has one bin at least.
+        Self { rising: vec![0; bins.next_multiple_of(WORD)].into(), found: vec![Partial::default(); bins].into(), count: 0 }
     }
+
+    /// Finds the partials of a frame by the magnitudes of its bins.
+    pub fn find(&mut self, magnitude: &[f32]) {
+        let bins = magnitude.len();
+        rising(magnitude, &mut self.rising);
+        self.count = 0;
+        let mut from = 0;
+        while from < bins {
+            // Uphill to the peak, then down to the valley behind it.
+            let peak = self.next(from, bins - 1, true);
+            let to = self.next(peak, bins - 1, false) + 1;
+            self.found[self.count] = Partial { peak: peak as u16, from: from as u16, to: to as u16 };
+            self.count += 1;
+            from = to;
+        }
+    }
+
+    /// The first bin from `bin` on behind which the magnitude does not rise (`uphill`) or does; `last` where there is none.
+    fn next(&self, bin: usize, last: usize, uphill: bool) -> usize {
+        let turned = if uphill { 0x0101_0101_0101_0101 } else { 0 };
+        let (words, _) = self.rising.as_chunks::<WORD>();
+        let mut passed = u64::MAX << (8 * (bin % WORD));
+        for (index, word) in words.iter().enumerate().skip(bin / WORD) {
+            let bits = (u64::from_le_bytes(*word) ^ turned) & passed;
+            if bits != 0 {
+                return last.min(WORD * index + bits.trailing_zeros() as usize / 8);
+            }
+            passed = u64::MAX;
+        }
+        last
+    }
+
+    /// Lets the bins of each partial advance as its peak does.
+    pub fn lock_advances(&self, advance: &mut [f32]) {
+        for &Partial { peak, from, to } in &self.found[..self.count] {
+            let of_peak = advance[usize::from(peak)];
+            advance[usize::from(from)..usize::from(to)].fill(of_peak);
+        }
+    }
+
+    /// Leads the phases around each peak a step towards those of a steady tone.
+    pub fn relax_phases(&self, phase: &mut [f32]) {
+        for &Partial { peak, from, to } in &self.found[..self.count] {
+            let (peak, from, to) = (usize::from(peak), usize::from(from), usize::from(to));
+            let of_peak = phase[peak];
+            for bin in from.max(peak.saturating_sub(LOBE))..to.min(peak + LOBE + 1) {
+                let half_turns = 0.5 * peak.abs_diff(bin) as f32;
+                phase[bin] += RELAXATION * wrap_turns(of_peak + half_turns - phase[bin]);
+            }
+        }
+    }
+}
+
+/// Bins that are looked at together.
+const WORD: usize = 8;
+
+/// Tells of each bin whether the next one exceeds it; of the last, and of those that the frame does not have, that none does.
+#[multiversion(targets("x86_64+avx2"))]
+fn rising(magnitude: &[f32], rising: &mut [u8]) {
+    let (pairs, rest) = rising.split_at_mut(magnitude.len() - 1);
+    for (rising, (here, next)) in pairs.iter_mut().zip(magnitude.iter().zip(&magnitude[1..])) {
+        *rising = u8::from(next > here);
+    }
+    rest.fill(0);
 }
 
 #[cfg(test)]
@@ -61,23 +113,63 @@ mod tests {
     #[test]
     fn partials_are_told_apart_at_the_valleys() {
         let magnitude = [0.0, 1.0, 3.0, 1.0, 0.5, 2.0, 5.0, 2.0, 1.0];
-        let mut partials = Vec::new();
-        for_each_partial(&magnitude, |peak, from, to| partials.push((peak, from, to)));
-        assert_eq!(partials, [(2, 0, 5), (6, 5, 9)]);
-        let mut every = vec![0; 9];
-        for_each_partial(&magnitude, |_, from, to| every[from..to].iter_mut().for_each(|n| *n += 1));
-        assert_eq!(every, [1; 9], "each bin belongs to one partial");
+        let mut partials = Partials::new(9);
+        partials.find(&magnitude);
+        let partial = |peak, from, to| Partial { peak, from, to };
+        assert_eq!(partials.found[..partials.count], [partial(2, 0, 5), partial(6, 5, 9)]);
+    }
+
+    #[test]
+    fn partials_of_any_frame_are_those_of_a_walk_over_its_bins() {
+        let random = |frame: usize, bin: usize| ((bin * 7919 + frame * 104_729) % 1_009) as f32;
+        let frames: [fn(usize, usize) -> f32; 5] = [
+            |_, _| 1.0,
+            |_, bin| bin as f32,
+            |_, bin| -(bin as f32),
+            |_, bin| if bin % 64 > 31 { 1.0 } else { 0.0 },
+            |_, bin| (bin / 3 % 2) as f32,
+        ];
+        let mut partials = Partials::new(1024);
+        for bins in [1, 2, 63, 64, 65, 128, 512, 1023, 1024] {
+            for frame in 0..20 {
+                let level = |bin| frames.get(frame).map_or_else(|| random(frame, bin), |level| level(frame, bin));
+                let magnitude: Vec<f32> = (0..bins).map(level).collect();
+                partials.find(&magnitude);
+                assert_eq!(partials.found[..partials.count], walk(&magnitude), "{bins} bins, frame {frame}");
+            }
+        }
+    }
+
+    /// The partials, bin by bin.
+    fn walk(magnitude: &[f32]) -> Vec<Partial> {
+        let last = magnitude.len() - 1;
+        let (mut found, mut from) = (Vec::new(), 0);
+        while from <= last {
+            let mut bin = from;
+            while bin < last && magnitude[bin + 1] > magnitude[bin] {
+                bin += 1;
+            }
+            let peak = bin;
+            while bin < last && magnitude[bin + 1] <= magnitude[bin] {
+                bin += 1;
+            }
+            found.push(Partial { peak: peak as u16, from: from as u16, to: bin as u16 + 1 });
+            from = bin + 1;
+        }
+        found
     }
 
     #[test]
     fn bins_move_with_their_peak_and_find_together() {
         let magnitude = [0.1, 1.0, 2.0, 1.0, 0.1];
+        let mut partials = Partials::new(5);
+        partials.find(&magnitude);
         let mut advance = [0.1, 0.2, 0.3, 0.31, 0.4];
-        lock_advances(&magnitude, &mut advance);
+        partials.lock_advances(&mut advance);
         assert_eq!(advance, [0.3; 5]);
         let mut phase = [0.2, 0.1, 0.0, 0.4, -0.1];
         for _ in 0..100 {
-            relax_phases(&magnitude, &mut phase);
+            partials.relax_phases(&mut phase);
         }
         for (phase, expected) in phase.into_iter().zip([0.0, 0.5, 0.0, 0.5, 0.0]) {
             assert!(wrap_turns(phase - expected).abs() < 1e-3, "{phase} for {expected}");

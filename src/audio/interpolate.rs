@@ -4,6 +4,9 @@
 //! by two), so the filter may fall from 1 to nothing between a quarter and three quarters of the voice's rate: 16 points
 //! keep the pass band flat and the images under -90 dB. At whole positions the filter passes samples on unchanged, so that
 //! a host at the model's own rate hears the model's own samples.
+//!
+//! A note that is not bent goes through few positions between samples: three at 48 kHz, again and again. The filter then
+//! runs over many samples of one position at once ([`Interpolator::add_steady`]), which is several times as fast.
 
 use multiversion::multiversion;
 
@@ -22,6 +25,29 @@ struct Row {
     taps: [f32; TAPS],
     /// What is to be added for the next position.
     deltas: [f32; TAPS],
+}
+
+/// Steps between positions that repeat: after `period` of the host's samples, `advance` of the voice's have passed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stride {
+    advance: usize,
+    period: usize,
+}
+
+impl Stride {
+    /// From a voice's rate to a host's, both in samples a second; `None` where it repeats too late to gain anything.
+    pub fn between(voice_rate: u32, host_rate: f32) -> Option<Self> {
+        let host = host_rate as u32;
+        if host as f32 != host_rate || host == 0 {
+            return None;
+        }
+        let (mut a, mut b) = (voice_rate, host);
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        let stride = Self { advance: (voice_rate / a) as usize, period: (host / a) as usize };
+        matches!((stride.advance, stride.period), (1 | 2 | 4, 1) | (1 | 2 | 4, 3) | (1, 2 | 4 | 6)).then_some(stride)
+    }
 }
 
 /// The tabulated filter.
@@ -61,6 +87,149 @@ impl Interpolator {
     ) -> (usize, f64) {
         resample(&self.rows, wave, position, step, end, gains, out)
     }
+
+    /// As [`Self::add`], with a stride in place of a step, and an `end` that is a whole number. It is the same filter, and but
+    /// for rounding it gives the same samples.
+    ///
+    /// A position that lies on the stride's grid, a multiple of `1 / period`, stays on it exactly, however a signal is cut
+    /// into pieces.
+    pub fn add_steady(
+        &self,
+        wave: &[f32],
+        position: f64,
+        stride: Stride,
+        end: f64,
+        gains: &[f32],
+        out: &mut [f32],
+    ) -> (usize, f64) {
+        let period = stride.period as f64;
+        let scaled = position * period;
+        // What the rounding of the position has left beside the grid is no distance from it.
+        let ticks = (scaled + ON_GRID).floor();
+        let beside = if scaled - ticks < 2.0 * ON_GRID { 0.0 } else { scaled - ticks };
+        let left = ((end * period - ticks - beside) / stride.advance as f64).ceil().max(0.0) as usize;
+        let count = out.len().min(left);
+        resample_steady(&self.rows, wave, (ticks as usize, beside), stride, &gains[..count], &mut out[..count]);
+        (count, (ticks + (count * stride.advance) as f64 + beside) / period)
+    }
+}
+
+/// Nearer to its grid than this, in ticks, a position is on it.
+const ON_GRID: f64 = 1e-6;
+
+/// The tabulated row before a fraction, and how far the fraction lies on the way to the next one.
+#[inline(always)]
+fn tabulated(rows: &[Row; PHASES], fraction: f32) -> (&Row, f32) {
+    let fraction = fraction * PHASES as f32;
+    // The fraction is below 1, but may round up to it.
+    let phase = (fraction as i32).min(PHASES as i32 - 1);
+    (&rows[phase as usize & (PHASES - 1)], fraction - phase as f32)
+}
+
+/// Samples of one position that a pass computes: some vectors.
+const PASS: usize = 2 * LANES;
+
+/// Every so-manieth sample of the signal, as far as a pass needs them.
+const PLANE: usize = PASS + TAPS + LANES;
+
+/// `gains` is as long as `out`. `start` is the position of the first sample, in ticks of `1 / period`: whole ones and a rest.
+#[multiversion(targets("x86_64+avx2"))]
+fn resample_steady(
+    rows: &[Row; PHASES],
+    wave: &[f32],
+    start: (usize, f64),
+    stride: Stride,
+    gains: &[f32],
+    out: &mut [f32],
+) {
+    match (stride.advance, stride.period) {
+        (1, 1) => steady::<1, 1>(rows, wave, start, gains, out),
+        (2, 1) => steady::<2, 1>(rows, wave, start, gains, out),
+        (4, 1) => steady::<4, 1>(rows, wave, start, gains, out),
+        (1, 3) => steady::<1, 3>(rows, wave, start, gains, out),
+        (2, 3) => steady::<2, 3>(rows, wave, start, gains, out),
+        (4, 3) => steady::<4, 3>(rows, wave, start, gains, out),
+        (1, 2) => steady::<1, 2>(rows, wave, start, gains, out),
+        (1, 4) => steady::<1, 4>(rows, wave, start, gains, out),
+        (1, 6) => steady::<1, 6>(rows, wave, start, gains, out),
+        _ => debug_assert!(false, "a stride is one of these"),
+    }
+}
+
+#[inline(always)]
+fn steady<const ADVANCE: usize, const PERIOD: usize>(
+    rows: &[Row; PHASES],
+    wave: &[f32],
+    (ticks, beside): (usize, f64),
+    gains: &[f32],
+    out: &mut [f32],
+) {
+    // For each sample of a period, how far behind the first it lies in the signal, and the filter there.
+    let mut offsets = [0; PERIOD];
+    let mut filters = [[0.0; TAPS]; PERIOD];
+    let first = ticks / PERIOD;
+    for n in 0..PERIOD {
+        let ticks = ticks + n * ADVANCE;
+        offsets[n] = ticks / PERIOD - first;
+        let fraction = ((ticks % PERIOD) as f64 + beside) / PERIOD as f64;
+        let (row, between) = tabulated(rows, fraction as f32);
+        for tap in 0..TAPS {
+            filters[n][tap] = row.taps[tap] + between * row.deltas[tap];
+        }
+    }
+    let mut planes = [[0.0; PLANE]; ADVANCE];
+    for (pass, (out, gains)) in out.chunks_mut(PASS * PERIOD).zip(gains.chunks(PASS * PERIOD)).enumerate() {
+        let Some(from) = (first + pass * PASS * ADVANCE).checked_sub(TAPS / 2 - 1) else { continue };
+        deal(wave.get(from..).unwrap_or_default(), &mut planes);
+        let filtered = convolve(&planes, &offsets, &filters);
+        for ((out, gain), filtered) in out.iter_mut().zip(gains).zip(filtered.as_flattened()) {
+            *out += gain * filtered;
+        }
+    }
+}
+
+/// Deals samples out to planes in turn; behind the signal there is silence.
+#[inline(always)]
+fn deal<const ADVANCE: usize>(wave: &[f32], planes: &mut [[f32; PLANE]; ADVANCE]) {
+    let mut short = [[0.0; ADVANCE]; PLANE];
+    let groups = match wave.as_chunks::<ADVANCE>().0.first_chunk::<PLANE>() {
+        Some(groups) => groups,
+        None => {
+            short.as_flattened_mut().iter_mut().zip(wave).for_each(|(short, sample)| *short = *sample);
+            &short
+        }
+    };
+    for n in 0..PLANE {
+        for m in 0..ADVANCE {
+            planes[m][n] = groups[n][m];
+        }
+    }
+}
+
+/// The filters of a period, each over [`PASS`] samples that are `ADVANCE` of the signal's apart.
+#[inline(always)]
+fn convolve<const ADVANCE: usize, const PERIOD: usize>(
+    planes: &[[f32; PLANE]; ADVANCE],
+    offsets: &[usize; PERIOD],
+    filters: &[[f32; TAPS]; PERIOD],
+) -> [[f32; PERIOD]; PASS] {
+    let mut sums = [[0.0; PERIOD]; PASS];
+    for n in 0..PERIOD {
+        let mut sum = [0.0; PASS];
+        for tap in 0..TAPS {
+            let sample = offsets[n] + tap;
+            let plane = &planes[sample % ADVANCE];
+            let from = (sample / ADVANCE).min(PLANE - PASS);
+            let factor = filters[n][tap];
+            for i in 0..PASS {
+                sum[i] += plane[from + i] * factor;
+            }
+        }
+        for i in 0..PASS {
+            sums[i][n] = sum[i];
+        }
+    }
+    sums
 }
 
 /// Sums of the filter are taken in so many lanes on every processor, so that all give the same sound.
@@ -107,11 +276,7 @@ fn resample(
 #[inline(always)]
 fn filter(rows: &[Row; PHASES], wave: &[f32], position: f64, sums: &mut [f32; LANES]) {
     let index = position as i32;
-    let fraction = (position - f64::from(index)) as f32 * PHASES as f32;
-    // The fraction is below 1, but may round up to it.
-    let phase = (fraction as i32).min(PHASES as i32 - 1);
-    let between = fraction - phase as f32;
-    let row = &rows[phase as usize & (PHASES - 1)];
+    let (row, between) = tabulated(rows, (position - f64::from(index)) as f32);
     let start = (index as usize).wrapping_sub(TAPS / 2 - 1);
     let Some(wave) = wave.get(start..).and_then(|wave| wave.first_chunk::<TAPS>()) else {
         *sums = [0.0; LANES];
@@ -209,6 +374,67 @@ mod tests {
         let mut signal = vec![0.0; 42];
         interpolator.add(&wave, 8.0, 1.0, 50.0, &[1.0; 42], &mut signal);
         assert_eq!(signal, wave[8..50]);
+    }
+
+    #[test]
+    fn a_stride_is_found_where_it_is_short() {
+        let stride = |advance, period| Some(Stride { advance, period });
+        for (rate, expected) in [
+            (8_000.0, stride(4, 1)),
+            (16_000.0, stride(2, 1)),
+            (24_000.0, stride(4, 3)),
+            (32_000.0, stride(1, 1)),
+            (48_000.0, stride(2, 3)),
+            (96_000.0, stride(1, 3)),
+            (192_000.0, stride(1, 6)),
+            (44_100.0, None),
+            (48_000.5, None),
+            (0.0, None),
+        ] {
+            assert_eq!(Stride::between(32_000, rate), expected, "{rate}");
+        }
+    }
+
+    #[test]
+    fn a_steady_signal_is_the_same_as_by_steps_and_in_any_pieces() {
+        let interpolator = Interpolator::new();
+        let wave: Vec<f32> = (0..1_500).map(|i| ((i * i) as f32 * 0.37).sin()).collect();
+        let gains: Vec<f32> = (0..9_000).map(|i| 0.5 + (i as f32 * 0.01).sin()).collect();
+        for rate in [8_000.0, 16_000.0, 24_000.0, 32_000.0, 48_000.0, 64_000.0, 96_000.0, 128_000.0, 192_000.0] {
+            let stride = Stride::between(32_000, rate).unwrap();
+            for position in [16.0, 20.0 + 1.0 / 3.0, 20.0 + 5.0 / 6.0, 17.2718] {
+                let end = 1_040.0;
+                let mut expected = vec![1.0; gains.len()];
+                let step = 32_000.0 / f64::from(rate);
+                let (count, after) = interpolator.add(&wave, position, step, end, &gains, &mut expected);
+                let mut whole = vec![1.0; gains.len()];
+                let (steady_count, steady_after) =
+                    interpolator.add_steady(&wave, position, stride, end, &gains, &mut whole);
+                // A position that should be the end itself may be rounded to either side of it.
+                assert!(count.abs_diff(steady_count) <= 1, "{rate} from {position}: {count}, {steady_count}");
+                assert!((after - steady_after).abs() < step + 1e-6);
+                for (i, (a, b)) in expected.iter().zip(&whole).take(count.min(steady_count)).enumerate() {
+                    assert!((a - b).abs() < 2e-6, "{rate} from {position}, sample {i}: {a}, {b}");
+                }
+                assert!(whole[steady_count..].iter().all(|&sample| sample == 1.0));
+                if position == 17.2718 {
+                    continue;
+                }
+                let mut parts = vec![1.0; gains.len()];
+                let (mut at, mut done) = (position, 0);
+                for len in [1, 7, 64, 95, 97, 128, 300].into_iter().cycle() {
+                    let until = (done + len).min(parts.len());
+                    let (added, next) =
+                        interpolator.add_steady(&wave, at, stride, end, &gains[done..until], &mut parts[done..until]);
+                    (at, done) = (next, done + added);
+                    if added < len {
+                        break;
+                    }
+                }
+                assert_eq!(done, steady_count, "{rate} from {position}");
+                assert_eq!(parts, whole, "{rate} from {position}");
+            }
+        }
     }
 
     #[test]

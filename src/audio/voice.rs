@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use multiversion::multiversion;
 
-use super::coherence::{lock_advances, relax_phases};
+use super::coherence::Partials;
 use super::envelope::{Adsr, Envelope};
-use super::interpolate::{Interpolator, TAPS};
+use super::interpolate::{Interpolator, Stride, TAPS};
 use super::playhead::{Playhead, Step};
 use crate::frames::Frames;
 use crate::note::Note;
@@ -35,14 +35,18 @@ const STEAL_SECONDS: f32 = 0.005;
 /// Time constant of pitch changes, in seconds: a bend wheel moves in steps, which would be heard as such.
 const GLIDE_SECONDS: f32 = 0.004;
 
-/// The samples that are rendered at one pitch.
-const CHUNK: usize = 64;
+/// The samples that are rendered at one pitch while it glides.
+const GLIDE_CHUNK: usize = 64;
+
+/// The samples that are rendered at once at a pitch that stands still.
+const CHUNK: usize = 256;
 
 /// What voices share while they render.
 pub struct Tools {
     pub interpolator: Interpolator,
     /// One for each frame length: 1024 and 512 bins.
     synths: [FrameSynth; 2],
+    partials: Partials,
 }
 
 impl Tools {
@@ -52,6 +56,7 @@ impl Tools {
             interpolator: Interpolator::new(),
             synths: [Representation::IfMelHires, Representation::IfMel]
                 .map(|representation| FrameSynth::new(representation.geometry(), OVERSAMPLING)),
+            partials: Partials::new(MAX_BINS),
         }
     }
 
@@ -268,9 +273,8 @@ impl Voice {
             }
             let frames_before = last - frame;
             if frames_before < heard {
-                self.pending[..window].fill(0.0);
                 fill(&mut self.magnitude[..bins], note.frames.magnitude(frame));
-                tools.synth(bins).add(&self.magnitude[..bins], &self.phase[..bins], cutoff, &mut self.pending);
+                tools.synth(bins).write(&self.magnitude[..bins], &self.phase[..bins], cutoff, &mut self.pending);
                 let kept = window - frames_before * step;
                 for (wave, pending) in self.wave[TAPS..].iter_mut().zip(&self.pending[frames_before * step..][..kept]) {
                     *wave += pending;
@@ -367,11 +371,12 @@ impl Voice {
         used: &mut dyn FnMut(Arc<Note>),
         out: &mut [f32],
     ) {
-        for out in out.chunks_mut(CHUNK) {
-            if self.state == State::Waiting || self.state == State::Free {
-                return;
-            }
-            self.render_chunk(settings, tools, used, out);
+        let mut out = out;
+        while !out.is_empty() && self.state != State::Waiting && self.state != State::Free {
+            let chunk = if self.pitch == self.pitch_target { CHUNK } else { GLIDE_CHUNK };
+            let (now, later) = out.split_at_mut(chunk.min(out.len()));
+            self.render_chunk(settings, tools, used, now);
+            out = later;
         }
     }
 
@@ -394,8 +399,9 @@ impl Voice {
             }
         }
         self.glide(out.len(), settings.sample_rate);
-        let ratio = f64::from((self.pitch / 12.0).exp2());
-        let step = ratio * f64::from(geometry.sample_rate) * OVERSAMPLING as f64 / f64::from(settings.sample_rate);
+        let voice_rate = geometry.sample_rate * OVERSAMPLING as u32;
+        let step = f64::from((self.pitch / 12.0).exp2()) * f64::from(voice_rate) / f64::from(settings.sample_rate);
+        let stride = if self.pitch == 0.0 { Stride::between(voice_rate, settings.sample_rate) } else { None };
         let hop = geometry.hop * OVERSAMPLING;
         let last = (TAPS + hop - TAPS / 2 - 1) as f64;
         let mut done = 0;
@@ -403,8 +409,11 @@ impl Voice {
             while self.position >= last {
                 self.next_hop(settings, tools, used);
             }
-            let (added, position) =
-                tools.interpolator.add(&self.wave, self.position, step, last, &gains[done..], &mut out[done..]);
+            let (wave, position, gains, out) = (&self.wave, self.position, &gains[done..], &mut out[done..]);
+            let (added, position) = match stride {
+                Some(stride) => tools.interpolator.add_steady(wave, position, stride, last, gains, out),
+                None => tools.interpolator.add(wave, position, step, last, gains, out),
+            };
             self.position = position;
             done += added;
         }
@@ -429,14 +438,9 @@ impl Voice {
         self.prepare(settings.sample_rate, tools);
         let hop = geometry.hop * OVERSAMPLING;
         let window = geometry.n_fft() * OVERSAMPLING;
-        self.wave.copy_within(hop..TAPS + window, 0);
-        self.wave[TAPS + window - hop..TAPS + window].fill(0.0);
         self.position -= hop as f64;
-        if self.plan == Plan::Done {
-            for (wave, pending) in self.wave[TAPS..TAPS + window].iter_mut().zip(&self.pending) {
-                *wave += pending;
-            }
-        }
+        let pending = if self.plan == Plan::Done { &self.pending[..window] } else { &[] };
+        overlap_add(&mut self.wave[..TAPS + window], hop, pending);
         self.since_change = self.since_change.saturating_add(1);
         if let Some(left) = &mut self.frames_left {
             *left = left.saturating_sub(1);
@@ -489,17 +493,27 @@ impl Voice {
         let bins = note.geometry.bins;
         lead_over(&note.frames, frame, gain, morph, &mut self.magnitude[..bins], &mut self.advance[..bins]);
         if self.beyond {
-            lock_advances(&self.magnitude[..bins], &mut self.advance[..bins]);
+            tools.partials.find(&self.magnitude[..bins]);
+            tools.partials.lock_advances(&mut self.advance[..bins]);
         }
         move_on(&mut self.phase[..bins], &self.advance[..bins]);
         if self.beyond {
-            relax_phases(&self.magnitude[..bins], &mut self.phase[..bins]);
+            tools.partials.relax_phases(&mut self.phase[..bins]);
         }
         let cutoff = cutoff_bins(note, self.pitch, sample_rate);
-        let pending = &mut self.pending[..OVERSAMPLING * note.geometry.n_fft()];
-        pending.fill(0.0);
-        tools.synth(bins).add(&self.magnitude[..bins], &self.phase[..bins], cutoff, pending);
+        tools.synth(bins).write(&self.magnitude[..bins], &self.phase[..bins], cutoff, &mut self.pending);
         self.plan = Plan::Done;
+    }
+}
+
+/// Moves a wave on by a hop, its first [`TAPS`] samples kept from the hop before, and adds the next frame, or none, behind them.
+#[multiversion(targets("x86_64+avx2"))]
+fn overlap_add(wave: &mut [f32], hop: usize, frame: &[f32]) {
+    let kept = wave.len() - hop;
+    wave.copy_within(hop.., 0);
+    wave[kept..].fill(0.0);
+    for (wave, frame) in wave[TAPS..].iter_mut().zip(frame) {
+        *wave += frame;
     }
 }
 
