@@ -2,7 +2,7 @@
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
 use timbrel_host::measure::{db, rms};
-use timbrel_host::realtime::{first_offence, watch};
+use timbrel_host::realtime::{first_offence, page_faults, watch};
 use timbrel_host::{Activation, At, Event, Pace, Plugin};
 
 const RATE: usize = 48_000;
@@ -82,6 +82,22 @@ fn the_audio_thread_does_nothing_it_must_not_do() {
     assert!(audio.is_finite());
     assert!(db(rms(&audio.left)) > -50.0, "the busiest minute is at {:.1} dB", db(rms(&audio.left)));
     assert!(caught.is_nothing(), "{caught:?}, first from:\n{}", first_offence());
+}
+
+#[test]
+fn a_first_chord_finds_the_memory_of_its_voices_there() {
+    const KEYS: std::ops::RangeInclusive<u8> = 24..=84;
+    let mut plugin = Plugin::ready(Activation { rate: RATE as f64, max_block: 32 }).unwrap();
+    let blocks = || std::iter::repeat(32);
+    // One stroke brings in the code; after four seconds against the clock every key is rendered.
+    plugin.play_in(&[Event::on(60).at(0), Event::off(60).at(100)], 4.0, blocks(), Pace::RealTime).unwrap();
+    let chord: Vec<At> = KEYS.map(|key| Event::on(key).at(0)).collect();
+    let before = page_faults();
+    let audio = plugin.play_in(&chord, 32.0 / RATE as f64, blocks(), Pace::Free).unwrap();
+    let faults = page_faults() - before;
+    assert!(audio.left.iter().any(|&sample| sample != 0.0), "the chord sounds at once");
+    // A voice holds eight pages. What is left is code that the first stroke did not need, and the host's own memory.
+    assert!(faults < KEYS.len() as u64, "{faults} pages were missing when the chord was struck");
 }
 
 #[test]

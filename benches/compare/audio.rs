@@ -11,7 +11,7 @@ use timbrel_host::sounds::sustains;
 use timbrel_host::{Activation, At, Event, Pace, Param, Plugin};
 
 use crate::fluidsynth::FluidSynth;
-use crate::pacing::{Device, thread_seconds};
+use crate::pacing::{Device, become_real_time, thread_seconds};
 use crate::stats::{greatest, hash, mean, median};
 
 const RATE: f64 = 48_000.0;
@@ -91,10 +91,11 @@ pub fn run() -> Result<()> {
     let (seed, sound) = sustained_sound()?;
     let fluidsynth = FluidSynth::new(RATE)?;
     let program = one_voice_program(&fluidsynth)?;
+    let priority = if become_real_time() { "with real-time priority, as in a host" } else { "without real-time priority" };
     println!(
         "FluidSynth {} plays program {program} of FluidR3 GM, reverb and chorus off, {RATE} Hz; Timbrel seed {seed}. Times are \
          % of the block's duration: median, worst, and in brackets the worst of the thread's own processor time, where other \
-         programs are not in it. The ratio is of the mean processor time of a voice. {SECONDS} s each; the lines in bold {LONG_SECONDS} s.\n",
+         programs are not in it. The calls are made {priority}. The ratio is of the mean processor time of a voice. {SECONDS} s each; the lines in bold {LONG_SECONDS} s.\n",
         fluidsynth.version()?
     );
     println!("The sound of the 16 keys, rendered offline: {sound}.\n");
@@ -118,6 +119,7 @@ pub fn run_one(voices: usize, block: usize, what: &str, seconds: f64) -> Result<
     let (seed, _) = sustained_sound()?;
     let fluidsynth = FluidSynth::new(RATE)?;
     one_voice_program(&fluidsynth)?;
+    become_real_time();
     pair(&fluidsynth, seed, voices, block, what == "sweep", seconds)
 }
 

@@ -119,11 +119,15 @@ pub struct Engine {
     link: AudioEnd,
     bank: Bank,
     voices: Vec<Voice>,
+    /// All voices from here on are free, and hold no note.
+    in_use: usize,
     tools: Tools,
     sample_rate: f32,
     /// Frames that the voices may still compute ahead of time, filled up as time goes by.
     prepare_credit: f32,
+    /// What the worker was told last, and what it is told next.
     wanted: Wanted,
+    next_wanted: Wanted,
     recent: [Option<u8>; RECENT_KEYS],
     next_age: u64,
     bend: [f32; CHANNELS],
@@ -147,10 +151,12 @@ impl Engine {
             link,
             bank: Bank::new(),
             voices: (0..MAX_VOICES + LEAVING_VOICES).map(|_| Voice::new()).collect(),
+            in_use: 0,
             tools: Tools::new(),
             sample_rate: 48_000.0,
             prepare_credit: 0.0,
             wanted: Wanted::default(),
+            next_wanted: Wanted::default(),
             recent: [None; RECENT_KEYS],
             next_age: 0,
             bend: [0.0; CHANNELS],
@@ -188,12 +194,17 @@ impl Engine {
 
     /// Voices that sound or are about to.
     pub fn voices(&self) -> usize {
-        self.voices.iter().filter(|voice| voice.state() != State::Free).count()
+        self.in_use().iter().filter(|voice| voice.state() != State::Free).count()
+    }
+
+    /// The voices that may play or hold a note.
+    fn in_use(&self) -> &[Voice] {
+        &self.voices[..self.in_use]
     }
 
     /// The keys that sound, a bit each.
     pub fn sounding_keys(&self) -> u128 {
-        let active = self.voices.iter().filter(|voice| voice.is_active());
+        let active = self.in_use().iter().filter(|voice| voice.is_active());
         active.fold(0, |keys, voice| keys | 1 << (voice.identity.key % 128))
     }
 
@@ -280,7 +291,7 @@ impl Engine {
     /// Hands a note to the voices that are nearer to what they should play with it than without. Under steady automation
     /// every note comes for a timbre that is already past; it is a step on the way all the same.
     fn offer_to_voices(&mut self, note: &Arc<Note>, settings: &Settings) {
-        for index in 0..self.voices.len() {
+        for index in 0..self.in_use {
             let voice = &self.voices[index];
             let target = self.target(voice.identity.key, settings);
             let is_its_pitch = note.key.pitch == target.pitch && note.key.model == target.model;
@@ -311,7 +322,7 @@ impl Engine {
         let pitch = self.pitch_offset(&self.voices[index].identity, note.key.pitch, settings);
         let voice_settings = self.voice_settings(settings);
         if let Ok([old, heir]) = self.voices.get_disjoint_mut([index, heir]) {
-            heir.take_over(old, note, pitch, &voice_settings);
+            heir.take_over(old, note, pitch, &voice_settings, &mut self.tools);
         }
     }
 
@@ -322,7 +333,7 @@ impl Engine {
         if own_only && self.is_loading() {
             return;
         }
-        for index in 0..self.voices.len() {
+        for index in 0..self.in_use {
             let key = self.voices[index].identity.key;
             if self.voices[index].state() == State::Waiting && (!own_only || self.is_in_bank(key, settings)) {
                 self.strike(index, settings);
@@ -333,16 +344,16 @@ impl Engine {
     /// Keeps the voices' notes in step with the timbre: asks for what is missing, and brings it in.
     fn follow_timbre(&mut self, settings: &Settings, wait: Wait) {
         if wait == Wait::Always {
-            if self.voices.iter().any(|voice| is_due(voice) && !self.is_up_to_date(voice, settings)) {
+            if self.in_use().iter().any(|voice| is_due(voice) && !self.is_up_to_date(voice, settings)) {
                 self.wait_for_notes(settings, wait);
             }
-            for index in 0..self.voices.len() {
+            for index in 0..self.in_use {
                 if is_due(&self.voices[index]) {
                     self.update_from_bank(index, settings);
                 }
             }
         } else {
-            for index in 0..self.voices.len() {
+            for index in 0..self.in_use {
                 if self.voices[index].state() == State::Playing {
                     self.update_from_bank(index, settings);
                 }
@@ -351,7 +362,7 @@ impl Engine {
         let pitches = |engine: &Self, voice: &Voice| {
             voice.source_pitch().map(|source| engine.pitch_offset(&voice.identity, source, settings))
         };
-        for index in 0..self.voices.len() {
+        for index in 0..self.in_use {
             if let Some(pitch) = pitches(self, &self.voices[index]) {
                 self.voices[index].set_pitch(pitch);
             }
@@ -388,31 +399,45 @@ impl Engine {
     /// Tells the worker what is wanted now, where that has changed.
     /// `asks` chooses the voices that ask for what they lack.
     fn publish(&mut self, settings: &Settings, wait: Wait, asks: fn(&Voice) -> bool) {
-        let offline = wait == Wait::Always;
-        let mut wanted = Wanted { timbre: settings.timbre, version: self.wanted.version, offline, ..Wanted::default() };
-        let asking = self.voices.iter().filter(|voice| asks(voice) && !self.is_up_to_date(voice, settings));
-        let to_come = (0..KEYS as u8).filter(|key| self.to_come >> key & 1 == 1);
-        for key in asking.map(|voice| voice.identity.key).chain(to_come) {
-            if self.is_in_bank(key, settings) {
-                continue;
+        let mut count = 0;
+        let mut request = |engine: &mut Self, key: u8| {
+            if engine.is_in_bank(key, settings) {
+                return;
             }
             let request = NoteRequest { timbre: settings.timbre, key };
-            if !wanted.requests().contains(&request) && wanted.request_count < MAX_VOICES {
-                wanted.requests[wanted.request_count] = request;
-                wanted.request_count += 1;
+            let requests = &mut engine.next_wanted.requests;
+            if count < MAX_VOICES && !requests[..count].contains(&request) {
+                requests[count] = request;
+                count += 1;
+            }
+        };
+        for index in 0..self.in_use {
+            let voice = &self.voices[index];
+            if asks(voice) && !self.is_up_to_date(voice, settings) {
+                request(self, voice.identity.key);
             }
         }
-        wanted.recent = self.recent.iter().flatten().fold(0, |mask, key| mask | 1 << (key % 128));
-        wanted.focus = self.recent[0].unwrap_or(60);
-        let same = wanted.timbre == self.wanted.timbre
-            && wanted.offline == self.wanted.offline
-            && wanted.recent == self.wanted.recent
-            && wanted.focus == self.wanted.focus
-            && wanted.requests() == self.wanted.requests();
-        if !same || self.wanted.version == 0 {
-            wanted.version = self.wanted.version + 1;
-            self.wanted = wanted;
-            self.link.wanted.write(wanted);
+        let mut to_come = self.to_come;
+        while to_come != 0 {
+            request(self, to_come.trailing_zeros() as u8);
+            to_come &= to_come - 1;
+        }
+        let next = &mut self.next_wanted;
+        next.request_count = count;
+        next.timbre = settings.timbre;
+        next.offline = wait == Wait::Always;
+        next.recent = self.recent.iter().flatten().fold(0, |mask, key| mask | 1 << (key % 128));
+        next.focus = self.recent[0].unwrap_or(60);
+        let wanted = &self.wanted;
+        let same = next.timbre == wanted.timbre
+            && next.offline == wanted.offline
+            && next.recent == wanted.recent
+            && next.focus == wanted.focus
+            && next.requests() == wanted.requests();
+        if !same || wanted.version == 0 {
+            next.version = wanted.version + 1;
+            self.wanted = *next;
+            self.link.wanted.write(self.wanted);
         }
     }
 
@@ -430,7 +455,7 @@ impl Engine {
         loop {
             self.publish(settings, wait, is_awaited);
             self.receive(settings, wait);
-            let missing = self.voices.iter().any(|voice| {
+            let missing = self.in_use().iter().any(|voice| {
                 is_awaited(voice)
                     && !self.is_up_to_date(voice, settings)
                     && !self.is_in_bank(voice.identity.key, settings)
@@ -450,12 +475,14 @@ impl Engine {
 
     /// Sends notes that nobody plays any more to where they are freed.
     fn give_back(&mut self) {
-        for voice in &mut self.voices {
+        for voice in &mut self.voices[..self.in_use] {
             while self.link.used.slots() > 0 {
                 let Some(note) = voice.note_to_free() else { break };
                 free(&mut self.link.used, note);
             }
         }
+        let last = self.in_use().iter().rposition(|voice| voice.state() != State::Free || voice.newest_note().is_some());
+        self.in_use = last.map_or(0, |last| last + 1);
     }
 
     // Events.
@@ -504,7 +531,7 @@ impl Engine {
         channel: Option<u8>,
         id: Option<i32>,
     ) -> impl Iterator<Item = &mut Voice> + '_ {
-        self.voices.iter_mut().filter(move |voice| {
+        self.voices[..self.in_use].iter_mut().filter(move |voice| {
             let own = &voice.identity;
             let same_id = match (id, own.id) {
                 (Some(id), Some(own)) => id == own,
@@ -531,7 +558,7 @@ impl Engine {
         }
         // A key that is struck again stops what it had begun, as a damper does.
         self.addressed(Some(key), Some(channel), None).for_each(release);
-        if self.voices.iter().filter(|voice| voice.is_active()).count() >= MAX_VOICES {
+        if self.in_use().iter().filter(|voice| voice.is_active()).count() >= MAX_VOICES {
             self.steal_one();
         }
         let Some(index) = self.free_voice() else { return };
@@ -596,6 +623,7 @@ impl Engine {
             let leaving = self.voices.iter().enumerate().filter(|(_, voice)| voice.state() == State::Leaving);
             leaving.min_by(|(_, a), (_, b)| a.fade().total_cmp(&b.fade())).map(|(index, _)| index)
         })?;
+        self.in_use = self.in_use.max(index + 1);
         let voice = &mut self.voices[index];
         voice.silence();
         while let Some(note) = voice.note_to_free() {
@@ -612,8 +640,8 @@ impl Engine {
         }
         let voice_settings = self.voice_settings(settings);
         self.prepare_ahead(&voice_settings, out.len());
-        let Self { voices, tools, link, ended, .. } = self;
-        for voice in voices.iter_mut().filter(|voice| voice.state() != State::Free) {
+        let Self { voices, in_use, tools, link, ended, .. } = self;
+        for voice in voices[..*in_use].iter_mut().filter(|voice| voice.state() != State::Free) {
             voice.render(&voice_settings, tools, &mut |note| free(&mut link.used, note), out);
             if voice.state() == State::Free {
                 end_note(ended, &mut voice.identity);
@@ -628,11 +656,11 @@ impl Engine {
         const MARGIN: f32 = 1.25;
         const SHORTEST_HOP_SECONDS: f32 = 256.0 / 16_000.0;
         let seconds = samples as f32 / settings.sample_rate;
-        let unprepared = self.voices.iter().filter(|voice| voice.is_unprepared()).count();
+        let unprepared = self.in_use().iter().filter(|voice| voice.is_unprepared()).count();
         let due = unprepared as f32 * MARGIN * seconds / SHORTEST_HOP_SECONDS;
         self.prepare_credit = (self.prepare_credit + due).min(unprepared as f32);
-        let Self { voices, tools, prepare_credit, .. } = self;
-        for voice in voices.iter_mut().filter(|voice| voice.is_unprepared()) {
+        let Self { voices, in_use, tools, prepare_credit, .. } = self;
+        for voice in voices[..*in_use].iter_mut().filter(|voice| voice.is_unprepared()) {
             if *prepare_credit < 1.0 {
                 break;
             }
@@ -643,6 +671,10 @@ impl Engine {
 
     fn apply_gain(&mut self, target: f32, out: &mut [f32]) {
         let mut gain = self.gain.unwrap_or(target);
+        if gain == target {
+            self.gain = Some(gain);
+            return out.iter_mut().for_each(|sample| *sample *= gain);
+        }
         let rate = 1.0 - (-1.0 / (GAIN_SECONDS * self.sample_rate)).exp();
         for sample in out.iter_mut() {
             let distance = target - gain;

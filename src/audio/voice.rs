@@ -26,8 +26,17 @@ pub const MORPH_FRAMES: u32 = 4;
 /// Longest frame in bins; models with larger ones are refused.
 pub const MAX_BINS: usize = 1024;
 
-/// Longest window in oversampled samples.
-const MAX_WINDOW: usize = 2 * MAX_BINS * OVERSAMPLING;
+/// Frames that overlap at any sample: a hop is a quarter of a window.
+const OVERLAP: usize = 4;
+
+/// Longest hop in oversampled samples.
+const MAX_HOP: usize = 2 * MAX_BINS * OVERSAMPLING / OVERLAP;
+
+/// Hops that a voice holds: the one that is played, and those that the next frame will reach into.
+const SLOTS: usize = 1 + OVERLAP;
+
+/// A hop's samples, with the last ones of the hop before in front, which the filter between samples reaches back to.
+const SLOT: usize = TAPS + MAX_HOP;
 
 /// A stolen voice fades out in this time, in seconds: long enough not to click, short enough not to be heard.
 const STEAL_SECONDS: f32 = 0.005;
@@ -47,6 +56,8 @@ pub struct Tools {
     /// One for each frame length: 1024 and 512 bins.
     synths: [FrameSynth; 2],
     partials: Partials,
+    /// The gain of each sample of a chunk.
+    gains: Box<[f32]>,
 }
 
 impl Tools {
@@ -57,6 +68,7 @@ impl Tools {
             synths: [Representation::IfMelHires, Representation::IfMel]
                 .map(|representation| FrameSynth::new(representation.geometry(), OVERSAMPLING)),
             partials: Partials::new(MAX_BINS),
+            gains: vec![0.0; CHUNK].into(),
         }
     }
 
@@ -114,8 +126,10 @@ enum Plan {
         morph: f32,
     },
     Nothing,
-    /// Computed: the frame's waveform is in `pending`.
-    Done,
+    /// Computed, and added to the hops that follow.
+    Done {
+        cutoff: usize,
+    },
 }
 
 pub struct Voice {
@@ -141,11 +155,11 @@ pub struct Voice {
     /// The spectrum last computed, its gain included.
     magnitude: Box<[f32]>,
     advance: Box<[f32]>,
-    /// Final samples in front ([`TAPS`] of them played, then one hop), unfinished ones behind.
+    /// [`SLOTS`] hops in a ring. The one at `slot` is played, and is final; those behind it still grow. The one before it is
+    /// free for the last quarter of the next frame.
     wave: Box<[f32]>,
-    /// The next frame's waveform.
-    pending: Box<[f32]>,
-    /// Where in `wave` the host's next sample lies.
+    slot: usize,
+    /// Where in its slot the host's next sample lies.
     position: f64,
     /// Offset from the note's own pitch, in semitones, gliding to `pitch_target`.
     pitch: f32,
@@ -157,7 +171,6 @@ pub struct Voice {
 
 impl Voice {
     pub fn new() -> Self {
-        let zeros = |len: usize| vec![0.0; len].into_boxed_slice();
         Self {
             identity: Identity::default(),
             envelope: Envelope::DONE,
@@ -170,11 +183,11 @@ impl Voice {
             since_change: 0,
             beyond: false,
             frames_left: None,
-            phase: zeros(MAX_BINS),
-            magnitude: zeros(MAX_BINS),
-            advance: zeros(MAX_BINS),
-            wave: zeros(TAPS + MAX_WINDOW),
-            pending: zeros(MAX_WINDOW),
+            phase: touched_zeros(MAX_BINS),
+            magnitude: touched_zeros(MAX_BINS),
+            advance: touched_zeros(MAX_BINS),
+            wave: touched_zeros(SLOTS * SLOT),
+            slot: 0,
             position: 0.0,
             pitch: 0.0,
             pitch_target: 0.0,
@@ -241,14 +254,16 @@ impl Voice {
         self.state = State::Playing;
         (self.pitch, self.pitch_target) = (pitch, pitch);
         self.position = TAPS as f64;
-        let window = OVERSAMPLING * note.geometry.n_fft();
         let bins = note.geometry.bins;
         let last = note.geometry.first_whole_frame();
         self.playhead = Playhead::after_head(&note);
-        self.wave.fill(0.0);
+        self.clear_wave();
         let cutoff = cutoff_bins(&note, pitch, settings.sample_rate);
         if cutoff >= bins {
-            self.wave[TAPS..TAPS + window].copy_from_slice(&note.head);
+            let hop = note.geometry.hop * OVERSAMPLING;
+            for (n, part) in note.head.chunks_exact(hop).enumerate() {
+                self.hop(n, hop).copy_from_slice(part);
+            }
             self.phase[..bins].copy_from_slice(&note.head_phase);
         } else {
             self.render_head(&note, cutoff, tools);
@@ -262,30 +277,48 @@ impl Voice {
     /// The head of a note that is transposed so far up that it must be band-limited.
     fn render_head(&mut self, note: &Note, cutoff: usize, tools: &mut Tools) {
         let bins = note.geometry.bins;
-        let step = note.geometry.hop * OVERSAMPLING;
-        let window = note.geometry.n_fft() * OVERSAMPLING;
+        let hop = note.geometry.hop * OVERSAMPLING;
         let last = note.geometry.first_whole_frame();
-        let heard = note.geometry.n_fft() / note.geometry.hop;
         self.phase[..bins].fill(0.0);
         for frame in 0..=last {
             for (phase, advance) in self.phase.iter_mut().zip(note.frames.advance(frame)) {
                 *phase = wrap_turns(*phase + advance);
             }
-            let frames_before = last - frame;
-            if frames_before < heard {
+            // Hops of this frame that lie before the note's first sample.
+            let before = last - frame;
+            if before < OVERLAP {
                 fill(&mut self.magnitude[..bins], note.frames.magnitude(frame));
-                tools.synth(bins).write(&self.magnitude[..bins], &self.phase[..bins], cutoff, &mut self.pending);
-                let kept = window - frames_before * step;
-                for (wave, pending) in self.wave[TAPS..].iter_mut().zip(&self.pending[frames_before * step..][..kept]) {
-                    *wave += pending;
+                let synth = tools.synth(bins);
+                synth.compute(&self.magnitude[..bins], &self.phase[..bins], cutoff);
+                for n in before..OVERLAP {
+                    synth.add_to(n * hop, self.hop(n - before, hop));
                 }
             }
         }
     }
 
+    /// Silence in all hops, of which the first is to be played.
+    fn clear_wave(&mut self) {
+        self.wave.fill(0.0);
+        self.slot = 0;
+    }
+
+    /// The samples of the hop that is played `ahead` hops after this one.
+    fn hop(&mut self, ahead: usize, hop: usize) -> &mut [f32] {
+        let slot = (self.slot + ahead) % SLOTS;
+        &mut self.wave[slot * SLOT + TAPS..][..hop]
+    }
+
     /// Takes over from `old` at the same moment of the sound, from a note that `old` cannot go over into by itself: another
     /// pitch, or frames of another size. The windows of the first frames fade it in, those of the last fade `old` out.
-    pub fn take_over(&mut self, old: &mut Voice, note: Arc<Note>, pitch: f32, settings: &VoiceSettings) {
+    pub fn take_over(
+        &mut self,
+        old: &mut Voice,
+        note: Arc<Note>,
+        pitch: f32,
+        settings: &VoiceSettings,
+        tools: &mut Tools,
+    ) {
         self.wait(old.identity);
         self.state = State::Playing;
         self.envelope = old.envelope;
@@ -303,12 +336,12 @@ impl Voice {
         }
         self.magnitude[..bins].fill(0.0);
         self.advance[..bins].fill(0.0);
-        self.wave.fill(0.0);
+        self.clear_wave();
         // At the end of a hop of nothing, so that the first frame comes in with the first sample.
         self.position = (TAPS + note.geometry.hop * OVERSAMPLING) as f64 + old.position.fract();
         self.note = Some(note);
         self.decide(settings.hold);
-        old.leave();
+        old.leave(tools);
     }
 
     /// Offers the note of another timbre, taken over with the next frame that is decided on. Hands back the one that it
@@ -332,13 +365,26 @@ impl Voice {
     }
 
     /// Sounds on for what has begun, and takes no more commands.
-    fn leave(&mut self) {
+    fn leave(&mut self, tools: &mut Tools) {
+        self.take_back(tools);
         self.state = State::Leaving;
         self.identity.id = None;
         if self.frames_left.is_none() {
             self.frames_left = Some(self.overlap());
         }
         self.plan = Plan::Nothing;
+    }
+
+    /// Takes the frame away again that was computed and has not begun. It depends on the host's blocks whether it was.
+    fn take_back(&mut self, tools: &mut Tools) {
+        let Plan::Done { cutoff } = self.plan else { return };
+        let Some(geometry) = self.note.as_ref().map(|note| note.geometry) else { return };
+        let (bins, hop) = (geometry.bins, geometry.hop * OVERSAMPLING);
+        let synth = tools.synth(bins);
+        synth.compute(&self.magnitude[..bins], &self.phase[..bins], cutoff);
+        for n in 0..OVERLAP {
+            synth.take_from(n * hop, self.hop(n + 1, hop));
+        }
     }
 
     /// Makes room for another note.
@@ -388,8 +434,9 @@ impl Voice {
         out: &mut [f32],
     ) {
         let Some(geometry) = self.note.as_ref().map(|note| note.geometry) else { return };
-        let mut gains = [self.identity.level; CHUNK];
-        let gains = &mut gains[..out.len()];
+        let mut kept = std::mem::take(&mut tools.gains);
+        let gains = &mut kept[..out.len()];
+        gains.fill(self.identity.level);
         self.envelope.apply(&settings.adsr, settings.sample_rate, gains);
         if self.stolen {
             let step = 1.0 / (STEAL_SECONDS * settings.sample_rate);
@@ -409,14 +456,15 @@ impl Voice {
             while self.position >= last {
                 self.next_hop(settings, tools, used);
             }
-            let (wave, position, gains, out) = (&self.wave, self.position, &gains[done..], &mut out[done..]);
+            let (wave, gains, out) = (&self.wave[self.slot * SLOT..], &gains[done..], &mut out[done..]);
             let (added, position) = match stride {
-                Some(stride) => tools.interpolator.add_steady(wave, position, stride, last, gains, out),
-                None => tools.interpolator.add(wave, position, step, last, gains, out),
+                Some(stride) => tools.interpolator.add_steady(wave, self.position, stride, last, gains, out),
+                None => tools.interpolator.add(wave, self.position, step, last, gains, out),
             };
             self.position = position;
             done += added;
         }
+        tools.gains = kept;
         if self.envelope.is_done() || self.frames_left == Some(0) || (self.stolen && self.fade == 0.0) {
             self.silence();
         }
@@ -437,10 +485,15 @@ impl Voice {
         let Some(geometry) = self.note.as_ref().map(|note| note.geometry) else { return };
         self.prepare(settings.sample_rate, tools);
         let hop = geometry.hop * OVERSAMPLING;
-        let window = geometry.n_fft() * OVERSAMPLING;
+        if !matches!(self.plan, Plan::Done { .. }) {
+            // No frame has written to the hop that only it would have reached.
+            self.hop(OVERLAP, hop).fill(0.0);
+        }
+        let mut played = [0.0; TAPS];
+        played.copy_from_slice(&self.wave[self.slot * SLOT + hop..][..TAPS]);
+        self.slot = (self.slot + 1) % SLOTS;
+        self.wave[self.slot * SLOT..][..TAPS].copy_from_slice(&played);
         self.position -= hop as f64;
-        let pending = if self.plan == Plan::Done { &self.pending[..window] } else { &[] };
-        overlap_add(&mut self.wave[..TAPS + window], hop, pending);
         self.since_change = self.since_change.saturating_add(1);
         if let Some(left) = &mut self.frames_left {
             *left = left.saturating_sub(1);
@@ -501,20 +554,24 @@ impl Voice {
             tools.partials.relax_phases(&mut self.phase[..bins]);
         }
         let cutoff = cutoff_bins(note, self.pitch, sample_rate);
-        tools.synth(bins).write(&self.magnitude[..bins], &self.phase[..bins], cutoff, &mut self.pending);
-        self.plan = Plan::Done;
+        let hop = note.geometry.hop * OVERSAMPLING;
+        self.plan = Plan::Done { cutoff };
+        let synth = tools.synth(bins);
+        synth.compute(&self.magnitude[..bins], &self.phase[..bins], cutoff);
+        for n in 0..OVERLAP - 1 {
+            synth.add_to(n * hop, self.hop(n + 1, hop));
+        }
+        synth.write_to((OVERLAP - 1) * hop, self.hop(OVERLAP, hop));
     }
 }
 
-/// Moves a wave on by a hop, its first [`TAPS`] samples kept from the hop before, and adds the next frame, or none, behind them.
-#[multiversion(targets("x86_64+avx2"))]
-fn overlap_add(wave: &mut [f32], hop: usize, frame: &[f32]) {
-    let kept = wave.len() - hop;
-    wave.copy_within(hop.., 0);
-    wave[kept..].fill(0.0);
-    for (wave, frame) in wave[TAPS..].iter_mut().zip(frame) {
-        *wave += frame;
-    }
+/// Zeros whose memory is there. Fresh memory is only promised, and each page of it that is first written to costs an
+/// interruption by the system, which a stroke on the audio thread has no time for.
+fn touched_zeros(len: usize) -> Box<[f32]> {
+    let mut zeros = vec![0.0; len].into_boxed_slice();
+    // What the compiler knows to be zero already it would not write again.
+    std::hint::black_box(&mut zeros).fill(0.0);
+    zeros
 }
 
 /// Leads a spectrum the share `morph` of the way to a frame at a gain; 1 arrives there.

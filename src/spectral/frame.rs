@@ -59,6 +59,8 @@ pub struct FrameSynth {
     /// The spectrum, real and imaginary parts.
     real: Vec<f32>,
     imaginary: Vec<f32>,
+    /// What goes into the transform, and what comes out of it.
+    folded: Vec<Complex<f32>>,
     wave: Vec<Complex<f32>>,
     scratch: Vec<Complex<f32>>,
     /// The published inverse window, the transform's 1 / n_fft included.
@@ -80,8 +82,9 @@ impl FrameSynth {
             cosines: (1..=geometry.bins).map(|bin| turn(bin).cos() as f32).collect(),
             real: vec![0.0; geometry.bins],
             imaginary: vec![0.0; geometry.bins],
+            folded: vec![Complex::default(); length / 2],
             wave: vec![Complex::default(); length / 2],
-            scratch: vec![Complex::default(); inverse.get_inplace_scratch_len()],
+            scratch: vec![Complex::default(); inverse.get_outofplace_scratch_len()],
             window: (0..length).map(|i| (0.5 - 0.5 * turn(i).cos()) as f32 * scale).collect(),
             bins: geometry.bins,
             inverse,
@@ -93,47 +96,57 @@ impl FrameSynth {
         self.window.len()
     }
 
-    /// Writes one frame to the first [`Self::window_len`] samples of `out`.
+    /// Adds one frame to the first [`Self::window_len`] samples of `out`: [`Self::compute`] and [`Self::add_to`] in one.
+    pub fn add(&mut self, magnitude: &[f32], phase_turns: &[f32], cutoff_bins: usize, out: &mut [f32]) {
+        self.compute(magnitude, phase_turns, cutoff_bins);
+        self.add_to(0, out);
+    }
+
+    /// Computes the waveform of a frame, which [`Self::write_to`] and its like then hand out, in parts if one likes.
     ///
     /// `magnitude` and `phase_turns` hold the bins without DC. Bins from `cutoff_bins` on are left out, which band-limits
     /// a note that is to be transposed upwards.
-    pub fn write(&mut self, magnitude: &[f32], phase_turns: &[f32], cutoff_bins: usize, out: &mut [f32]) {
-        self.transform(magnitude, phase_turns, cutoff_bins);
-        write_product(&self.wave, &self.window, out);
-    }
-
-    /// As [`Self::write`], but adds the frame to what `out` holds.
-    pub fn add(&mut self, magnitude: &[f32], phase_turns: &[f32], cutoff_bins: usize, out: &mut [f32]) {
-        self.transform(magnitude, phase_turns, cutoff_bins);
-        add_product(&self.wave, &self.window, out);
-    }
-
-    /// Leaves the frame's waveform, before its window, in `wave`.
     ///
     /// The inverse transform of a real signal x of length N goes through a complex one of half its length, z[n] = x[2n] +
     /// i x[2n + 1]. With W = e^(2 pi i / N), bin k of x adds X (1 + i W^k) to bin k of z, and conj(X) (1 + i W^-k) to bin
     /// N / 2 - k. The two never meet where the spectrum is zero-padded, and the zeros cost nothing.
-    fn transform(&mut self, magnitude: &[f32], phase_turns: &[f32], cutoff_bins: usize) {
+    pub fn compute(&mut self, magnitude: &[f32], phase_turns: &[f32], cutoff_bins: usize) {
         let used = cutoff_bins.min(self.bins);
         let inner = used.min(self.bins - 1);
-        let half = self.wave.len();
+        let half = self.folded.len();
         rectangular(&magnitude[..used], &phase_turns[..used], &mut self.real[..used], &mut self.imaginary[..used]);
         let spectrum =
             [&self.real[..inner], &self.imaginary[..inner], &self.sines[..inner], &self.cosines[..inner]];
-        unfold_low(spectrum, &mut self.wave[1..=inner]);
-        self.wave[0] = Complex::default();
-        self.wave[inner + 1..].fill(Complex::default());
-        unfold_high(spectrum, &mut self.wave[half - inner..]);
+        unfold_low(spectrum, &mut self.folded[1..=inner]);
+        self.folded[0] = Complex::default();
+        self.folded[inner + 1..].fill(Complex::default());
+        unfold_high(spectrum, &mut self.folded[half - inner..]);
         if used == self.bins {
             // The published inverse takes the real part of the Nyquist bin, and once, where all others count twice.
             let nyquist = 0.5 * self.real[inner];
             let (sin, cos) = (self.sines[inner], self.cosines[inner]);
-            self.wave[self.bins % half] += Complex::new(nyquist * (1.0 - sin), nyquist * cos);
-            self.wave[half - self.bins] += Complex::new(nyquist * (1.0 + sin), nyquist * cos);
+            self.folded[self.bins % half] += Complex::new(nyquist * (1.0 - sin), nyquist * cos);
+            self.folded[half - self.bins] += Complex::new(nyquist * (1.0 + sin), nyquist * cos);
         }
-        self.inverse.process_with_scratch(&mut self.wave, &mut self.scratch);
+        self.inverse.process_outofplace_with_scratch(&mut self.folded, &mut self.wave, &mut self.scratch);
+    }
+
+    /// Writes the samples of the windowed frame from `first` on, which is even, as far as `out` goes.
+    pub fn write_to(&self, first: usize, out: &mut [f32]) {
+        write_product(&self.wave[first / 2..], &self.window[first..], out);
+    }
+
+    /// As [`Self::write_to`], but adds them to what `out` holds.
+    pub fn add_to(&self, first: usize, out: &mut [f32]) {
+        add_product(&self.wave[first / 2..], &self.window[first..], out);
+    }
+
+    /// As [`Self::add_to`], but takes them away.
+    pub fn take_from(&self, first: usize, out: &mut [f32]) {
+        take_product(&self.wave[first / 2..], &self.window[first..], out);
     }
 }
+
 
 /// Polar to rectangular.
 #[multiversion(targets("x86_64+avx2"))]
@@ -184,6 +197,16 @@ fn add_product(wave: &[Complex<f32>], window: &[f32], out: &mut [f32]) {
     }
 }
 
+/// Takes a signal times a window away.
+#[multiversion(targets("x86_64+avx2"))]
+fn take_product(wave: &[Complex<f32>], window: &[f32], out: &mut [f32]) {
+    let (window, _) = window.as_chunks::<2>();
+    for (([even, odd], wave), window) in out.as_chunks_mut::<2>().0.iter_mut().zip(wave).zip(window) {
+        *even -= wave.re * window[0];
+        *odd -= wave.im * window[1];
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,18 +223,22 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_that_is_written_takes_the_place_of_what_was_there() {
+    fn a_frame_is_handed_out_in_parts_and_nothing_of_an_earlier_one_is_left() {
         let geometry = Geometry { frames: 128, bins: 1024, hop: 512, pad_left: 3072, sample_rate: 16_000 };
         let mut synth = FrameSynth::new(geometry, 2);
         let (magnitude, phase) = (vec![1.0; 1024], vec![0.2; 1024]);
         for cutoff in [0, 1, 700, 1023, 1024, 9_999] {
-            let (mut written, mut added) = (vec![7.0; 4096], vec![0.0; 4096]);
-            // What an earlier frame has left in the buffers is not heard.
-            synth.write(&magnitude, &phase, 1024, &mut written);
-            synth.write(&magnitude, &phase, cutoff, &mut written);
-            synth.add(&magnitude, &phase, cutoff, &mut added);
-            assert_eq!(written, added, "cutoff {cutoff}");
-            assert_eq!(written.iter().any(|&sample| sample != 0.0), cutoff > 0, "cutoff {cutoff}");
+            synth.compute(&magnitude, &phase, 1024);
+            let mut whole = vec![0.0; 4096];
+            synth.add(&magnitude, &phase, cutoff, &mut whole);
+            assert_eq!(whole.iter().any(|&sample| sample != 0.0), cutoff > 0, "cutoff {cutoff}");
+            let mut parts = vec![7.0; 4096];
+            for (n, part) in parts.chunks_mut(1024).enumerate() {
+                synth.write_to(1024 * n, part);
+            }
+            assert_eq!(parts, whole, "cutoff {cutoff}");
+            synth.take_from(1024, &mut parts[1024..2048]);
+            assert!(parts[1024..2048].iter().all(|&sample| sample == 0.0));
         }
     }
 

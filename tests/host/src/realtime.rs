@@ -57,6 +57,17 @@ pub fn first_offence() -> String {
     FIRST.lock().map(|first| first.as_ref().map(Backtrace::to_string).unwrap_or_default()).unwrap_or_default()
 }
 
+/// Pages that the system had to find for the current thread so far: the first use of fresh memory, or of code.
+pub fn page_faults() -> u64 {
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the pointer is to a local of the right type, for which zeros are a value.
+    let usage = unsafe {
+        assert_eq!(libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()), 0, "the system counts for each thread");
+        usage.assume_init()
+    };
+    (usage.ru_minflt + usage.ru_majflt) as u64
+}
+
 /// A span of time in which the current thread is watched.
 pub struct Watch(());
 
