@@ -91,7 +91,8 @@ pub fn run() -> Result<()> {
     let (seed, sound) = sustained_sound()?;
     let fluidsynth = FluidSynth::new(RATE)?;
     let program = one_voice_program(&fluidsynth)?;
-    let priority = if become_real_time() { "with real-time priority, as in a host" } else { "without real-time priority" };
+    let priority =
+        if become_real_time() { "with real-time priority, as in a host" } else { "without real-time priority" };
     println!(
         "FluidSynth {} plays program {program} of FluidR3 GM, reverb and chorus off, {RATE} Hz; Timbrel seed {seed}. Times are \
          % of the block's duration: median, worst, and in brackets the worst of the thread's own processor time, where other \

@@ -18,9 +18,12 @@ const LOBE: usize = 2;
 /// slowly enough that no level jumps.
 const RELAXATION: f32 = 0.12;
 
+/// Bins of which one word tells something, a bit each.
+const WORD: usize = u64::BITS as usize;
+
 /// The partials of one frame. Its room is kept from frame to frame.
 pub struct Partials {
-    /// For each bin a byte: 1 where the next bin is louder, else 0.
+    /// For each bin 1 where the next bin is louder, else 0.
     rising: Box<[u8]>,
     found: Box<[Partial]>,
     count: usize,
@@ -38,38 +41,39 @@ impl Partials {
     /// Room for those of frames of up to `bins`.
     pub fn new(bins: usize) -> Self {
         // A partial has one bin at least.
-        Self { rising: vec![0; bins.next_multiple_of(WORD)].into(), found: vec![Partial::default(); bins].into(), count: 0 }
+        Self {
+            rising: vec![0; bins.next_multiple_of(WORD)].into(),
+            found: vec![Partial::default(); bins].into(),
+            count: 0,
+        }
     }
 
     /// Finds the partials of a frame by the magnitudes of its bins.
     pub fn find(&mut self, magnitude: &[f32]) {
         let bins = magnitude.len();
         rising(magnitude, &mut self.rising);
-        self.count = 0;
-        let mut from = 0;
-        while from < bins {
-            // Uphill to the peak, then down to the valley behind it.
-            let peak = self.next(from, bins - 1, true);
-            let to = self.next(peak, bins - 1, false) + 1;
-            self.found[self.count] = Partial { peak: peak as u16, from: from as u16, to: to as u16 };
-            self.count += 1;
-            from = to;
+        // Uphill to the peak, then down to the valley behind it: peaks and valleys take turns, a peak being first and, since
+        // nothing rises behind the last bin, last. In front of the first bin it is as if the level rose.
+        let mut before = 1;
+        let (mut peaks_found, mut valleys_found) = (0, 0);
+        self.found[0].from = 0;
+        for (index, bytes) in self.rising.as_chunks::<WORD>().0.iter().take(bins.div_ceil(WORD)).enumerate() {
+            let here = bits(bytes);
+            let shifted = here << 1 | before;
+            before = here >> (WORD - 1);
+            for_each_bit(!here & shifted, |bit| {
+                self.found[peaks_found].peak = (WORD * index + bit) as u16;
+                peaks_found += 1;
+            });
+            for_each_bit(here & !shifted, |bit| {
+                let to = (WORD * index + bit) as u16 + 1;
+                self.found[valleys_found].to = to;
+                valleys_found += 1;
+                self.found[valleys_found].from = to;
+            });
         }
-    }
-
-    /// The first bin from `bin` on behind which the magnitude does not rise (`uphill`) or does; `last` where there is none.
-    fn next(&self, bin: usize, last: usize, uphill: bool) -> usize {
-        let turned = if uphill { 0x0101_0101_0101_0101 } else { 0 };
-        let (words, _) = self.rising.as_chunks::<WORD>();
-        let mut passed = u64::MAX << (8 * (bin % WORD));
-        for (index, word) in words.iter().enumerate().skip(bin / WORD) {
-            let bits = (u64::from_le_bytes(*word) ^ turned) & passed;
-            if bits != 0 {
-                return last.min(WORD * index + bits.trailing_zeros() as usize / 8);
-            }
-            passed = u64::MAX;
-        }
-        last
+        self.count = peaks_found;
+        self.found[peaks_found - 1].to = bins as u16;
     }
 
     /// Lets the bins of each partial advance as its peak does.
@@ -93,9 +97,6 @@ impl Partials {
     }
 }
 
-/// Bins that are looked at together.
-const WORD: usize = 8;
-
 /// Tells of each bin whether the next one exceeds it; of the last, and of those that the frame does not have, that none does.
 #[multiversion(targets("x86_64+avx2"))]
 fn rising(magnitude: &[f32], rising: &mut [u8]) {
@@ -104,6 +105,24 @@ fn rising(magnitude: &[f32], rising: &mut [u8]) {
         *rising = u8::from(next > here);
     }
     rest.fill(0);
+}
+
+/// Bytes of 0 and 1 as bits.
+fn bits(bytes: &[u8; WORD]) -> u64 {
+    // The product moves the lowest bit of each of eight bytes to a place of its own in the highest byte.
+    const GATHER: u64 = 0x0102_0408_1020_4080;
+    let (eights, _) = bytes.as_chunks::<8>();
+    let parts = eights.iter().enumerate();
+    parts.fold(0, |word, (n, eight)| word | u64::from_le_bytes(*eight).wrapping_mul(GATHER) >> 56 << (8 * n))
+}
+
+/// Calls `visit` with the place of each bit that is set, the lowest first.
+#[inline(always)]
+fn for_each_bit(mut word: u64, mut visit: impl FnMut(usize)) {
+    while word != 0 {
+        visit(word.trailing_zeros() as usize);
+        word &= word - 1;
+    }
 }
 
 #[cfg(test)]

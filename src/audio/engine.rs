@@ -175,6 +175,7 @@ impl Engine {
     pub fn activate(&mut self, sample_rate: f32, host_says_offline: bool) {
         self.sample_rate = sample_rate;
         self.host_says_offline = host_says_offline;
+        self.tools.activate(sample_rate);
         self.reset();
     }
 
@@ -481,7 +482,8 @@ impl Engine {
                 free(&mut self.link.used, note);
             }
         }
-        let last = self.in_use().iter().rposition(|voice| voice.state() != State::Free || voice.newest_note().is_some());
+        let last =
+            self.in_use().iter().rposition(|voice| voice.state() != State::Free || voice.newest_note().is_some());
         self.in_use = last.map_or(0, |last| last + 1);
     }
 

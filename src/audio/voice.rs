@@ -13,11 +13,11 @@ use multiversion::multiversion;
 
 use super::coherence::Partials;
 use super::envelope::{Adsr, Envelope};
-use super::interpolate::{Interpolator, Stride, TAPS};
+use super::interpolate::{Interpolator, TAPS};
 use super::playhead::{Playhead, Step};
 use crate::frames::Frames;
 use crate::note::Note;
-use crate::spectral::{FrameSynth, OVERSAMPLING, wrap_turns};
+use crate::spectral::{FrameSynth, OVERSAMPLING, Representation, wrap_turns};
 
 /// Frames over which a voice goes from one timbre to the next. Frames overlap by three quarters, so four is the span in
 /// which nothing of the old window is left.
@@ -62,7 +62,6 @@ pub struct Tools {
 
 impl Tools {
     pub fn new() -> Self {
-        use crate::spectral::Representation;
         Self {
             interpolator: Interpolator::new(),
             synths: [Representation::IfMelHires, Representation::IfMel]
@@ -70,6 +69,12 @@ impl Tools {
             partials: Partials::new(MAX_BINS),
             gains: vec![0.0; CHUNK].into(),
         }
+    }
+
+    /// Prepares for a host's rate, in samples a second. Allocates.
+    pub fn activate(&mut self, sample_rate: f32) {
+        let voice_rate = Representation::IfMelHires.geometry().sample_rate * OVERSAMPLING as u32;
+        self.interpolator.set_rates(voice_rate, sample_rate);
     }
 
     fn synth(&mut self, bins: usize) -> &mut FrameSynth {
@@ -448,7 +453,7 @@ impl Voice {
         self.glide(out.len(), settings.sample_rate);
         let voice_rate = geometry.sample_rate * OVERSAMPLING as u32;
         let step = f64::from((self.pitch / 12.0).exp2()) * f64::from(voice_rate) / f64::from(settings.sample_rate);
-        let stride = if self.pitch == 0.0 { Stride::between(voice_rate, settings.sample_rate) } else { None };
+        let stride = tools.interpolator.stride(voice_rate).filter(|_| self.pitch == 0.0);
         let hop = geometry.hop * OVERSAMPLING;
         let last = (TAPS + hop - TAPS / 2 - 1) as f64;
         let mut done = 0;

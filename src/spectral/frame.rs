@@ -115,8 +115,7 @@ impl FrameSynth {
         let inner = used.min(self.bins - 1);
         let half = self.folded.len();
         rectangular(&magnitude[..used], &phase_turns[..used], &mut self.real[..used], &mut self.imaginary[..used]);
-        let spectrum =
-            [&self.real[..inner], &self.imaginary[..inner], &self.sines[..inner], &self.cosines[..inner]];
+        let spectrum = [&self.real[..inner], &self.imaginary[..inner], &self.sines[..inner], &self.cosines[..inner]];
         unfold_low(spectrum, &mut self.folded[1..=inner]);
         self.folded[0] = Complex::default();
         self.folded[inner + 1..].fill(Complex::default());
@@ -146,7 +145,6 @@ impl FrameSynth {
         take_product(&self.wave[first / 2..], &self.window[first..], out);
     }
 }
-
 
 /// Polar to rectangular.
 #[multiversion(targets("x86_64+avx2"))]
