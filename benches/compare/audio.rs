@@ -6,12 +6,13 @@
 //! modulation wheel and expression.
 
 use anyhow::{Context, Result, ensure};
+use timbrel_host::clock::thread_time;
 use timbrel_host::measure::{db, rms};
 use timbrel_host::sounds::sustains;
 use timbrel_host::{Activation, At, Event, Pace, Param, Plugin};
 
 use crate::fluidsynth::FluidSynth;
-use crate::pacing::{Device, become_real_time, thread_seconds};
+use crate::pacing::{Device, become_real_time};
 use crate::stats::{greatest, hash, mean, median};
 
 const RATE: f64 = 48_000.0;
@@ -239,10 +240,9 @@ fn sweep(params: [Param; 2], time_s: f64) -> [At; 2] {
 
 fn timbrel_call(plugin: &mut Plugin, events: &[At], block: usize, calls: &mut Calls) -> Result<()> {
     plugin.take_process_time();
-    let own = thread_seconds();
+    plugin.take_own_time();
     let audio = plugin.play_in(events, block as f64 / RATE, std::iter::once(block), Pace::Free)?;
-    // The host's own part, some microseconds, is in the processor time and not in the clock's.
-    calls.own_s.push(thread_seconds() - own);
+    calls.own_s.push(plugin.take_own_time().as_secs_f64());
     calls.wall_s.push(plugin.take_process_time().as_secs_f64());
     calls.last = audio.left;
     Ok(())
@@ -250,7 +250,7 @@ fn timbrel_call(plugin: &mut Plugin, events: &[At], block: usize, calls: &mut Ca
 
 fn fluidsynth_call(fluidsynth: &FluidSynth, sweep_s: Option<f64>, block: usize, calls: &mut Calls) -> Result<()> {
     let (mut left, mut right) = (vec![0.0; block], vec![0.0; block]);
-    let own = thread_seconds();
+    let own = thread_time();
     let start = std::time::Instant::now();
     if let Some(time_s) = sweep_s {
         let way = 0.5 + 0.5 * (std::f64::consts::TAU * time_s / SWEEP_S).sin();
@@ -259,7 +259,7 @@ fn fluidsynth_call(fluidsynth: &FluidSynth, sweep_s: Option<f64>, block: usize, 
     }
     fluidsynth.process(&mut left, &mut right)?;
     calls.wall_s.push(start.elapsed().as_secs_f64());
-    calls.own_s.push(thread_seconds() - own);
+    calls.own_s.push((thread_time() - own).as_secs_f64());
     calls.last = left;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Blocks at the pace of an audio device, and the time that a thread has really had.
+//! Blocks at the pace of an audio device, with its priority.
 
 use std::time::{Duration, Instant};
 
@@ -46,13 +46,4 @@ pub fn become_real_time() -> bool {
     }
     #[cfg(not(target_os = "linux"))]
     false
-}
-
-/// The processor time that the calling thread has had, in seconds: what other programs take is not in it.
-pub fn thread_seconds() -> f64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the pointer is to a local of the right type.
-    let failed = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) } != 0;
-    assert!(!failed, "every system that this runs on has a clock for threads");
-    time.tv_sec as f64 + 1e-9 * time.tv_nsec as f64
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::link::Status;
-use crate::note::{KEYS, ModelId, Note, NoteRequest};
+use crate::note::{KEYS, ModelId, Note, NoteKey, NoteRequest};
 
 /// Notes by pitch.
 pub struct Bank {
@@ -58,11 +58,11 @@ impl Target {
 
     /// Whether a note may be struck for it.
     pub fn is_met_by(&self, note: &Note) -> bool {
-        self.is_of(note) && note.serves(self.exact)
+        self.is_of(&note.key) && note.serves(self.exact)
     }
 
-    /// Whether a note is its sound, whatever rendered it.
-    pub fn is_of(&self, note: &Note) -> bool {
-        note.key.pitch == self.pitch && note.key.timbre == self.request.timbre && note.key.model == self.model
+    /// Whether it is a sound of the target's, whatever rendered it.
+    pub fn is_of(&self, key: &NoteKey) -> bool {
+        key.pitch == self.pitch && key.timbre == self.request.timbre && key.model == self.model
     }
 }

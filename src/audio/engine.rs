@@ -304,7 +304,7 @@ impl Engine {
 
     /// Lets a playing voice go over into another note of its key.
     fn go_over(&mut self, index: usize, note: Arc<Note>, settings: &Settings) {
-        if self.voices[index].newest_note().is_some_and(|newest| newest.key == note.key) {
+        if self.voices[index].newest_key() == Some(&note.key) {
             // The clone is not the last reference: dropping it frees nothing.
             return;
         }
@@ -388,7 +388,7 @@ impl Engine {
     fn is_up_to_date(&self, voice: &Voice, settings: &Settings) -> bool {
         let target = self.target(voice.identity.key, settings);
         // A voice that sounds goes on with what it has: another rendering of the same sound would change nothing.
-        voice.newest_note().is_some_and(|note| target.is_of(note))
+        voice.newest_key().is_some_and(|key| target.is_of(key))
     }
 
     /// Whether the bank can answer for a key in the timbre of the keyboard.
@@ -482,8 +482,7 @@ impl Engine {
                 free(&mut self.link.used, note);
             }
         }
-        let last =
-            self.in_use().iter().rposition(|voice| voice.state() != State::Free || voice.newest_note().is_some());
+        let last = self.in_use().iter().rposition(|voice| voice.state() != State::Free || voice.holds_notes());
         self.in_use = last.map_or(0, |last| last + 1);
     }
 
@@ -657,10 +656,16 @@ impl Engine {
         /// Somewhat more than one frame for each hop, or the last would still come too late.
         const MARGIN: f32 = 1.25;
         const SHORTEST_HOP_SECONDS: f32 = 256.0 / 16_000.0;
+        const FRAMES_IN_A_ROW: usize = 4;
         let seconds = samples as f32 / settings.sample_rate;
         let unprepared = self.in_use().iter().filter(|voice| voice.is_unprepared()).count();
         let due = unprepared as f32 * MARGIN * seconds / SHORTEST_HOP_SECONDS;
         self.prepare_credit = (self.prepare_credit + due).min(unprepared as f32);
+        // Several in a row find the tables and the code of the first in the processor's caches.
+        let playing = self.in_use().iter().filter(|voice| voice.is_active()).count();
+        if unprepared < FRAMES_IN_A_ROW.min(playing) || self.prepare_credit < unprepared.min(FRAMES_IN_A_ROW) as f32 {
+            return;
+        }
         let Self { voices, in_use, tools, prepare_credit, .. } = self;
         for voice in voices[..*in_use].iter_mut().filter(|voice| voice.is_unprepared()) {
             if *prepare_credit < 1.0 {

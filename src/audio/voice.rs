@@ -16,7 +16,7 @@ use super::envelope::{Adsr, Envelope};
 use super::interpolate::{Interpolator, TAPS};
 use super::playhead::{Playhead, Step};
 use crate::frames::Frames;
-use crate::note::Note;
+use crate::note::{Note, NoteKey};
 use crate::spectral::{FrameSynth, OVERSAMPLING, Representation, wrap_turns};
 
 /// Frames over which a voice goes from one timbre to the next. Frames overlap by three quarters, so four is the span in
@@ -145,6 +145,8 @@ pub struct Voice {
     note: Option<Arc<Note>>,
     /// What it will play from its next frame on.
     next: Option<Arc<Note>>,
+    /// Which of the two is newer: asked for in every block, and here without a way through memory.
+    newest: Option<NoteKey>,
     playhead: Playhead,
     plan: Plan,
     /// Frames left of a morph.
@@ -182,6 +184,7 @@ impl Voice {
             state: State::Free,
             note: None,
             next: None,
+            newest: None,
             playhead: Playhead::START,
             plan: Plan::Nothing,
             morph_left: 0,
@@ -210,9 +213,14 @@ impl Voice {
         matches!(self.state, State::Waiting | State::Playing)
     }
 
-    /// The note that the voice will play when all that it knows of has come to pass.
-    pub fn newest_note(&self) -> Option<&Arc<Note>> {
-        self.next.as_ref().or(self.note.as_ref())
+    /// The sound that the voice will play when all that it knows of has come to pass.
+    pub fn newest_key(&self) -> Option<&NoteKey> {
+        self.newest.as_ref()
+    }
+
+    /// Whether the voice has notes to give back once it is free.
+    pub fn holds_notes(&self) -> bool {
+        self.note.is_some() || self.next.is_some()
     }
 
     /// Frames since the voice last went over into another note.
@@ -241,6 +249,7 @@ impl Voice {
             self.note.is_none() && self.next.is_none(),
             "a voice is taken when its notes have been given back"
         );
+        self.newest = None;
         self.identity = identity;
         self.envelope = Envelope::start();
         self.state = State::Waiting;
@@ -275,6 +284,7 @@ impl Voice {
         }
         fill(&mut self.magnitude[..bins], note.frames.magnitude(last));
         fill(&mut self.advance[..bins], note.frames.advance(last));
+        self.newest = Some(note.key);
         self.note = Some(note);
         self.decide(settings.hold);
     }
@@ -344,6 +354,7 @@ impl Voice {
         self.clear_wave();
         // At the end of a hop of nothing, so that the first frame comes in with the first sample.
         self.position = (TAPS + note.geometry.hop * OVERSAMPLING) as f64 + old.position.fract();
+        self.newest = Some(note.key);
         self.note = Some(note);
         self.decide(settings.hold);
         old.leave(tools);
@@ -352,6 +363,7 @@ impl Voice {
     /// Offers the note of another timbre, taken over with the next frame that is decided on. Hands back the one that it
     /// displaces.
     pub fn offer(&mut self, note: Arc<Note>) -> Option<Arc<Note>> {
+        self.newest = Some(note.key);
         self.next.replace(note)
     }
 
@@ -452,8 +464,9 @@ impl Voice {
         }
         self.glide(out.len(), settings.sample_rate);
         let voice_rate = geometry.sample_rate * OVERSAMPLING as u32;
-        let step = f64::from((self.pitch / 12.0).exp2()) * f64::from(voice_rate) / f64::from(settings.sample_rate);
         let stride = tools.interpolator.stride(voice_rate).filter(|_| self.pitch == 0.0);
+        let step = || f64::from((self.pitch / 12.0).exp2()) * f64::from(voice_rate) / f64::from(settings.sample_rate);
+        let step = if stride.is_none() { step() } else { 0.0 };
         let hop = geometry.hop * OVERSAMPLING;
         let last = (TAPS + hop - TAPS / 2 - 1) as f64;
         let mut done = 0;
@@ -583,6 +596,12 @@ fn touched_zeros(len: usize) -> Box<[f32]> {
 #[multiversion(targets("x86_64+avx2"))]
 fn lead_over(frames: &Frames, frame: usize, gain: f32, morph: f32, magnitude: &mut [f32], advance: &mut [f32]) {
     let own = magnitude.iter_mut().zip(advance);
+    if morph == 1.0 {
+        for ((m, a), (new_m, new_a)) in own.zip(frames.magnitude(frame).zip(frames.advance(frame))) {
+            (*m, *a) = (new_m * gain, new_a);
+        }
+        return;
+    }
     for ((m, a), (new_m, new_a)) in own.zip(frames.magnitude(frame).zip(frames.advance(frame))) {
         let (from, to) = (*m * (1.0 - morph), new_m * gain * morph);
         let sum = from + to;

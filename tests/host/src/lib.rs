@@ -7,6 +7,8 @@
 //! ```
 
 pub mod audio;
+#[cfg(unix)]
+pub mod clock;
 pub mod events;
 pub mod handlers;
 pub mod measure;

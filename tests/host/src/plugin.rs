@@ -65,6 +65,7 @@ pub struct Plugin {
     events: EventBuffer,
     /// Time spent in the plugin's audio calls.
     process_time: Duration,
+    own_time: Duration,
     /// Longest audio call, as a share of the time that its block lasts.
     worst_load: f64,
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -91,6 +92,7 @@ impl Plugin {
             activation: Activation::default(),
             events: EventBuffer::with_capacity(BLOCK_EVENTS),
             process_time: Duration::ZERO,
+            own_time: Duration::ZERO,
             worst_load: 0.0,
             #[cfg(all(target_os = "linux", target_env = "gnu"))]
             caught: None,
@@ -222,14 +224,21 @@ impl Plugin {
         let mut answers = OutputEvents::void();
         #[cfg(all(target_os = "linux", target_env = "gnu"))]
         let watch = self.caught.as_ref().map(|_| crate::realtime::watch());
+        #[cfg(unix)]
+        let own_start = crate::clock::thread_time();
         let start = Instant::now();
         let result = processor.process(&inputs, &mut outputs, &events, &mut answers, None, None);
         let taken = start.elapsed();
+        #[cfg(unix)]
+        let own = crate::clock::thread_time() - own_start;
+        #[cfg(not(unix))]
+        let own = taken;
         #[cfg(all(target_os = "linux", target_env = "gnu"))]
         if let (Some(caught), Some(watch)) = (&mut self.caught, watch) {
             caught.add(watch.end());
         }
         self.process_time += taken;
+        self.own_time += own;
         self.worst_load = self.worst_load.max(taken.as_secs_f64() / block.as_secs_f64());
         result.map_err(|error| anyhow!("the audio call failed: {error}"))?;
         Ok(())
@@ -238,6 +247,12 @@ impl Plugin {
     /// Time spent in audio calls since the last look.
     pub fn take_process_time(&mut self) -> Duration {
         std::mem::take(&mut self.process_time)
+    }
+
+    /// As [`Self::take_process_time`], but the processor time that the thread had in the calls, in which other programs are
+    /// not, where the system counts it.
+    pub fn take_own_time(&mut self) -> Duration {
+        std::mem::take(&mut self.own_time)
     }
 
     /// Largest share of a block's duration that an audio call took, since the last look.
