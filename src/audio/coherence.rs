@@ -12,7 +12,7 @@ use multiversion::multiversion;
 use crate::spectral::wrap_turns;
 
 /// Bins on each side of a peak that the main lobe of a Hann window covers.
-const LOBE: usize = 2;
+const LOBE: f32 = 2.0;
 
 /// Share of the way back to the relation of a steady tone that is gone in a frame: within a third of a second most of it,
 /// slowly enough that no level jumps.
@@ -27,6 +27,10 @@ pub struct Partials {
     rising: Box<[u8]>,
     found: Box<[Partial]>,
     count: usize,
+    /// Of the partial that each bin belongs to: the place of its peak, in bins, and the peak's advance and phase, in turns.
+    peaks: Box<[f32]>,
+    advances: Box<[f32]>,
+    phases: Box<[f32]>,
 }
 
 /// A peak and the bins around it, up to the valleys on both sides.
@@ -41,15 +45,19 @@ impl Partials {
     /// Room for those of frames of up to `bins`.
     pub fn new(bins: usize) -> Self {
         // A partial has one bin at least.
+        let spread = || vec![0.0; bins + SPREAD].into_boxed_slice();
         Self {
             rising: vec![0; bins.next_multiple_of(WORD)].into(),
             found: vec![Partial::default(); bins].into(),
             count: 0,
+            peaks: spread(),
+            advances: spread(),
+            phases: spread(),
         }
     }
 
     /// Finds the partials of a frame by the magnitudes of its bins.
-    pub fn find(&mut self, magnitude: &[f32]) {
+    fn find(&mut self, magnitude: &[f32]) {
         let bins = magnitude.len();
         rising(magnitude, &mut self.rising);
         // Uphill to the peak, then down to the valley behind it: peaks and valleys take turns, a peak being first and, since
@@ -76,24 +84,40 @@ impl Partials {
         self.found[peaks_found - 1].to = bins as u16;
     }
 
-    /// Lets the bins of each partial advance as its peak does.
-    pub fn lock_advances(&self, advance: &mut [f32]) {
+    /// Moves the phases of a frame on, all bins of each partial as its peak, and leads those around each peak a step towards
+    /// the phases of a steady tone. `advance` becomes that of the peaks. Phases and advances are in turns.
+    pub fn move_on(&mut self, magnitude: &[f32], advance: &mut [f32], phase: &mut [f32]) {
+        self.find(magnitude);
         for &Partial { peak, from, to } in &self.found[..self.count] {
-            let of_peak = advance[usize::from(peak)];
-            advance[usize::from(from)..usize::from(to)].fill(of_peak);
-        }
-    }
-
-    /// Leads the phases around each peak a step towards those of a steady tone.
-    pub fn relax_phases(&self, phase: &mut [f32]) {
-        for &Partial { peak, from, to } in &self.found[..self.count] {
-            let (peak, from, to) = (usize::from(peak), usize::from(from), usize::from(to));
-            let of_peak = phase[peak];
-            for bin in from.max(peak.saturating_sub(LOBE))..to.min(peak + LOBE + 1) {
-                let half_turns = 0.5 * peak.abs_diff(bin) as f32;
-                phase[bin] += RELAXATION * wrap_turns(of_peak + half_turns - phase[bin]);
+            let of_peak = (advance[usize::from(peak)], phase[usize::from(peak)]);
+            let (advance, phase) = (of_peak.0, wrap_turns(of_peak.1 + of_peak.0));
+            // Some more than there are, which is faster than to count; the next partial sets its own.
+            for bin in (usize::from(from)..usize::from(to)).step_by(SPREAD) {
+                self.peaks[bin..][..SPREAD].fill(f32::from(peak));
+                self.advances[bin..][..SPREAD].fill(advance);
+                self.phases[bin..][..SPREAD].fill(phase);
             }
         }
+        let bins = magnitude.len();
+        follow([&self.peaks[..bins], &self.advances[..bins], &self.phases[..bins]], advance, phase);
+    }
+}
+
+/// Bins that are set at once: as many as a vector has.
+const SPREAD: usize = 8;
+
+/// Lets every bin follow its peak, whose place, advance and new phase are given for each bin.
+#[multiversion(targets("x86_64+avx2"))]
+fn follow([peaks, advances, phases]: [&[f32]; 3], advance: &mut [f32], phase: &mut [f32]) {
+    let of_peaks = peaks.iter().zip(advances).zip(phases);
+    for ((bin, (advance, phase)), ((peak, of_peak), peak_phase)) in
+        advance.iter_mut().zip(phase).enumerate().zip(of_peaks)
+    {
+        let distance = (peak - bin as i32 as f32).abs();
+        let share = if distance <= LOBE { RELAXATION } else { 0.0 };
+        let moved = wrap_turns(*phase + of_peak);
+        *advance = *of_peak;
+        *phase = moved + share * wrap_turns(peak_phase + 0.5 * distance - moved);
     }
 }
 
@@ -179,17 +203,34 @@ mod tests {
     }
 
     #[test]
+    fn beyond_the_main_lobe_bins_keep_their_distance_in_phase() {
+        // A partial of 20 bins, longer than what is set at once, and another behind it.
+        let magnitude: Vec<f32> = (0..40).map(|bin: i32| 20.0 - (bin % 20 - 10).abs() as f32).collect();
+        let mut advance: Vec<f32> = (0..40).map(|bin| 0.01 * bin as f32).collect();
+        let mut phase = vec![0.25; 40];
+        Partials::new(40).move_on(&magnitude, &mut advance, &mut phase);
+        for bin in 0..40 {
+            let peak = if bin < 21 { 10 } else { 30 };
+            assert_eq!(advance[bin], 0.01 * peak as f32, "bin {bin}");
+            let moved = 0.25 + 0.01 * peak as f32;
+            let steady = if bin.abs_diff(peak) == 1 { 0.5 } else { 0.0 };
+            let expected = if bin.abs_diff(peak) <= 2 { RELAXATION * wrap_turns(steady) } else { 0.0 };
+            assert!((wrap_turns(phase[bin] - moved).abs() - expected.abs()).abs() < 1e-6, "bin {bin}: {}", phase[bin]);
+        }
+    }
+
+    #[test]
     fn bins_move_with_their_peak_and_find_together() {
         let magnitude = [0.1, 1.0, 2.0, 1.0, 0.1];
         let mut partials = Partials::new(5);
-        partials.find(&magnitude);
         let mut advance = [0.1, 0.2, 0.3, 0.31, 0.4];
-        partials.lock_advances(&mut advance);
-        assert_eq!(advance, [0.3; 5]);
         let mut phase = [0.2, 0.1, 0.0, 0.4, -0.1];
-        for _ in 0..100 {
-            partials.relax_phases(&mut phase);
+        for frame in 1..=100 {
+            partials.move_on(&magnitude, &mut advance, &mut phase);
+            assert_eq!(advance, [0.3; 5]);
+            assert!(wrap_turns(phase[2] - 0.3 * frame as f32).abs() < 1e-4, "the peak goes its own way");
         }
+        let phase = phase.map(|own| wrap_turns(own - phase[2]));
         for (phase, expected) in phase.into_iter().zip([0.0, 0.5, 0.0, 0.5, 0.0]) {
             assert!(wrap_turns(phase - expected).abs() < 1e-3, "{phase} for {expected}");
         }

@@ -167,8 +167,11 @@ fn tabulated(rows: &[Row; PHASES], fraction: f32) -> (&Row, f32) {
 /// Samples of one position that a pass computes: some vectors.
 const PASS: usize = 2 * LANES;
 
-/// Every so-manieth sample of the signal, as far as a pass needs them.
-const PLANE: usize = PASS + TAPS + LANES;
+/// Passes that have their samples dealt out together.
+const PASSES: usize = 6;
+
+/// Every so-manieth sample of the signal, as far as the passes need them.
+const PLANE: usize = PASSES * PASS + TAPS + LANES;
 
 /// `gains` is as long as `out`. `start` is the position of the first sample, in ticks of `1 / period`: whole ones and a rest.
 #[multiversion(targets("x86_64+avx2"))]
@@ -216,57 +219,73 @@ fn steady<const ADVANCE: usize, const PERIOD: usize>(
         }
     }
     let mut planes = [[0.0; PLANE]; ADVANCE];
-    for (pass, (out, gains)) in out.chunks_mut(PASS * PERIOD).zip(gains.chunks(PASS * PERIOD)).enumerate() {
-        let Some(from) = (first + pass * PASS * ADVANCE).checked_sub(CENTRE) else { continue };
-        deal(wave.get(from..).unwrap_or_default(), &mut planes);
-        let filtered = convolve(&planes, &offsets, &filters);
-        for ((out, gain), filtered) in out.iter_mut().zip(gains).zip(filtered.as_flattened()) {
-            *out += gain * filtered;
+    let most = PASSES * PASS * PERIOD;
+    for (part, (out, gains)) in out.chunks_mut(most).zip(gains.chunks(most)).enumerate() {
+        let Some(from) = (first + part * PASSES * PASS * ADVANCE).checked_sub(CENTRE) else { continue };
+        let passes = out.len().div_ceil(PASS * PERIOD);
+        deal(wave.get(from..).unwrap_or_default(), passes * PASS + TAPS + LANES, &mut planes);
+        let outs = out.chunks_mut(PASS * PERIOD).zip(gains.chunks(PASS * PERIOD));
+        for (pass, (out, gains)) in outs.enumerate() {
+            let filtered = convolve(&planes, pass * PASS, &offsets, &filters);
+            for ((out, gain), filtered) in out.iter_mut().zip(gains).zip(filtered.as_flattened()) {
+                *out += gain * filtered;
+            }
         }
     }
 }
 
-/// Deals samples out to planes in turn; behind the signal there is silence.
+/// Deals samples out to planes in turn, `len` to each; behind the signal there is silence.
 #[inline(always)]
-fn deal<const ADVANCE: usize>(wave: &[f32], planes: &mut [[f32; PLANE]; ADVANCE]) {
-    let mut short = [[0.0; ADVANCE]; PLANE];
-    let groups = match wave.as_chunks::<ADVANCE>().0.first_chunk::<PLANE>() {
-        Some(groups) => groups,
-        None => {
-            short.as_flattened_mut().iter_mut().zip(wave).for_each(|(short, sample)| *short = *sample);
-            &short
+fn deal<const ADVANCE: usize>(wave: &[f32], len: usize, planes: &mut [[f32; PLANE]; ADVANCE]) {
+    let len = len.min(PLANE);
+    let (groups, rest) = wave.as_chunks::<ADVANCE>();
+    let there = len.min(groups.len());
+    for (m, plane) in planes.iter_mut().enumerate() {
+        for (sample, group) in plane[..there].iter_mut().zip(groups) {
+            *sample = group[m];
         }
-    };
-    for n in 0..PLANE {
-        for m in 0..ADVANCE {
-            planes[m][n] = groups[n][m];
+        plane[there..len].fill(0.0);
+        if there < len {
+            plane[there] = rest.get(m).copied().unwrap_or(0.0);
         }
     }
 }
 
-/// The filters of a period, each over [`PASS`] samples that are `ADVANCE` of the signal's apart.
+/// The filters of a period, each over [`PASS`] samples from `start` on that are `ADVANCE` of the signal's apart.
 #[inline(always)]
 fn convolve<const ADVANCE: usize, const PERIOD: usize>(
     planes: &[[f32; PLANE]; ADVANCE],
+    start: usize,
     offsets: &[usize; PERIOD],
     filters: &[[f32; TAPS]; PERIOD],
 ) -> [[f32; PERIOD]; PASS] {
     let mut sums = [[0.0; PERIOD]; PASS];
     for n in 0..PERIOD {
-        let mut sum = [0.0; PASS];
-        // Where the filter passes samples on unchanged, all its points but one are zero.
-        let taps = if filters[n][CENTRE] == 1.0 { CENTRE..CENTRE + 1 } else { 0..TAPS };
-        for tap in taps {
+        let samples = |tap: usize| -> &[f32; PASS] {
             let sample = offsets[n] + tap;
-            let plane = &planes[sample % ADVANCE];
-            let from = (sample / ADVANCE).min(PLANE - PASS);
-            let factor = filters[n][tap];
+            let from = (start + sample / ADVANCE).min(PLANE - PASS);
+            planes[sample % ADVANCE][from..].first_chunk().unwrap_or(&[0.0; PASS])
+        };
+        // Where the filter passes samples on unchanged, all its points but one are zero.
+        if filters[n][CENTRE] == 1.0 {
+            let samples = samples(CENTRE);
             for i in 0..PASS {
-                sum[i] += plane[from + i] * factor;
+                sums[i][n] = samples[i];
+            }
+            continue;
+        }
+        // Two sums at once, since each addition has to wait for the one before it.
+        let (mut even, mut odd) = ([0.0; PASS], [0.0; PASS]);
+        for pair in 0..TAPS / 2 {
+            let (one, other) = (samples(2 * pair), samples(2 * pair + 1));
+            let (factor, other_factor) = (filters[n][2 * pair], filters[n][2 * pair + 1]);
+            for i in 0..PASS {
+                even[i] += one[i] * factor;
+                odd[i] += other[i] * other_factor;
             }
         }
         for i in 0..PASS {
-            sums[i][n] = sum[i];
+            sums[i][n] = even[i] + odd[i];
         }
     }
     sums

@@ -563,13 +563,11 @@ impl Voice {
         let Some(note) = &self.note else { return };
         let bins = note.geometry.bins;
         lead_over(&note.frames, frame, gain, morph, &mut self.magnitude[..bins], &mut self.advance[..bins]);
+        let (magnitude, advance, phase) = (&self.magnitude[..bins], &mut self.advance[..bins], &mut self.phase[..bins]);
         if self.beyond {
-            tools.partials.find(&self.magnitude[..bins]);
-            tools.partials.lock_advances(&mut self.advance[..bins]);
-        }
-        move_on(&mut self.phase[..bins], &self.advance[..bins]);
-        if self.beyond {
-            tools.partials.relax_phases(&mut self.phase[..bins]);
+            tools.partials.move_on(magnitude, advance, phase);
+        } else {
+            move_on(phase, advance);
         }
         let cutoff = cutoff_bins(note, self.pitch, sample_rate);
         let hop = note.geometry.hop * OVERSAMPLING;

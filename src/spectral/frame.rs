@@ -56,9 +56,6 @@ pub struct FrameSynth {
     /// Sines and cosines of the angles of all bins; see [`Self::transform`].
     sines: Vec<f32>,
     cosines: Vec<f32>,
-    /// The spectrum, real and imaginary parts.
-    real: Vec<f32>,
-    imaginary: Vec<f32>,
     /// What goes into the transform, and what comes out of it.
     folded: Vec<Complex<f32>>,
     wave: Vec<Complex<f32>>,
@@ -69,10 +66,13 @@ pub struct FrameSynth {
 }
 
 impl FrameSynth {
-    /// `oversampling` is a power of two: 1 gives the published inverse, 2 gives the same signal at twice the rate, by
-    /// zero-padding the spectrum. Every `oversampling`-th sample equals the published one.
+    /// The published inverse at `oversampling` times its rate, a power of two and more than 1, by zero-padding the spectrum.
+    /// Every `oversampling`-th sample equals the published one.
+    ///
+    /// # Panics
+    /// When the oversampling is another number.
     pub fn new(geometry: Geometry, oversampling: usize) -> Self {
-        assert!(oversampling.is_power_of_two(), "the oversampling is a power of two");
+        assert!(oversampling > 1 && oversampling.is_power_of_two(), "the oversampling is a power of two, and not 1");
         let length = geometry.n_fft() * oversampling;
         let inverse = FftPlanner::new().plan_fft_inverse(length / 2);
         let turn = |i: usize| std::f64::consts::TAU * i as f64 / length as f64;
@@ -80,8 +80,6 @@ impl FrameSynth {
         Self {
             sines: (1..=geometry.bins).map(|bin| turn(bin).sin() as f32).collect(),
             cosines: (1..=geometry.bins).map(|bin| turn(bin).cos() as f32).collect(),
-            real: vec![0.0; geometry.bins],
-            imaginary: vec![0.0; geometry.bins],
             folded: vec![Complex::default(); length / 2],
             wave: vec![Complex::default(); length / 2],
             scratch: vec![Complex::default(); inverse.get_outofplace_scratch_len()],
@@ -114,17 +112,16 @@ impl FrameSynth {
         let used = cutoff_bins.min(self.bins);
         let inner = used.min(self.bins - 1);
         let half = self.folded.len();
-        rectangular(&magnitude[..used], &phase_turns[..used], &mut self.real[..used], &mut self.imaginary[..used]);
-        let spectrum = [&self.real[..inner], &self.imaginary[..inner], &self.sines[..inner], &self.cosines[..inner]];
-        unfold_low(spectrum, &mut self.folded[1..=inner]);
-        self.folded[0] = Complex::default();
-        self.folded[inner + 1..].fill(Complex::default());
-        unfold_high(spectrum, &mut self.folded[half - inner..]);
+        let turns = (&self.sines[..inner], &self.cosines[..inner]);
+        let (low, high) = self.folded.split_at_mut(half - inner);
+        low[0] = Complex::default();
+        low[inner + 1..].fill(Complex::default());
+        unfold((&magnitude[..inner], &phase_turns[..inner]), turns, &mut low[1..=inner], high);
         if used == self.bins {
             // The published inverse takes the real part of the Nyquist bin, and once, where all others count twice.
-            let nyquist = 0.5 * self.real[inner];
+            let nyquist = 0.5 * magnitude[inner] * sin_cos_turns(phase_turns[inner]).1;
             let (sin, cos) = (self.sines[inner], self.cosines[inner]);
-            self.folded[self.bins % half] += Complex::new(nyquist * (1.0 - sin), nyquist * cos);
+            self.folded[self.bins] += Complex::new(nyquist * (1.0 - sin), nyquist * cos);
             self.folded[half - self.bins] += Complex::new(nyquist * (1.0 + sin), nyquist * cos);
         }
         self.inverse.process_outofplace_with_scratch(&mut self.folded, &mut self.wave, &mut self.scratch);
@@ -146,33 +143,21 @@ impl FrameSynth {
     }
 }
 
-/// Polar to rectangular.
+/// What bins from 1 on add to those of the transform of half the length, and to their mirror images in `high`, of which the
+/// last belongs to bin 1. Bins come as magnitudes and phases in turns; `turns` has the sines and cosines of their angles.
 #[multiversion(targets("x86_64+avx2"))]
-fn rectangular(magnitude: &[f32], phase_turns: &[f32], real: &mut [f32], imaginary: &mut [f32]) {
-    let rectangular = real.iter_mut().zip(imaginary);
-    for ((&m, &p), (real, imaginary)) in magnitude.iter().zip(phase_turns).zip(rectangular) {
-        let (sin, cos) = sin_cos_turns(p);
-        (*real, *imaginary) = (m * cos, m * sin);
-    }
-}
-
-/// What the bins from 1 on add to those of the transform of half the length. `spectrum` has their real and imaginary parts,
-/// and the sines and cosines of their angles.
-#[multiversion(targets("x86_64+avx2"))]
-fn unfold_low([real, imaginary, sines, cosines]: [&[f32]; 4], low: &mut [Complex<f32>]) {
-    let spectrum = real.iter().zip(imaginary).zip(sines.iter().zip(cosines));
-    for (bin, ((x, y), (sin, cos))) in low.iter_mut().zip(spectrum) {
-        *bin = Complex::new(x - x * sin - y * cos, y - y * sin + x * cos);
-    }
-}
-
-/// What they add to the mirrored bins, of which the last belongs to bin 1.
-#[multiversion(targets("x86_64+avx2"))]
-fn unfold_high([real, imaginary, sines, cosines]: [&[f32]; 4], high: &mut [Complex<f32>]) {
-    let spectrum = real.iter().zip(imaginary).zip(sines.iter().zip(cosines));
-    for (bin, ((x, y), (sin, cos))) in high.iter_mut().rev().zip(spectrum) {
-        bin.re += x + x * sin + y * cos;
-        bin.im += x * cos - y - y * sin;
+fn unfold(
+    (magnitude, phase): (&[f32], &[f32]),
+    (sines, cosines): (&[f32], &[f32]),
+    low: &mut [Complex<f32>],
+    high: &mut [Complex<f32>],
+) {
+    let bins = magnitude.iter().zip(phase).zip(sines.iter().zip(cosines));
+    for ((low, high), ((&m, &p), (&sin, &cos))) in low.iter_mut().zip(high.iter_mut().rev()).zip(bins) {
+        let (y, x) = sin_cos_turns(p);
+        let (x, y) = (m * x, m * y);
+        *low = Complex::new(x - x * sin - y * cos, y - y * sin + x * cos);
+        *high = Complex::new(x + x * sin + y * cos, x * cos - y - y * sin);
     }
 }
 
@@ -241,18 +226,31 @@ mod tests {
     }
 
     #[test]
-    fn oversampled_frame_passes_through_the_samples_of_the_published_one() {
+    fn an_oversampled_frame_passes_through_the_samples_of_the_published_one() {
         let geometry = Geometry { frames: 128, bins: 1024, hop: 512, pad_left: 3072, sample_rate: 16_000 };
         let magnitude: Vec<f32> = (0..1024).map(|k| 1.0 + ((k * 37) % 101) as f32).collect();
         let phase: Vec<f32> = (0..1024).map(|k| ((k * 53) % 97) as f32 / 97.0 - 0.5).collect();
-        let mut once = vec![0.0; 2048];
-        FrameSynth::new(geometry, 1).add(&magnitude, &phase, 1024, &mut once);
-        let mut twice = vec![0.0; 4096];
-        FrameSynth::new(geometry, 2).add(&magnitude, &phase, 1024, &mut twice);
-        let peak = once.iter().fold(0.0f32, |a, x| a.max(x.abs()));
-        assert!(peak > 1.0, "the frame is not silent");
-        for (i, (a, b)) in once.iter().zip(twice.iter().step_by(2)).enumerate() {
-            assert!((a - b).abs() < 1e-5 * peak, "sample {i}: {a} against {b}");
+        for oversampling in [2, 4] {
+            let mut wave = vec![0.0; 2048 * oversampling];
+            FrameSynth::new(geometry, oversampling).add(&magnitude, &phase, 1024, &mut wave);
+            let peak = wave.iter().fold(0.0f32, |a, x| a.max(x.abs()));
+            assert!(peak > 1.0, "the frame is not silent");
+            // The published inverse, by its definition: the real part of the Nyquist bin counts once, all others twice.
+            for n in (0..2048).step_by(41) {
+                let turn = n as f64 / 2048.0;
+                let sum: f64 = (1..=1024)
+                    .map(|bin| {
+                        let (m, p) = (f64::from(magnitude[bin - 1]), f64::from(phase[bin - 1]));
+                        let own = std::f64::consts::TAU * (p + if bin == 1024 { 0.0 } else { bin as f64 * turn });
+                        let sign = if bin == 1024 && n % 2 == 1 { -1.0 } else { 1.0 };
+                        if bin == 1024 { sign * m * own.cos() } else { 2.0 * m * own.cos() }
+                    })
+                    .sum();
+                let window = 0.5 - 0.5 * (std::f64::consts::TAU * turn).cos();
+                let right = sum / 2048.0 * window / f64::from(HANN_SQUARED_OVERLAP);
+                let found = f64::from(wave[n * oversampling]);
+                assert!((found - right).abs() < 1e-5 * f64::from(peak), "sample {n}: {found} against {right}");
+            }
         }
     }
 }

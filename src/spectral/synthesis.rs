@@ -4,7 +4,7 @@
 //! `specgrams_to_waves`.
 
 use crate::note::Geometry;
-use crate::spectral::{FrameSynth, NOTE_SAMPLES, PolarMap, Representation, SpectralError, wrap_turns};
+use crate::spectral::{FrameSynth, NOTE_SAMPLES, OVERSAMPLING, PolarMap, Representation, SpectralError, wrap_turns};
 
 /// Synthesises images of one representation.
 pub struct Synthesis {
@@ -22,11 +22,11 @@ impl Synthesis {
         let cells = geometry.frames * geometry.bins;
         Self {
             polar: PolarMap::new(representation),
-            frame: FrameSynth::new(geometry, 1),
+            frame: FrameSynth::new(geometry, OVERSAMPLING),
             magnitude: vec![0.0; cells].into(),
             advance_turns: vec![0.0; cells].into(),
             phase_turns: vec![0.0; geometry.bins].into(),
-            padded: vec![0.0; geometry.pad_left + NOTE_SAMPLES].into(),
+            padded: vec![0.0; OVERSAMPLING * (geometry.pad_left + NOTE_SAMPLES)].into(),
         }
     }
 
@@ -53,9 +53,10 @@ impl Synthesis {
             for (phase, advance) in self.phase_turns.iter_mut().zip(advance_turns) {
                 *phase = wrap_turns(*phase + advance);
             }
-            self.frame.add(magnitude, &self.phase_turns, bins, &mut self.padded[t * hop..]);
+            self.frame.add(magnitude, &self.phase_turns, bins, &mut self.padded[OVERSAMPLING * t * hop..]);
         }
-        Ok(self.padded[pad_left..].to_vec())
+        // Every so-manieth sample is one of the published inverse.
+        Ok(self.padded[OVERSAMPLING * pad_left..].iter().step_by(OVERSAMPLING).copied().collect())
     }
 }
 
