@@ -11,6 +11,8 @@
 //! rounded phases. So the error of the phase never grows along a note. The differences are whole numbers of steps, which
 //! single precision adds up exactly.
 
+use multiversion::multiversion;
+
 use crate::spectral::wrap_turns;
 
 /// Steps of the loudest magnitude: `1 + STEPS` is the largest number of the code, 2^16 less the last bit of its mantissa.
@@ -29,14 +31,15 @@ const PHASE_STEPS: f32 = 65_536.0;
 /// 1.5 * 2^23: a number of some thousands that is added to it is rounded to a whole one.
 const ROUND: f32 = 12_582_912.0;
 
-/// Polar frames of one note, row after row.
+/// Polar frames of one note.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Frames {
     bins: usize,
     /// Magnitude of one step.
     step: f32,
-    magnitude: Box<[u16]>,
-    advance: Box<[i16]>,
+    /// [2, frames, bins]: of the magnitudes, then of the advances, which are signed. One piece of memory, which a note that
+    /// is let go leaves to the next: of two, some allocators give the pages back and have them cleared anew.
+    codes: Box<[u16]>,
 }
 
 impl Frames {
@@ -47,60 +50,143 @@ impl Frames {
     pub fn encode(bins: usize, magnitude: &[f32], advance_turns: &[f32]) -> Self {
         assert_eq!(magnitude.len(), advance_turns.len(), "there is an advance for each magnitude");
         assert_eq!(magnitude.len() % bins, 0, "rows are whole");
-        let loudest = magnitude.iter().copied().fold(0.0, f32::max).min(LOUDEST);
-        // A note whose loudest bin has hardly a bit left is silent.
-        let (step, per_magnitude) =
-            if loudest >= f32::MIN_POSITIVE * STEPS { (loudest / STEPS, STEPS / loudest) } else { (0.0, 0.0) };
-        let magnitude = magnitude.iter().map(|&magnitude| code(magnitude * per_magnitude)).collect();
-        let mut advance = vec![0; advance_turns.len()].into_boxed_slice();
-        let mut phase = vec![0.0f32; bins];
-        let mut rounded = vec![0i16; bins];
-        for (advance, turns) in advance.chunks_exact_mut(bins).zip(advance_turns.chunks_exact(bins)) {
-            let state = phase.iter_mut().zip(&mut rounded);
-            for ((advance, turns), (phase, before)) in advance.iter_mut().zip(turns).zip(state) {
-                *phase = wrap_turns(*phase + turns);
-                // The sum's last bits are the nearest whole number, and half a turn either way is the same one.
-                let now = (*phase * PHASE_STEPS + ROUND).to_bits() as i16;
-                *advance = now.wrapping_sub(*before);
-                *before = now;
-            }
-        }
-        Self { bins, step, magnitude, advance }
+        let mut encoder = FrameEncoder::new(bins, magnitude.len() / bins);
+        let rows = magnitude.chunks_exact(bins).zip(advance_turns.chunks_exact(bins));
+        rows.for_each(|(magnitude, advance_turns)| encoder.push(magnitude, advance_turns));
+        encoder.finish()
     }
 
-    /// Takes codes as they were kept; `None` unless they fit together.
-    pub fn from_codes(bins: usize, step: f32, magnitude: Box<[u16]>, advance: Box<[i16]>) -> Option<Self> {
-        let fits = bins > 0 && magnitude.len() == advance.len() && magnitude.len().is_multiple_of(bins);
-        (fits && step.is_finite() && step >= 0.0).then_some(Self { bins, step, magnitude, advance })
+    /// Takes codes as they were kept; `None` unless they are as many as frames of `bins` have.
+    pub fn from_codes(bins: usize, step: f32, codes: Box<[u16]>) -> Option<Self> {
+        let fits = bins > 0 && codes.len().is_multiple_of(2 * bins);
+        (fits && step.is_finite() && step >= 0.0).then_some(Self { bins, step, codes })
     }
 
-    /// Magnitude of one step, and the codes of all magnitudes and advances.
-    pub fn codes(&self) -> (f32, &[u16], &[i16]) {
-        (self.step, &self.magnitude, &self.advance)
+    /// Magnitude of one step, and the codes, [2, frames, bins]: of all magnitudes, then of all advances.
+    pub fn codes(&self) -> (f32, &[u16]) {
+        (self.step, &self.codes)
     }
 
     /// Magnitudes of one frame.
     #[inline(always)]
     pub fn magnitude(&self, frame: usize) -> impl ExactSizeIterator<Item = f32> + '_ {
         let step = self.step;
-        self.magnitude[frame * self.bins..(frame + 1) * self.bins].iter().map(move |&code| step * steps(code))
+        let (magnitudes, _) = self.codes.split_at(self.codes.len() / 2);
+        let row = &magnitudes[frame * self.bins..(frame + 1) * self.bins];
+        row.iter().map(move |&code| step * steps(code))
     }
 
     /// Phase advances into one frame, in turns from -0.5 to 0.5.
     #[inline(always)]
     pub fn advance(&self, frame: usize) -> impl ExactSizeIterator<Item = f32> + '_ {
-        let row = &self.advance[frame * self.bins..(frame + 1) * self.bins];
-        row.iter().map(|&code| f32::from(code) * (1.0 / PHASE_STEPS))
+        let (_, advances) = self.codes.split_at(self.codes.len() / 2);
+        let row = &advances[frame * self.bins..(frame + 1) * self.bins];
+        row.iter().map(|&code| f32::from(code.cast_signed()) * (1.0 / PHASE_STEPS))
     }
 
     /// Bytes that the frames hold in memory.
     pub fn bytes(&self) -> usize {
-        size_of_val(&*self.magnitude) + size_of_val(&*self.advance)
+        size_of_val(&*self.codes)
+    }
+}
+
+/// Encodes the frames of a note as they come, each while it lies in the processor's nearest cache. Its buffers are kept
+/// from note to note.
+pub struct FrameEncoder {
+    bins: usize,
+    /// Frames of a note, and those that have come.
+    frames: usize,
+    pushed: usize,
+    /// Magnitudes of the frames so far: only the loudest of all gives the codes their step.
+    magnitude: Box<[f32]>,
+    loudest: f32,
+    /// Those of the advances so far, where they lie in [`Frames::codes`].
+    codes: Box<[u16]>,
+    /// Phase of each bin, in turns, and its code.
+    phase: Box<[f32]>,
+    rounded: Box<[u16]>,
+}
+
+impl FrameEncoder {
+    pub fn new(bins: usize, frames: usize) -> Self {
+        Self {
+            bins,
+            frames,
+            pushed: 0,
+            magnitude: vec![0.0; frames * bins].into(),
+            loudest: 0.0,
+            codes: Box::default(),
+            phase: vec![0.0; bins].into(),
+            rounded: vec![0; bins].into(),
+        }
+    }
+
+    /// Takes the next frame: `bins` magnitudes, 0 or more and finite, and as many phase advances in turns.
+    ///
+    /// # Panics
+    /// When a slice is of another length, or the note already has all its frames.
+    pub fn push(&mut self, magnitude: &[f32], advance_turns: &[f32]) {
+        assert_eq!((magnitude.len(), advance_turns.len()), (self.bins, self.bins), "a frame has its bins");
+        assert!(self.pushed < self.frames, "a note has no more frames");
+        if self.pushed == 0 {
+            self.loudest = 0.0;
+            self.phase.fill(0.0);
+            self.rounded.fill(0);
+            self.codes = vec![0; 2 * self.frames * self.bins].into();
+        }
+        let row = self.pushed * self.bins..(self.pushed + 1) * self.bins;
+        self.magnitude[row.clone()].copy_from_slice(magnitude);
+        self.loudest = self.loudest.max(loudest(magnitude));
+        let (_, advances) = self.codes.split_at_mut(self.magnitude.len());
+        advance_codes(advance_turns, &mut self.phase, &mut self.rounded, &mut advances[row]);
+        self.pushed += 1;
+    }
+
+    /// The frames of the note. The next frame begins another one.
+    ///
+    /// # Panics
+    /// When the note lacks frames.
+    pub fn finish(&mut self) -> Frames {
+        assert_eq!(self.pushed, self.frames, "a note has all its frames");
+        self.pushed = 0;
+        let loudest = self.loudest.min(LOUDEST);
+        // A note whose loudest bin has hardly a bit left is silent.
+        let (step, per_magnitude) =
+            if loudest >= f32::MIN_POSITIVE * STEPS { (loudest / STEPS, STEPS / loudest) } else { (0.0, 0.0) };
+        let mut codes = std::mem::take(&mut self.codes);
+        magnitude_codes(&self.magnitude, per_magnitude, &mut codes);
+        Frames { bins: self.bins, step, codes }
+    }
+}
+
+/// The loudest of magnitudes that are 0 or more.
+#[multiversion(targets("x86_64+avx2"))]
+fn loudest(magnitude: &[f32]) -> f32 {
+    // Such numbers rise with their bits, whose maximum the compiler takes in vectors, as it does not that of floats.
+    f32::from_bits(magnitude.iter().fold(0, |loudest, magnitude| loudest.max(magnitude.to_bits())))
+}
+
+/// The codes of magnitudes that are brought to steps by a factor.
+#[multiversion(targets("x86_64+avx2"))]
+fn magnitude_codes(magnitude: &[f32], per_magnitude: f32, codes: &mut [u16]) {
+    codes.iter_mut().zip(magnitude).for_each(|(own, magnitude)| *own = code(magnitude * per_magnitude));
+}
+
+/// Moves phases on by one frame's advances, and takes the codes of the advances.
+#[multiversion(targets("x86_64+avx2"))]
+fn advance_codes(advance_turns: &[f32], phase: &mut [f32], rounded: &mut [u16], codes: &mut [u16]) {
+    let state = phase.iter_mut().zip(rounded);
+    for ((code, turns), (phase, before)) in codes.iter_mut().zip(advance_turns).zip(state) {
+        *phase = wrap_turns(*phase + turns);
+        // The sum's last bits are the nearest whole number, and half a turn either way is the same one.
+        let now = (*phase * PHASE_STEPS + ROUND).to_bits() as u16;
+        *code = now.wrapping_sub(*before);
+        *before = now;
     }
 }
 
 /// The code of a magnitude in steps, from 0 to [`STEPS`].
-#[inline]
+#[inline(always)]
 fn code(steps: f32) -> u16 {
     let bits = (1.0 + steps).to_bits() - ONE;
     // Rounded to the nearest. The last code is the loudest magnitude's own, so that nothing is carried beyond it.
@@ -192,10 +278,9 @@ mod tests {
 
     #[test]
     fn codes_that_do_not_fit_together_are_no_frames() {
-        let (step, magnitude, advance) = (1.0, vec![1u16; 8].into_boxed_slice(), vec![1i16; 8].into_boxed_slice());
-        let from = |bins, step, len| Frames::from_codes(bins, step, magnitude.clone(), advance[..len].into());
-        assert!(from(4, step, 8).is_some());
-        for (bins, step, len) in [(0, step, 8), (3, step, 8), (4, step, 7), (4, f32::NAN, 8), (4, -1.0, 8)] {
+        let from = |bins, step, len| Frames::from_codes(bins, step, vec![1; len].into());
+        assert!(from(4, 1.0, 16).is_some());
+        for (bins, step, len) in [(0, 1.0, 16), (3, 1.0, 16), (4, 1.0, 12), (4, f32::NAN, 16), (4, -1.0, 16)] {
             assert!(from(bins, step, len).is_none(), "{bins} {step} {len}");
         }
     }

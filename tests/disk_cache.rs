@@ -155,8 +155,8 @@ fn a_bounce_is_the_same_with_a_cold_and_a_warm_cache_and_a_damaged_one() {
 /// The entry of a note, at a tenth of its level in frames and head.
 fn softer(bytes: &[u8]) -> Vec<u8> {
     let mut note = entry::any_from_bytes(bytes).unwrap();
-    let (step, magnitude, advance) = note.frames.codes();
-    let frames = timbrel::frames::Frames::from_codes(note.geometry.bins, 0.1 * step, magnitude.into(), advance.into());
+    let (step, codes) = note.frames.codes();
+    let frames = timbrel::frames::Frames::from_codes(note.geometry.bins, 0.1 * step, codes.into());
     note.frames = frames.unwrap();
     note.head.iter_mut().for_each(|sample| *sample *= 0.1);
     entry::to_bytes(&note)

@@ -5,7 +5,7 @@
 //! are computed in double precision and rounded to single at the end, by a mathematics library that gives the same
 //! numbers on every machine.
 
-use crate::spectral::lanes::{LANES, Lanes};
+use crate::spectral::two_taps::TwoTaps;
 
 /// Frequency in hertz at which the mel scale turns from linear to logarithmic.
 const BREAK_FREQUENCY_HZ: f64 = 700.0;
@@ -22,7 +22,8 @@ const EMPTY_COLUMN: f64 = 1.0e-8;
 /// The way between linear and mel frequency, for frames of one size. There are as many mel bins as linear ones.
 pub struct MelScale {
     to_mel: SparseMatrix,
-    to_linear: SparseMatrix,
+    /// The published order of changes leaves each linear bin with the weights of two neighbouring bands at most.
+    to_linear: TwoTaps,
 }
 
 impl MelScale {
@@ -30,7 +31,7 @@ impl MelScale {
     pub fn new(bins: usize, sample_rate: u32) -> Self {
         let forward = linear_to_mel(bins, f64::from(sample_rate));
         let inverse = mel_to_linear(&forward, bins);
-        Self { to_mel: SparseMatrix::new(bins, forward), to_linear: SparseMatrix::new(bins, inverse) }
+        Self { to_mel: SparseMatrix::new(bins, forward), to_linear: TwoTaps::new(bins, &inverse) }
     }
 
     /// Sums the linear bins of one frame into mel bands.
@@ -40,13 +41,13 @@ impl MelScale {
 
     /// Spreads the mel bands of one frame over the linear bins. It undoes [`Self::to_mel`] only nearly: the bands overlap.
     pub fn to_linear(&self, mel: &[f32], linear: &mut [f32]) {
-        self.to_linear.multiply(mel, linear);
+        self.to_linear_then(mel, linear, |value| value);
     }
 
-    /// As [`Self::to_linear`], of several frames side by side.
-    #[inline(always)]
-    pub(super) fn lanes_to_linear(&self, mel: &[Lanes], linear: &mut [Lanes]) {
-        self.to_linear.multiply_lanes(mel, linear);
+    /// As [`Self::to_linear`], and each value `x` is brought to `map(x)` on the way.
+    #[inline]
+    pub(super) fn to_linear_then(&self, mel: &[f32], linear: &mut [f32], map: impl Fn(f32) -> f32) {
+        self.to_linear.multiply(mel, linear, map);
     }
 
     /// The non-zero weights (mel bin, linear bin, weight) of the way to mel.
@@ -111,7 +112,7 @@ fn linear_to_mel(bins: usize, sample_rate: f64) -> Vec<(usize, usize, f64)> {
 }
 
 /// The transpose of `forward`, each linear bin divided by its column sum in (linear to mel) x (mel to linear).
-fn mel_to_linear(forward: &[(usize, usize, f64)], bins: usize) -> Vec<(usize, usize, f64)> {
+fn mel_to_linear(forward: &[(usize, usize, f64)], bins: usize) -> Vec<(usize, usize, f32)> {
     let mut band_sums = vec![0.0; bins];
     for &(band, _, weight) in forward {
         band_sums[band] += weight;
@@ -125,7 +126,7 @@ fn mel_to_linear(forward: &[(usize, usize, f64)], bins: usize) -> Vec<(usize, us
         .map(|&(band, bin, weight)| {
             let sum = column_sums[bin];
             let scale = if sum.abs() > EMPTY_COLUMN { 1.0 / sum } else { sum };
-            (bin, band, weight * scale)
+            (bin, band, (weight * scale) as f32)
         })
         .collect();
     inverse.sort_by_key(|&(bin, band, _)| (bin, band));
@@ -170,24 +171,6 @@ impl SparseMatrix {
         for (range, out) in self.row_starts.windows(2).zip(output) {
             let (row, rest) = entries.split_at((range[1] - range[0]) as usize);
             *out = row.iter().map(|entry| entry.weight * input[entry.column as usize]).sum();
-            entries = rest;
-        }
-    }
-
-    /// As [`Self::multiply`], and in the same order, so that each frame's values are the same to the bit.
-    #[inline(always)]
-    fn multiply_lanes(&self, input: &[Lanes], output: &mut [Lanes]) {
-        let rows = self.row_starts.len() - 1;
-        assert_eq!((input.len(), output.len()), (rows, rows), "a frame has as many bins as the mel scale");
-        let mut entries = self.entries.as_slice();
-        for (range, out) in self.row_starts.windows(2).zip(output) {
-            let (row, rest) = entries.split_at((range[1] - range[0]) as usize);
-            let mut sum = [-0.0; LANES];
-            for entry in row {
-                let column = &input[entry.column as usize];
-                sum.iter_mut().zip(column).for_each(|(sum, value)| *sum += entry.weight * value);
-            }
-            *out = sum;
             entries = rest;
         }
     }

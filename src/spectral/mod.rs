@@ -16,13 +16,13 @@ mod analysis;
 mod error;
 mod exp;
 mod frame;
-mod lanes;
 mod mel;
 mod normaliser;
 mod phase;
 mod polar;
 mod representation;
 mod synthesis;
+mod two_taps;
 
 pub use analysis::{Analysis, crop_or_pad};
 pub use error::SpectralError;

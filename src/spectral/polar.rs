@@ -5,9 +5,10 @@
 //! before it goes through the matrix; both are linear, so the advance can go through it alone, and no frame waits for
 //! another.
 
+use multiversion::multiversion;
+
 use crate::note::Geometry;
 use crate::spectral::exp::exp;
-use crate::spectral::lanes::{LANES, Lanes, from_frames, to_frames};
 use crate::spectral::{MelScale, Representation, wrap_turns};
 
 /// Added to the power of every bin before its root is taken: the eps of the published `_safe_log`.
@@ -21,15 +22,17 @@ pub struct PolarMap {
     representation: Representation,
     geometry: Geometry,
     /// For the representations that need it.
-    mel: Option<MelMap>,
+    scale: Option<MelScale>,
+    /// Powers of one frame's mel bands.
+    power: Box<[f32]>,
 }
 
 impl PolarMap {
     /// Computes the mel matrix where there is one, which takes some milliseconds: keep the map.
     pub fn new(representation: Representation) -> Self {
         let geometry = representation.geometry();
-        let mel = representation.is_mel().then(|| MelMap::new(geometry));
-        Self { representation, geometry, mel }
+        let scale = representation.is_mel().then(|| MelScale::new(geometry.bins, geometry.sample_rate));
+        Self { representation, geometry, scale, power: vec![0.0; geometry.bins].into() }
     }
 
     pub fn representation(&self) -> Representation {
@@ -55,18 +58,48 @@ impl PolarMap {
         assert_eq!(magnitude.len(), frames * bins, "there is a magnitude for each frame and bin");
         assert_eq!(advance_turns.len(), frames * bins, "there is a phase advance for each frame and bin");
 
+        let rows = magnitude.chunks_exact_mut(bins).zip(advance_turns.chunks_exact_mut(bins));
+        rows.enumerate().for_each(|(frame, (magnitude, advance))| self.convert_frame(image, frame, magnitude, advance));
+    }
+
+    /// Converts one frame of a denormalised image, as [`Self::convert`] does. `magnitude` and `advance_turns` hold `bins`.
+    ///
+    /// # Panics
+    /// When a slice is not of the length said, or the image has no such frame.
+    pub fn convert_frame(&mut self, image: &[f32], frame: usize, magnitude: &mut [f32], advance_turns: &mut [f32]) {
+        let Geometry { frames, bins, .. } = self.geometry;
         let (level, angle) = image.split_at(frames * bins);
-        match &mut self.mel {
-            Some(mel) => mel.convert(level, angle, magnitude, advance_turns),
+        let row = |frame: usize| frame * bins..(frame + 1) * bins;
+        match &self.scale {
+            Some(scale) => {
+                exponentials(&level[row(frame)], &mut self.power);
+                scale.to_linear_then(&self.power, magnitude, |power| (power + POWER_EPS).sqrt());
+                scale.to_linear_then(&angle[row(frame)], advance_turns, half_turns);
+            }
             None => {
-                magnitude.iter_mut().zip(level).for_each(|(magnitude, &level)| *magnitude = exp(level));
-                if self.representation.is_phase() {
-                    phase_advance(bins, angle, advance_turns);
+                exponentials(&level[row(frame)], magnitude);
+                if self.representation.is_phase() && frame > 0 {
+                    differences(&angle[row(frame)], &angle[row(frame - 1)], advance_turns);
                 } else {
-                    advance_turns.iter_mut().zip(angle).for_each(|(advance, &angle)| *advance = half_turns(angle));
+                    let angles = advance_turns.iter_mut().zip(&angle[row(frame)]);
+                    angles.for_each(|(advance, &angle)| *advance = half_turns(angle));
                 }
             }
         }
+    }
+}
+
+/// The exponential of each value.
+#[multiversion(targets("x86_64+avx2"))]
+fn exponentials(values: &[f32], out: &mut [f32]) {
+    out.iter_mut().zip(values).for_each(|(out, &value)| *out = exp(value));
+}
+
+/// What a frame's phases are ahead of those of the frame before, both in units of pi, in turns.
+#[multiversion(targets("x86_64+avx2"))]
+fn differences(now: &[f32], before: &[f32], advance_turns: &mut [f32]) {
+    for ((advance, &now), &before) in advance_turns.iter_mut().zip(now).zip(before) {
+        *advance = half_turns(now - before);
     }
 }
 
@@ -74,59 +107,4 @@ impl PolarMap {
 #[inline(always)]
 fn half_turns(angle: f32) -> f32 {
     wrap_turns(if angle.abs() < MOST_ANGLE { 0.5 * angle } else { 0.0 })
-}
-
-/// From mel to linear frequency, [`LANES`] frames at a time.
-struct MelMap {
-    scale: MelScale,
-    /// Those frames before and after the way through the scale.
-    mel: Box<[Lanes]>,
-    linear: Box<[Lanes]>,
-}
-
-impl MelMap {
-    fn new(geometry: Geometry) -> Self {
-        assert!(geometry.frames % LANES == 0 && geometry.bins % LANES == 0, "frames and bins come in whole vectors");
-        let lanes = || vec![[0.0; LANES]; geometry.bins].into_boxed_slice();
-        Self { scale: MelScale::new(geometry.bins, geometry.sample_rate), mel: lanes(), linear: lanes() }
-    }
-
-    fn convert(&mut self, level: &[f32], angle: &[f32], magnitude: &mut [f32], advance_turns: &mut [f32]) {
-        #[cfg(target_arch = "x86_64")]
-        if std::is_x86_feature_detected!("avx2") {
-            // SAFETY: the processor has what the function was compiled for.
-            return unsafe { self.convert_avx2(level, angle, magnitude, advance_turns) };
-        }
-        self.convert_lanes(level, angle, magnitude, advance_turns);
-    }
-
-    /// The same operations in vectors of twice the width. Products and sums stay apart, so the results are the same.
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2")]
-    fn convert_avx2(&mut self, level: &[f32], angle: &[f32], magnitude: &mut [f32], advance_turns: &mut [f32]) {
-        self.convert_lanes(level, angle, magnitude, advance_turns);
-    }
-
-    #[inline(always)]
-    fn convert_lanes(&mut self, level: &[f32], angle: &[f32], magnitude: &mut [f32], advance_turns: &mut [f32]) {
-        let rows = LANES * self.mel.len();
-        for (level, magnitude) in level.chunks_exact(rows).zip(magnitude.chunks_exact_mut(rows)) {
-            from_frames(level, &mut self.mel, exp);
-            self.scale.lanes_to_linear(&self.mel, &mut self.linear);
-            to_frames(&self.linear, magnitude, |power| (power + POWER_EPS).sqrt());
-        }
-        for (angle, advance) in angle.chunks_exact(rows).zip(advance_turns.chunks_exact_mut(rows)) {
-            from_frames(angle, &mut self.mel, |angle| angle);
-            self.scale.lanes_to_linear(&self.mel, &mut self.linear);
-            to_frames(&self.linear, advance, half_turns);
-        }
-    }
-}
-
-/// Phases in units of pi to phase advances in turns.
-fn phase_advance(bins: usize, phase: &[f32], advance_turns: &mut [f32]) {
-    advance_turns[..bins].iter_mut().zip(phase).for_each(|(advance, &phase)| *advance = half_turns(phase));
-    for ((advance, &now), &before) in advance_turns[bins..].iter_mut().zip(&phase[bins..]).zip(phase) {
-        *advance = half_turns(now - before);
-    }
 }

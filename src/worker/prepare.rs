@@ -4,7 +4,7 @@
 //! waveform, the sustain region.
 
 use super::sustain;
-use crate::frames::Frames;
+use crate::frames::{FrameEncoder, Frames};
 use crate::note::{Geometry, Note, NoteKey, Origin};
 use crate::spectral::{FrameSynth, OVERSAMPLING, PolarMap, Representation, wrap_turns};
 
@@ -12,30 +12,40 @@ use crate::spectral::{FrameSynth, OVERSAMPLING, PolarMap, Representation, wrap_t
 pub struct Preparer {
     geometry: Geometry,
     polar: PolarMap,
+    encoder: FrameEncoder,
     synth: FrameSynth,
-    /// The note at single precision, frames x bins.
+    /// One frame at single precision.
     magnitude: Box<[f32]>,
     advance: Box<[f32]>,
+    /// Power of each frame.
+    power: Box<[f32]>,
 }
 
 impl Preparer {
     pub fn new(representation: Representation) -> Self {
         let geometry = representation.geometry();
-        let zeros = || vec![0.0; geometry.frames * geometry.bins].into_boxed_slice();
+        let zeros = |len| vec![0.0; len].into_boxed_slice();
         Self {
             geometry,
             polar: PolarMap::new(representation),
+            encoder: FrameEncoder::new(geometry.bins, geometry.frames),
             synth: FrameSynth::new(geometry, OVERSAMPLING),
-            magnitude: zeros(),
-            advance: zeros(),
+            magnitude: zeros(geometry.bins),
+            advance: zeros(geometry.bins),
+            power: zeros(geometry.frames),
         }
     }
 
     /// Prepares a note from one generated image, [2, frames, bins], denormalised.
     pub fn note(&mut self, key: NoteKey, image: &[f32]) -> Note {
-        self.polar.convert(image, &mut self.magnitude, &mut self.advance);
-        let sustain = sustain::find(self.geometry, &self.magnitude);
-        let frames = Frames::encode(self.geometry.bins, &self.magnitude, &self.advance);
+        // Frame by frame, since one fits into the processor's nearest cache and a note does not.
+        for (frame, power) in self.power.iter_mut().enumerate() {
+            self.polar.convert_frame(image, frame, &mut self.magnitude, &mut self.advance);
+            *power = sustain::power(&self.magnitude);
+            self.encoder.push(&self.magnitude, &self.advance);
+        }
+        let frames = self.encoder.finish();
+        let sustain = sustain::find(self.geometry, &self.power);
         let (head, head_phase) = self.head(&frames);
         Note { key, origin: Origin::Cpu, geometry: self.geometry, frames, head, head_phase, sustain }
     }
@@ -51,14 +61,13 @@ impl Preparer {
         let step = hop * OVERSAMPLING;
         let mut wave = vec![0.0; (last - first_heard) * step + window];
         let mut phase = vec![0.0; bins].into_boxed_slice();
-        let magnitude = &mut self.magnitude[..bins];
         for frame in 0..=last {
             for (phase, advance) in phase.iter_mut().zip(frames.advance(frame)) {
                 *phase = wrap_turns(*phase + advance);
             }
             if let Some(offset) = frame.checked_sub(first_heard) {
-                magnitude.iter_mut().zip(frames.magnitude(frame)).for_each(|(own, kept)| *own = kept);
-                self.synth.add(magnitude, &phase, bins, &mut wave[offset * step..]);
+                self.magnitude.iter_mut().zip(frames.magnitude(frame)).for_each(|(own, kept)| *own = kept);
+                self.synth.add(&self.magnitude, &phase, bins, &mut wave[offset * step..]);
             }
         }
         let head = wave.split_off((last - first_heard) * step).into_boxed_slice();

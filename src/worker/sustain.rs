@@ -1,5 +1,7 @@
 //! Finds the part of a rendered note that a held key can go through again: worker thread.
 
+use multiversion::multiversion;
+
 use crate::note::{Geometry, Sustain};
 
 /// How long the notes of the training set were held before their release, in seconds (NSynth, section 3 of the paper's
@@ -20,9 +22,9 @@ const SILENCE_DB: f32 = -60.0;
 const SUSTAINED_DB_PER_SECOND: f32 = -2.0;
 const DECAYING_DB_PER_SECOND: f32 = -4.0;
 
-/// Chooses the sustain region of a note from the magnitudes of its frames.
-pub fn find(geometry: Geometry, magnitude: &[f32]) -> Sustain {
-    let level = levels_db(magnitude, geometry.bins);
+/// Chooses the sustain region of a note from the [`power`] of its frames.
+pub fn find(geometry: Geometry, power: &[f32]) -> Sustain {
+    let level: Vec<f32> = power.iter().map(|&power| decibels(power)).collect();
     let frame_at = |seconds: f32| {
         let sample = seconds * geometry.sample_rate as f32 + geometry.pad_left as f32;
         (sample as usize / geometry.hop).min(geometry.frames - 1)
@@ -42,7 +44,8 @@ pub fn find(geometry: Geometry, magnitude: &[f32]) -> Sustain {
         .map(|frame| frame as u16);
 
     // The overall fall tells a decaying sound from a sustained one.
-    let (overall, _) = trend(&level[attack_end..=held_end]);
+    let trends = Trends::new(&level);
+    let (overall, _) = trends.over(attack_end, held_end);
     let fall = overall * frames_per_second;
     let share = ((fall - SUSTAINED_DB_PER_SECOND) / (DECAYING_DB_PER_SECOND - SUSTAINED_DB_PER_SECOND)).clamp(0.0, 1.0);
 
@@ -50,14 +53,14 @@ pub fn find(geometry: Geometry, magnitude: &[f32]) -> Sustain {
         // What rings on is the last that was heard; going back into the bright beginning would sound like a second stroke.
         (held_end - least, held_end)
     } else {
-        steadiest(&level, attack_end, held_end, least)
+        steadiest(&trends, attack_end, held_end, least)
     };
-    let (trend_db, _) = trend(&level[start..=end]);
+    let (trend_db, _) = trends.over(start, end);
     Sustain { start: start as u16, end: end as u16, trend_db, decay_db: share * trend_db.min(0.0), silent_from }
 }
 
 /// The region whose level keeps closest to a straight and level line; of equal ones the longest.
-fn steadiest(level: &[f32], first: usize, last: usize, least: usize) -> (usize, usize) {
+fn steadiest(trends: &Trends, first: usize, last: usize, least: usize) -> (usize, usize) {
     /// Regions are tried at every so many frames.
     const STEP: usize = 3;
     /// What a region that is one frame shorter must gain in steadiness, in dB.
@@ -66,7 +69,7 @@ fn steadiest(level: &[f32], first: usize, last: usize, least: usize) -> (usize, 
     let mut best_cost = f32::MAX;
     for start in (first..=last - least).step_by(STEP) {
         for end in (start + least..=last).rev().step_by(STEP) {
-            let (slope, deviation) = trend(&level[start..=end]);
+            let (slope, deviation) = trends.over(start, end);
             let length = end - start;
             let cost = deviation + slope.abs() * length as f32 * 0.25 - LENGTH_WEIGHT_DB * length as f32;
             if cost < best_cost {
@@ -77,48 +80,65 @@ fn steadiest(level: &[f32], first: usize, last: usize, least: usize) -> (usize, 
     best
 }
 
-/// Power of each frame in dB.
-///
-/// Frames are added up side by side: each sum waits for the sum before it, and a processor does several such chains at once.
-/// The order within a frame stays, so the levels are the same to the bit as one after the other.
-fn levels_db(magnitude: &[f32], bins: usize) -> Vec<f32> {
-    const SIDE_BY_SIDE: usize = 8;
-    let mut levels = Vec::with_capacity(magnitude.len() / bins);
-    let mut groups = magnitude.chunks_exact(SIDE_BY_SIDE * bins);
-    for group in &mut groups {
-        let rows: [&[f32]; SIDE_BY_SIDE] = std::array::from_fn(|row| &group[row * bins..(row + 1) * bins]);
-        let mut power = [-0.0_f32; SIDE_BY_SIDE];
-        for bin in 0..bins {
-            for (power, row) in power.iter_mut().zip(rows) {
-                *power += row[bin] * row[bin];
-            }
-        }
-        levels.extend(power.map(decibels));
+/// Power of a frame: the sum of its squared magnitudes.
+#[multiversion(targets("x86_64+avx2"))]
+pub fn power(magnitude: &[f32]) -> f32 {
+    /// Sums side by side: each waits for the one before it, and a processor does several such chains of vectors at once.
+    const SIDE_BY_SIDE: usize = 32;
+    let (groups, rest) = magnitude.as_chunks::<SIDE_BY_SIDE>();
+    let mut sums = [0.0; SIDE_BY_SIDE];
+    for group in groups {
+        sums.iter_mut().zip(group).for_each(|(sum, magnitude)| *sum += magnitude * magnitude);
     }
-    let rest = groups.remainder().chunks_exact(bins);
-    levels.extend(rest.map(|frame| decibels(frame.iter().map(|m| m * m).sum())));
-    levels
+    sums.iter().sum::<f32>() + rest.iter().map(|magnitude| magnitude * magnitude).sum::<f32>()
 }
 
 fn decibels(power: f32) -> f32 {
     10.0 * power.max(1e-12).log10()
 }
 
-/// Slope of the line of least squares through equally spaced values, per step, and the root mean square deviation from it.
-fn trend(values: &[f32]) -> (f32, f32) {
-    let n = values.len() as f32;
-    let centre = 0.5 * (n - 1.0);
-    let mean = values.iter().sum::<f32>() / n;
-    let (mut covariance, mut variance) = (0.0, 0.0);
-    for (i, value) in values.iter().enumerate() {
-        let x = i as f32 - centre;
-        covariance += x * (value - mean);
-        variance += x * x;
+/// The straight lines that come closest to stretches of a series, each in a few operations: of the sums from the beginning
+/// to either end, in double precision, since they are subtracted.
+struct Trends {
+    sums: Vec<Sums>,
+}
+
+/// Sums over the values `v` of the first places `i`: of `v`, `i v` and `v^2`.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    values: f64,
+    moments: f64,
+    squares: f64,
+}
+
+impl Trends {
+    fn new(values: &[f32]) -> Self {
+        let mut sums = Vec::with_capacity(values.len() + 1);
+        let mut sum = Sums::default();
+        sums.push(sum);
+        for (place, &value) in values.iter().enumerate() {
+            let value = f64::from(value);
+            sum.values += value;
+            sum.moments += place as f64 * value;
+            sum.squares += value * value;
+            sums.push(sum);
+        }
+        Self { sums }
     }
-    let slope = if variance > 0.0 { covariance / variance } else { 0.0 };
-    let squares: f32 =
-        values.iter().enumerate().map(|(i, value)| (value - mean - slope * (i as f32 - centre)).powi(2)).sum();
-    (slope, (squares / n).sqrt())
+
+    /// Slope of the line of least squares through the values from `first` to `last`, both included, per step, and their root
+    /// mean square deviation from it.
+    fn over(&self, first: usize, last: usize) -> (f32, f32) {
+        let (before, all) = (self.sums[first], self.sums[last + 1]);
+        let n = (last + 1 - first) as f64;
+        let centre = 0.5 * (first + last) as f64;
+        let sum = all.values - before.values;
+        let covariance = all.moments - before.moments - centre * sum;
+        let variance = n * (n * n - 1.0) / 12.0;
+        let slope = if variance > 0.0 { covariance / variance } else { 0.0 };
+        let squares = all.squares - before.squares - sum * sum / n - slope * covariance;
+        (slope as f32, (squares.max(0.0) / n).sqrt() as f32)
+    }
 }
 
 #[cfg(test)]
@@ -128,16 +148,29 @@ mod tests {
     const GEOMETRY: Geometry = Geometry { frames: 128, bins: 1024, hop: 512, pad_left: 3072, sample_rate: 16_000 };
 
     #[test]
-    fn levels_side_by_side_are_those_one_after_the_other() {
-        let magnitude: Vec<f32> = (0..19 * 64).map(|i| ((i * 7919) % 1000) as f32 * 1e-3).collect();
-        let one_by_one: Vec<f32> =
-            magnitude.chunks_exact(64).map(|frame| decibels(frame.iter().map(|m| m * m).sum())).collect();
-        assert_eq!(levels_db(&magnitude, 64), one_by_one);
+    fn power_is_the_sum_of_squares() {
+        let magnitude: Vec<f32> = (0..1000).map(|i| ((i * 7919) % 1000) as f32 * 1e-3).collect();
+        let right: f64 = magnitude.iter().map(|&m| f64::from(m).powi(2)).sum();
+        assert!((f64::from(power(&magnitude)) / right - 1.0).abs() < 1e-6);
     }
 
-    /// A note whose level at frame `t` is `level(t)` dB.
+    #[test]
+    fn trends_are_those_of_the_line_of_least_squares() {
+        let values: Vec<f32> = (0..40).map(|i| 30.0 - 0.5 * i as f32 + if i % 2 == 0 { 0.25 } else { -0.25 }).collect();
+        let trends = Trends::new(&values);
+        let (slope, deviation) = trends.over(10, 31);
+        let (centre, mean) = (20.5, values[10..=31].iter().sum::<f32>() / 22.0);
+        let over =
+            |map: &dyn Fn(f32, f32) -> f32| (10..=31).map(|i| map(i as f32 - centre, values[i] - mean)).sum::<f32>();
+        let right = over(&|x, y| x * y) / over(&|x, _| x * x);
+        let off = (over(&|x, y| (y - right * x).powi(2)) / 22.0).sqrt();
+        assert!((slope - right).abs() < 1e-5 && (deviation - off).abs() < 1e-4, "{slope} {deviation}, {right} {off}");
+        assert_eq!(trends.over(7, 7), (0.0, 0.0));
+    }
+
+    /// The frames' power of a note whose level at frame `t` is `level(t)` dB.
     fn note(level: impl Fn(usize) -> f32) -> Vec<f32> {
-        (0..128).flat_map(|t| std::iter::repeat_n(10f32.powf(level(t) / 20.0), 1024)).collect()
+        (0..128).map(|t| 10f32.powf(level(t) / 10.0)).collect()
     }
 
     #[test]

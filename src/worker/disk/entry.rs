@@ -30,7 +30,7 @@ const PREAMBLE: usize = 16;
 
 /// The bytes that stand for a note.
 pub fn to_bytes(note: &Note) -> Vec<u8> {
-    let (step, magnitude, advance) = note.frames.codes();
+    let (step, codes) = note.frames.codes();
     let mut bytes = Vec::with_capacity(note.bytes() + 256);
     bytes.extend(MAGIC);
     bytes.extend(VERSION.to_le_bytes());
@@ -50,8 +50,7 @@ pub fn to_bytes(note: &Note) -> Vec<u8> {
     bytes.extend(decay_db.to_le_bytes());
     bytes.extend(silent_from.map_or(-1, i32::from).to_le_bytes());
     bytes.extend(step.to_le_bytes());
-    magnitude.iter().for_each(|code| bytes.extend(code.to_le_bytes()));
-    advance.iter().for_each(|code| bytes.extend(code.to_le_bytes()));
+    codes.iter().for_each(|code| bytes.extend(code.to_le_bytes()));
     note.head.iter().chain(&note.head_phase).for_each(|sample| bytes.extend(sample.to_le_bytes()));
     let checksum = crc32fast::hash(&bytes[PREAMBLE..]);
     bytes[PREAMBLE - 4..PREAMBLE].copy_from_slice(&checksum.to_le_bytes());
@@ -95,11 +94,10 @@ pub fn any_from_bytes(bytes: &[u8]) -> Option<Note> {
         return None;
     }
     let step = f32::from_le_bytes(reader.take()?);
-    let magnitude = reader.row(frames * bins, u16::from_le_bytes)?;
-    let advance = reader.row(frames * bins, i16::from_le_bytes)?;
+    let codes = reader.row(2 * frames * bins, u16::from_le_bytes)?;
     let head = reader.row(OVERSAMPLING * geometry.n_fft(), f32::from_le_bytes)?;
     let head_phase = reader.row(bins, f32::from_le_bytes)?;
-    let frames = Frames::from_codes(bins, step, magnitude, advance)?;
+    let frames = Frames::from_codes(bins, step, codes)?;
     reader.0.is_empty().then_some(Note { key, origin: Origin::Cpu, geometry, frames, head, head_phase, sustain })
 }
 
