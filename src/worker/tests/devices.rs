@@ -330,6 +330,35 @@ fn child_with_a_broken_runtime() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn directml_is_found_beside_the_runtime_for_it() {
+    let folder = Folder::new();
+    let library =
+        |name: &str| folder.join(format!("{}{name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX));
+    let runtime = files::runtime_library().unwrap();
+    std::fs::copy(&runtime, library("onnxruntime")).unwrap();
+    // Any library stands in for it: here it is only to be loaded.
+    std::fs::copy(&runtime, library("DirectML")).unwrap();
+    run_alone("child_with_directml", &[(files::DEVICE_LIBRARY_VARIABLE, &folder)]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "runs in a process of its own, started by directml_is_found_beside_the_runtime_for_it"]
+fn child_with_directml() {
+    crate::worker::runtime::environment().unwrap();
+    let mapped = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let folder = files::device_folder().unwrap();
+    for name in ["libonnxruntime.so", "libDirectML.so"] {
+        assert!(
+            mapped.contains(&folder.join(name).display().to_string()),
+            "{name} is not loaded from {}",
+            folder.display()
+        );
+    }
+}
+
 #[test]
 fn a_device_pays_only_where_it_is_faster_than_all_threads_and_for_one_note() {
     let exact = crate::worker::device::trial::Difference { common: 0.0, rms: 0.0 };
