@@ -3,7 +3,6 @@
 //! runs, is what happens with a real one. The attempts on real providers are real, and fail where they are not installed.
 
 use std::path::Path;
-use std::process::Command;
 
 use super::*;
 use crate::files;
@@ -265,12 +264,7 @@ fn what_is_not_installed_is_said_with_what_to_install_and_the_processor_plays() 
 
 /// Runs a test of this file in a process of its own: plug-ins and variables are for a whole process.
 fn run_alone(child: &str, variables: &[(&str, &Path)]) {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args([&format!("worker::tests::devices::{child}"), "--exact", "--ignored", "--nocapture"]);
-    let output = command.envs(variables.iter().copied()).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    let complained = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.contains("1 passed"), "{:?} {said}\n{complained}", output.status);
+    check(&alone(&format!("devices::{child}")).envs(variables.iter().copied()).output().unwrap());
 }
 
 #[test]
