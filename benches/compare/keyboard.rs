@@ -1,28 +1,20 @@
 //! A change of timbre with keys held, live: how long until the sounding notes are rendered anew, and until every key is.
 //!
-//! The times are read from the instrument's own state, which no CLAP host can see: the same engine and worker as in the
-//! plugin, block by block at the pace of an audio device. Through the built bundle, then, what a listener can tell: when the
+//! The times are read from the instrument's own state, which no CLAP host can see. Through the built bundle, then, what a listener can tell: when the
 //! sound of held keys is first another one than without the change.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use timbrel::audio::{Adsr, Engine, Event, Settings, TimedEvent, Wait};
-use timbrel::link::{self, Generator, KeyState, Status};
-use timbrel::model::ModelRef;
+use timbrel::link::{Generator, Status};
 use timbrel::note::Timbre;
-use timbrel::worker::Instance;
 use timbrel_host::{Activation, At, Audio, Event as HostEvent, Plugin};
 
+use crate::live::{BLOCK, Live, RATE};
 use crate::note::literal_model;
-use crate::pacing::Device;
 use crate::stats::{greatest, median};
-
-const RATE: f64 = 48_000.0;
-const BLOCK: usize = 128;
 
 /// The keys that are held while the timbre changes.
 const HELD: [u8; 4] = [36, 52, 64, 79];
@@ -30,9 +22,6 @@ const HELD: [u8; 4] = [36, 52, 64, 79];
 /// Changes of timbre; the paper's generator takes too long for more.
 const ROUNDS: usize = 15;
 const PAPER_ROUNDS: usize = 3;
-
-/// What takes longer than this has failed.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Before the change, and in all, in seconds of sound through the bundle.
 const BEFORE_S: f64 = 1.0;
@@ -82,76 +71,17 @@ struct Times {
     of_own: Vec<f64>,
 }
 
-/// The instrument without a host, and the clock that it plays by.
-struct Live {
-    engine: Engine,
-    status: Arc<Status>,
-    instance: Instance,
-    device: Device,
-    settings: Settings,
-    out: Vec<f32>,
-}
-
-impl Live {
-    fn start(model: Option<PathBuf>) -> Result<Self> {
-        let (audio_end, worker_end, editor_end) = link::link();
-        let instance = Instance::new(worker_end);
-        if let Some(path) = model {
-            instance.load_model(ModelRef { path, ..ModelRef::default() });
-        }
-        instance.start();
-        let mut engine = Engine::new(audio_end);
-        engine.activate(RATE as f32, false);
-        let settings = Settings {
-            timbre: Timbre::default(),
-            adsr: Adsr { attack: 0.0, decay: 1.0, sustain: 1.0, release: 0.1 },
-            velocity_depth: 1.0,
-            bend_semitones: 2.0,
-            tune_semitones: 0.0,
-            gain: 1.0,
-            hold: true,
-        };
-        let device = Device::new(BLOCK, RATE);
-        let mut live = Self { engine, status: editor_end.status, instance, device, settings, out: vec![0.0; BLOCK] };
-        live.play_until("the model is loaded", |live| live.status.generator() == Generator::Ready)?;
-        // Beyond the first struck keys, everything is as in the midst of a piece.
-        let on = |key| TimedEvent { sample: 0, event: Event::NoteOn { key, channel: 0, id: None, velocity: 0.8 } };
-        live.block(&HELD.map(on));
-        live.play_until("all keys are ready", |live| live.ready(live.keys()))?;
-        Ok(live)
-    }
-
-    fn block(&mut self, events: &[TimedEvent]) {
-        self.device.wait();
-        self.engine.process(&self.settings, Wait::Never, events.iter().copied(), &mut self.out);
-    }
-
-    /// Plays on until something holds; returns the time that it took.
-    fn play_until(&mut self, what: &str, holds: impl Fn(&Self) -> bool) -> Result<Duration> {
-        let start = Instant::now();
-        while !holds(self) {
-            if let Some(error) = self.status.error.lock().take() {
-                anyhow::bail!("{error}");
-            }
-            ensure!(start.elapsed() < PATIENCE, "{what}: not within {} s", PATIENCE.as_secs());
-            self.block(&[]);
-        }
-        Ok(start.elapsed())
-    }
-
-    /// The keys that the model renders.
-    fn keys(&self) -> impl Iterator<Item = u8> + use<> {
-        let (low, high) = self.status.pitch_range();
-        low..=high
-    }
-
-    fn ready(&self, mut keys: impl Iterator<Item = u8>) -> bool {
-        keys.all(|key| self.status.key_state(key) == KeyState::Ready)
-    }
+/// An instance as in the midst of a piece: its keys are ready, and some of them held.
+fn started(model: Option<PathBuf>) -> Result<Live> {
+    let mut live = Live::new(model, Timbre::default());
+    live.play_until("the model is loaded", |live| live.status.generator() == Generator::Ready)?;
+    live.strike(&HELD);
+    live.play_until("all keys are ready", |live| live.ready(live.keys()))?;
+    Ok(live)
 }
 
 fn changes(name: &str, model: Option<PathBuf>, rounds: usize) -> Result<Times> {
-    let mut live = Live::start(model)?;
+    let mut live = started(model)?;
     let keys = live.keys().count();
     let threads = timbrel_threads(&live.status);
     let mut times = Times { held_ms: Vec::new(), all_ms: Vec::new(), of_own: Vec::new() };

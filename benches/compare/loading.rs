@@ -1,14 +1,16 @@
 //! Loading, memory and threads: each measurement in a process of its own, in turn with FluidSynth's, since memory that was
 //! used once is not given back in full.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use timbrel_host::measure::db;
 use timbrel_host::{Activation, Event, Pace, Plugin};
 
 use crate::fluidsynth::FluidSynth;
+use crate::opening;
 use crate::pacing::Device;
 use crate::stats::median;
 
@@ -17,7 +19,7 @@ const BLOCK: usize = 128;
 const MANY: usize = 16;
 const ROUNDS: usize = 5;
 
-const AUDIBLE_DB: f64 = -60.0;
+pub const AUDIBLE_DB: f64 = -60.0;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Memory is read once the keyboard is rendered, in seconds after the first sound.
@@ -63,20 +65,26 @@ pub fn run() -> Result<()> {
         );
     }
     let more = middle(&results[2], |m| m.memory_mb) - middle(&results[1], |m| m.memory_mb);
-    println!("\nEach instance after the first takes {:.1} MB more.", more / (MANY - 1) as f64);
-    Ok(())
+    println!("\nEach instance after the first takes {:.1} MB more.\n", more / (MANY - 1) as f64);
+    opening::run()
 }
 
 fn measure(arguments: &[&str]) -> Result<Measured> {
+    let [sound_ms, memory_mb, threads] = printed(arguments, &[])?;
+    Ok(Measured { sound_ms, memory_mb, threads })
+}
+
+/// The numbers that a measurement of this part prints in a process of its own, with variables that are set there.
+pub fn printed(arguments: &[&str], variables: &[(&str, &Path)]) -> Result<[f64; 3]> {
     let program = std::env::current_exe().context("this program does not find itself")?;
-    let output = Command::new(program).arg("loading").args(arguments).output().context("it cannot be run again")?;
+    let mut command = Command::new(program);
+    command.arg("loading").args(arguments).envs(variables.iter().copied());
+    let output = command.output().context("it cannot be run again")?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
     let text = String::from_utf8_lossy(&output.stdout);
     let numbers: Vec<f64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-    match numbers[..] {
-        [sound_ms, memory_mb, threads] => Ok(Measured { sound_ms, memory_mb, threads }),
-        _ => bail!("a measurement printed `{}` instead of three numbers", text.trim()),
-    }
+    let numbers = numbers.try_into().ok();
+    numbers.with_context(|| format!("a measurement printed `{}` instead of three numbers", text.trim()))
 }
 
 /// In its own process: so many instances, from nothing to sound.

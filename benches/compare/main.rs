@@ -6,15 +6,17 @@
 //! | `note` | the default model with the paper's generator, and both with the processor's matrix peak |
 //! | `keyboard` | a change of timbre with keys held: the default model with the paper's generator |
 //! | `audio` | the audio call with FluidSynth's, voice for voice |
-//! | `loading` | loading, memory and threads with FluidSynth's, and one instance with sixteen |
+//! | `loading` | loading, memory and threads with FluidSynth's, and one instance with sixteen; a project opened with its notes on the disk and without |
 //!
 //! Tables go to standard output, as Markdown; what is being done goes to standard error.
 
 mod audio;
 mod fluidsynth;
 mod keyboard;
+mod live;
 mod loading;
 mod note;
+mod opening;
 mod pacing;
 mod stats;
 
@@ -34,6 +36,8 @@ fn main() -> Result<()> {
         ["loading"] => loading::run(),
         ["loading", "instances", count] => loading::instances(count.parse()?),
         ["loading", "fluidsynth"] => loading::fluidsynth(),
+        ["loading", "keep"] => opening::keep(),
+        ["loading", "open"] => opening::open(),
         _ => bail!("name one part: note, keyboard, audio or loading (or run `cargo xtask bench`, which runs all)"),
     }
 }

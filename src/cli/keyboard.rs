@@ -8,11 +8,11 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use timbrel::audio::{Event, TimedEvent};
+use timbrel::audio::Event;
 use timbrel::model::Model;
 
 use super::controls::Controls;
-use super::player::{self, BLOCK_SAMPLES, Player, Progress};
+use super::player::{self, Player, Progress};
 use super::wav::{Measured, WavFile};
 use super::{Sound, rate_parser, seconds};
 
@@ -106,20 +106,8 @@ fn play(
     let end = player.sample_at(seconds);
     let on = Event::NoteOn { key, channel: 0, id: None, velocity: 1.0 };
     let off = Event::NoteOff { key: Some(key), channel: Some(0), id: None };
-    let mut events = [(0, on), (player.sample_at(seconds - FADE_SECONDS), off)].into_iter().peekable();
-    let mut out = [0.0; BLOCK_SAMPLES];
-    let mut at = 0;
-    while at < end {
-        let samples = BLOCK_SAMPLES.min((end - at) as usize);
-        let block_end = at + samples as u64;
-        let due = std::iter::from_fn(|| events.next_if(|&(sample, _)| sample < block_end))
-            .map(|(sample, event)| TimedEvent { sample: (sample - at) as usize, event });
-        player.block(&settings, due, &mut out[..samples]);
-        file.add(&out[..samples])?;
-        progress.advance(samples)?;
-        at = block_end;
-    }
-    Ok(())
+    let events = [(0, on), (player.sample_at(seconds - FADE_SECONDS), off)];
+    player.play(events, end, file, progress, |_| settings, |_, _| true)
 }
 
 /// MIDI number and name of a key, with MIDI 60 as C4: `61_Cs4.wav`.

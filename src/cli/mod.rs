@@ -9,6 +9,8 @@ mod keyboard;
 mod player;
 mod render;
 mod score;
+#[cfg(unix)]
+mod signals;
 mod walk;
 mod wav;
 
@@ -118,6 +120,8 @@ pub fn run() -> Result<ExitCode> {
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     match cli.command {
         Command::App { options } => {
+            #[cfg(unix)]
+            signals::heed();
             let arguments = std::iter::once("timbrel".to_owned()).chain(options);
             let good = nice_plug::prelude::nice_export_standalone_with_args::<Timbrel, _>(arguments);
             return Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE });

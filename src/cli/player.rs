@@ -10,16 +10,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
-use timbrel::audio::{Engine, Settings, TimedEvent, Wait};
+use timbrel::audio::{Engine, Event, Settings, TimedEvent, Wait};
 use timbrel::link::{self, Generator, Status};
 use timbrel::model::ModelRef;
 use timbrel::worker::Instance;
+
+use super::wav::WavFile;
 
 /// Longest render: nothing that is played by one MIDI file takes longer, and a mistake in one would fill the disk.
 pub const LONGEST_SECONDS: f64 = 2.0 * 3600.0;
 
 /// Samples of a block. Parameters change from block to block, so this is also how finely automation is heard.
-pub const BLOCK_SAMPLES: usize = 64;
+const BLOCK_SAMPLES: usize = 64;
 
 /// How often the main thread looks.
 const LOOK: Duration = Duration::from_millis(50);
@@ -103,9 +105,34 @@ impl Player {
         sample as f64 / f64::from(self.sample_rate)
     }
 
-    /// Plays a block.
-    pub fn block(&mut self, settings: &Settings, events: impl IntoIterator<Item = TimedEvent>, out: &mut [f32]) {
-        self.engine.process(settings, Wait::Always, events, out);
+    /// Plays events, each at its sample and in their order, block by block into a file: so many samples, or as long as
+    /// `goes_on` says after each block. `settings` gives what holds from a time in seconds on.
+    pub fn play(
+        &mut self,
+        events: impl IntoIterator<Item = (u64, Event)>,
+        samples: u64,
+        file: &mut WavFile,
+        progress: &Progress,
+        mut settings: impl FnMut(f64) -> Settings,
+        goes_on: impl Fn(&Self, u64) -> bool,
+    ) -> Result<()> {
+        let mut events = events.into_iter().peekable();
+        let mut out = [0.0; BLOCK_SAMPLES];
+        let mut at = 0;
+        while at < samples {
+            let out = &mut out[..BLOCK_SAMPLES.min((samples - at) as usize)];
+            let end = at + out.len() as u64;
+            let due = std::iter::from_fn(|| events.next_if(|&(sample, _)| sample < end))
+                .map(|(sample, event)| TimedEvent { sample: (sample - at) as usize, event });
+            self.engine.process(&settings(self.seconds_at(at)), Wait::Always, due, out);
+            file.add(out)?;
+            progress.advance(out.len())?;
+            at = end;
+            if !goes_on(self, at) {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 

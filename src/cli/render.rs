@@ -6,11 +6,11 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use timbrel::audio::{Event, Settings, TimedEvent};
+use timbrel::audio::{Event, Settings};
 
 use super::automation::Lane;
 use super::controls::Controls;
-use super::player::{self, BLOCK_SAMPLES, LONGEST_SECONDS, Player, Progress};
+use super::player::{self, LONGEST_SECONDS, Player, Progress};
 use super::score::Score;
 use super::walk::Walk;
 use super::wav::WavFile;
@@ -90,24 +90,10 @@ impl Performance<'_> {
         let end = player.sample_at(self.score.seconds);
         let longest = end + player.sample_at(self.tail_seconds.unwrap_or(LONGEST_TAIL_SECONDS));
         let written = self.score.events.iter().map(|&(seconds, event)| (player.sample_at(seconds), event));
-        let mut events = written.chain(let_go().map(|event| (end, event))).collect::<Vec<_>>().into_iter().peekable();
-        let mut out = [0.0; BLOCK_SAMPLES];
-        let mut at = 0;
-        while at < longest {
-            let samples = BLOCK_SAMPLES.min((longest - at) as usize);
-            let settings = self.settings(player.seconds_at(at));
-            let block_end = at + samples as u64;
-            let due = std::iter::from_fn(|| events.next_if(|&(sample, _)| sample < block_end))
-                .map(|(sample, event)| TimedEvent { sample: (sample - at) as usize, event });
-            player.block(&settings, due, &mut out[..samples]);
-            file.add(&out[..samples])?;
-            progress.advance(samples)?;
-            at = block_end;
-            if self.tail_seconds.is_none() && at > end && player.voices() == 0 {
-                break;
-            }
-        }
-        Ok(())
+        let events: Vec<_> = written.chain(let_go().map(|event| (end, event))).collect();
+        let sounds_on = self.tail_seconds.is_none();
+        let goes_on = |player: &Player, at| !sounds_on || at <= end || player.voices() > 0;
+        player.play(events, longest, file, progress, |seconds| self.settings(seconds), goes_on)
     }
 
     fn settings(&mut self, seconds: f64) -> Settings {

@@ -34,7 +34,7 @@ mod tests;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use egui::{Align2, Rect, Ui, Vec2, pos2, vec2};
@@ -74,6 +74,15 @@ const LONGEST_STEP_S: f32 = 0.3;
 
 /// How long a window must have kept its size before it is remembered.
 const SETTLED_S: f64 = 1.0;
+
+/// Set once every window of this process is to close.
+static CLOSING: AtomicBool = AtomicBool::new(false);
+
+/// Closes every window of this process with its next frame. For the standalone app, whose window is all there is: in a host,
+/// windows are the host's to close.
+pub fn close_all() {
+    CLOSING.store(true, Ordering::Relaxed);
+}
 
 /// The plugin's editor type.
 pub type TimbrelEditor = EguiEditor<App>;
@@ -142,6 +151,9 @@ impl NiceEguiApp for App {
 
     fn ui(&mut self, ui: &mut Ui, _frame: &mut Frame) {
         self.guarded(ui, Self::show);
+        if CLOSING.load(Ordering::Relaxed) {
+            ui.ctx().send_viewport_cmd(egui::ViewportCommand::Close);
+        }
     }
 
     fn editor_closed(&mut self) {

@@ -14,6 +14,7 @@ mod interrupt;
 mod loaded;
 mod place;
 pub mod prepare;
+mod priority;
 mod runtime;
 mod schedule;
 mod service;

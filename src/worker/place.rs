@@ -432,9 +432,8 @@ impl Place {
 
     /// Takes a sentence back, if it is the one that is shown.
     pub fn withdraw(&mut self, sentence: &str) {
-        if self.shown.as_deref() == Some(sentence) {
-            self.take_back();
-        }
+        self.shown.take_if(|shown| shown == sentence);
+        self.status().error.lock().take_if(|error| error == sentence);
     }
 
     /// Whether a key that this pitch stands for was struck lately.

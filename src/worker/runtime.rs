@@ -10,6 +10,9 @@ use parking_lot::Mutex;
 use super::device::library;
 use crate::files;
 
+/// What a DirectML build of ONNX Runtime needs beside it.
+const DIRECTML_STEM: &str = "DirectML";
+
 /// One environment per process, for ever: ONNX Runtime does not survive being ended and begun again.
 static ENVIRONMENT: Mutex<Option<Environment>> = Mutex::new(None);
 
@@ -37,6 +40,11 @@ fn load_either() -> Result<Environment> {
     let whole = library::check_whole(&path).with_context(|| {
         format!("ONNX Runtime at {} cannot be loaded: install it again, or remove it", path.display())
     });
+    // Windows would look for it beside the host, then among its own libraries, where an older one lies; what is loaded already
+    // goes before both. Where it cannot be loaded the provider misses it, and says so.
+    if let Some(directml) = files::device_library(DIRECTML_STEM) {
+        let _ = ort::util::preload_dylib(directml);
+    }
     match whole.and_then(|()| load(&path)) {
         Ok(environment) => {
             *COMPLAINT.lock() = None;

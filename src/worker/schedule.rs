@@ -423,9 +423,15 @@ impl Schedule {
                     place.mention(&sentence);
                 }
             }
+            Finished::Mended(sentence) => self.withdraw(&sentence),
             Finished::Nothing => {}
         }
         self.deliver();
+    }
+
+    /// Takes a sentence back wherever it is shown.
+    pub(super) fn withdraw(&mut self, sentence: &str) {
+        self.places.values_mut().for_each(|place| place.withdraw(sentence));
     }
 
     /// Goes on without the disk.
@@ -443,13 +449,17 @@ impl Schedule {
     /// Changes what notes may take; returns those that had to go.
     pub fn set_limits(&mut self, limits: Limits) -> Vec<Arc<Note>> {
         self.limits = limits;
-        self.disk.set_limit(limits.disk_bytes());
+        if let Some(complaint) = self.disk.set_limit(limits.disk_bytes()) {
+            self.withdraw(&complaint);
+        }
         self.cache.set_budget(limits.memory_bytes())
     }
 
     /// Lets all notes go that lie on the disk.
     pub fn clear_disk(&mut self) {
-        self.disk.clear();
+        if let Some(complaint) = self.disk.clear() {
+            self.withdraw(&complaint);
+        }
     }
 
     pub fn usage(&self) -> Usage {

@@ -16,10 +16,11 @@ use parking_lot::{Condvar, Mutex};
 
 use super::device;
 use super::device::setting::Settings;
-use super::disk::{self, Keeper};
+use super::disk::Keeper;
 use super::interrupt::Interrupt;
 use super::loaded::{Loaded, Station};
 use super::place::LoadOrder;
+use super::priority;
 use super::schedule::{Schedule, Task};
 use crate::files;
 use crate::model::{Model, Stamp};
@@ -196,7 +197,7 @@ fn dispatch(shared: &Shared) {
 
 /// Reads and writes notes on the disk, one after the other.
 fn keep(shared: &Shared) {
-    disk::lower_priority();
+    priority::make_way();
     let mut keeper = Keeper::default();
     let mut trash = Vec::new();
     let mut schedule = shared.schedule.lock();
@@ -222,6 +223,7 @@ fn keep(shared: &Shared) {
 
 fn generate(shared: &Shared) {
     let mut stations = Stations::default();
+    let mut makes_way = false;
     let mut trash = Vec::new();
     let mut schedule = shared.schedule.lock();
     loop {
@@ -238,8 +240,14 @@ fn generate(shared: &Shared) {
         parking_lot::MutexGuard::unlocked(&mut schedule, || {
             trash.clear();
             stations.drop_unused();
+            let renders = matches!(task, Some(Task::Render { .. }));
             if let Some(task) = task {
                 perform(shared, &mut stations, task);
+            }
+            // Not before: the first sound waits for the model and for one note.
+            if renders && !makes_way {
+                priority::make_way();
+                makes_way = true;
             }
         });
     }

@@ -192,7 +192,7 @@ impl Schedule {
     /// Goes over to another device, or tries the same one once more.
     pub fn choose(&mut self, choice: Choice) {
         for sentence in self.board.choose(choice) {
-            self.places.values_mut().for_each(|place| place.withdraw(&sentence));
+            self.withdraw(&sentence);
         }
         self.tell_devices();
     }

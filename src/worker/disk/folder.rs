@@ -26,6 +26,9 @@ const USED: &str = "used";
 /// An unfinished file that is older than this was left by a process that died.
 const ABANDONED: Duration = Duration::from_secs(3600);
 
+/// A note is written again where its folder went meanwhile: no process clears so often that this many are in vain.
+const MOST_ATTEMPTS: usize = 5;
+
 pub struct Folder {
     root: PathBuf,
     renderer: String,
@@ -97,12 +100,23 @@ impl Folder {
 
     /// Writes a note: whole, or not at all.
     pub fn write(&self, note: &Note) -> io::Result<()> {
-        let path = self.file(note.key);
-        let folder = self.shelf(note.key.sound());
+        let bytes = entry::to_bytes(note);
+        let mut attempts = 1;
+        loop {
+            match self.write_once(note.key, &bytes) {
+                // Another process took the timbre's folder away meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && attempts < MOST_ATTEMPTS => attempts += 1,
+                written => return written,
+            }
+        }
+    }
+
+    fn write_once(&self, key: NoteKey, bytes: &[u8]) -> io::Result<()> {
+        let folder = self.shelf(key.sound());
         fs::create_dir_all(&folder)?;
         // The process's number keeps two that write the same note apart; each process writes one at a time.
-        let unfinished = folder.join(format!("{}-{}.{UNFINISHED}", note.key.pitch, std::process::id()));
-        let written = fs::write(&unfinished, entry::to_bytes(note)).and_then(|()| fs::rename(&unfinished, &path));
+        let unfinished = folder.join(format!("{}-{}.{UNFINISHED}", key.pitch, std::process::id()));
+        let written = fs::write(&unfinished, bytes).and_then(|()| fs::rename(&unfinished, self.file(key)));
         if written.is_err() {
             let _ = fs::remove_file(&unfinished);
         }

@@ -17,8 +17,20 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// A timbre in use is marked as used this often.
 const TOUCH_EVERY: Duration = Duration::from_secs(600);
 
-/// Other processes write, too: before more is written, the folder is looked at again when the last look is this old.
+/// Other processes write, too: before more is written, the folder is looked at again when the last look is this old, or so
+/// many notes were written since.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
+const LOOK_AFTER_NOTES: u64 = 8;
+
+/// What is left free of what is allowed, since what other processes write between two looks is not known: room for two of
+/// them. Where more write at once, the limit is passed by a look's notes of each.
+const RESERVE_BYTES: u64 = 2 * LOOK_AFTER_NOTES * NOTE_BYTES;
+
+/// Less than two keyboards would only come and go.
+const LEAST_BYTES: u64 = 2 * KEYBOARD_NOTES * NOTE_BYTES + RESERVE_BYTES;
+
+/// Where nothing could be written, as on a full disk, it is tried again with one note after this time.
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 /// What is left when something had to go, of what is allowed: so that not every note makes another one go.
 const KEPT_SHARE: f64 = 0.9;
@@ -60,6 +72,8 @@ pub struct Ledger {
     sounds: Option<HashMap<Sound, u128>>,
     bytes: u64,
     looked: Option<Instant>,
+    /// Notes that were written since the last look.
+    unseen_notes: u64,
     /// When the task that is being done was given out, or the first look was asked for.
     waiting_since: Option<Instant>,
     /// When something was last removed to make room. What cannot be removed is not tried again at once.
@@ -69,8 +83,14 @@ pub struct Ledger {
     /// out for ever.
     gone: HashSet<Sound>,
     touched: HashMap<Sound, Instant>,
-    /// Nothing can be written.
-    failed: bool,
+    /// Nothing can be written now.
+    failure: Option<Failure>,
+}
+
+struct Failure {
+    since: Instant,
+    /// What was said of it.
+    sentence: String,
 }
 
 impl Ledger {
@@ -80,21 +100,21 @@ impl Ledger {
         ledger
     }
 
-    /// Changes the limit. Less than two keyboards would only come and go, and counts as nothing.
-    pub fn set_limit(&mut self, bytes: u64) {
-        self.limit_bytes = if bytes < 2 * KEYBOARD_NOTES * NOTE_BYTES { 0 } else { bytes };
-        self.try_again();
+    /// Changes the limit; what is too little counts as nothing. Gives the complaint that is to be taken back.
+    pub fn set_limit(&mut self, bytes: u64) -> Option<String> {
+        self.limit_bytes = if bytes < LEAST_BYTES { 0 } else { bytes };
+        self.try_again()
     }
 
-    /// Lets everything go that lies on the disk.
-    pub fn clear(&mut self) {
+    /// Lets everything go that lies on the disk. Gives the complaint that is to be taken back.
+    pub fn clear(&mut self) -> Option<String> {
         self.to_clear = self.root.is_some();
-        self.try_again();
+        self.try_again()
     }
 
-    fn try_again(&mut self) {
-        self.failed = false;
+    fn try_again(&mut self) -> Option<String> {
         self.gone.clear();
+        self.failure.take().map(|failure| failure.sentence)
     }
 
     /// Asks for the first look, since notes will be wanted now.
@@ -120,6 +140,11 @@ impl Ledger {
 
     fn is_on(&self) -> bool {
         self.root().is_some()
+    }
+
+    /// What all notes may take before something has to go.
+    fn most_bytes(&self) -> u64 {
+        self.limit_bytes.saturating_sub(RESERVE_BYTES)
     }
 
     /// Whether a note is expected from the disk, so that it need not be rendered.
@@ -174,9 +199,10 @@ impl Ledger {
         if let Some(key) = wanted(self) {
             return Some(Task::Read(key));
         }
-        if self.bytes > self.limit_bytes && self.trimmed.is_none_or(|trimmed| trimmed.elapsed() > LOOK_EVERY) {
-            self.trimmed = Some(Instant::now());
-            return Some(Task::Trim { most_bytes: (self.limit_bytes as f64 * KEPT_SHARE) as u64 });
+        if self.bytes > self.most_bytes()
+            && let Some(task) = self.trim()
+        {
+            return Some(task);
         }
         let resting = resting();
         if let Some((sound, _)) = resting.iter().find(|(sound, _)| self.is_to_touch(sound)) {
@@ -184,11 +210,23 @@ impl Ledger {
             return Some(Task::Touch(*sound));
         }
         let is_new = |note: &Arc<Note>| !self.holds(&note.key) && !self.gone.contains(&note.key.sound());
-        let note = resting.into_iter().flat_map(|(_, notes)| notes).find(is_new).filter(|_| !self.failed)?;
-        if self.looked.is_none_or(|looked| looked.elapsed() > LOOK_EVERY) {
+        let is_due = |failure: &Failure| failure.since.elapsed() > TRY_AGAIN_AFTER;
+        let may_write = self.failure.as_ref().is_none_or(is_due);
+        let note = resting.into_iter().flat_map(|(_, notes)| notes).find(is_new).filter(|_| may_write)?;
+        let is_recent = self.looked.is_some_and(|looked| looked.elapsed() <= LOOK_EVERY);
+        if !is_recent || self.unseen_notes >= LOOK_AFTER_NOTES {
             return Some(Task::Look { root, device: device.to_owned() });
         }
-        Some(Task::Write(note))
+        if self.bytes + NOTE_BYTES > self.most_bytes() { self.trim() } else { Some(Task::Write(note)) }
+    }
+
+    /// Makes room, unless it was tried in vain a while ago.
+    fn trim(&mut self) -> Option<Task> {
+        if self.trimmed.is_some_and(|trimmed| trimmed.elapsed() <= LOOK_EVERY) {
+            return None;
+        }
+        self.trimmed = Some(Instant::now());
+        Some(Task::Trim { most_bytes: (self.most_bytes() as f64 * KEPT_SHARE) as u64 })
     }
 
     fn is_to_touch(&self, sound: &Sound) -> bool {
@@ -196,7 +234,7 @@ impl Ledger {
             && self.touched.get(sound).is_none_or(|touched| touched.elapsed() > TOUCH_EVERY)
     }
 
-    /// Takes the outcome of a task in. Gives the note that was read, or why nothing can be kept any more.
+    /// Takes the outcome of a task in. Gives the note that was read, or why nothing can be kept now.
     ///
     /// A note that was written goes to `trash`.
     pub fn finish(&mut self, outcome: Outcome, trash: &mut Vec<Arc<Note>>) -> Finished {
@@ -209,6 +247,10 @@ impl Ledger {
                 }
                 self.bytes = contents.bytes;
                 self.looked = Some(Instant::now());
+                self.unseen_notes = 0;
+                if self.bytes + NOTE_BYTES <= self.most_bytes() {
+                    self.trimmed = None;
+                }
                 Finished::Nothing
             }
             Outcome::Read(_, Some(note)) => Finished::Note(Arc::new(note)),
@@ -220,20 +262,28 @@ impl Ledger {
                 let key = note.key;
                 *self.sounds.get_or_insert_default().entry(key.sound()).or_default() |= 1 << (key.pitch % 128);
                 self.bytes += NOTE_BYTES;
-                if self.bytes <= self.limit_bytes {
-                    self.trimmed = None;
-                }
+                self.unseen_notes += 1;
                 trash.push(note);
-                Finished::Nothing
+                self.failure.take().map_or(Finished::Nothing, |failure| Finished::Mended(failure.sentence))
             }
             Outcome::Written(note, Err(error)) => {
                 trash.push(note);
-                self.failed = true;
-                let root = self.root.clone().unwrap_or_default();
-                Finished::Complaint(super::thread::complaint(&root, &error))
+                self.fail(&error).map_or(Finished::Nothing, Finished::Complaint)
             }
             Outcome::Touched => Finished::Nothing,
         }
+    }
+
+    /// Notes that nothing can be written now; gives what is to be said of it, which is said once.
+    fn fail(&mut self, error: &io::Error) -> Option<String> {
+        let since = Instant::now();
+        if let Some(failure) = &mut self.failure {
+            failure.since = since;
+            return None;
+        }
+        let sentence = complaint(self.root.as_deref().unwrap_or(Path::new("")), error);
+        self.failure = Some(Failure { since, sentence: sentence.clone() });
+        Some(sentence)
     }
 
     /// A timbre that a session was saved with is kept, whatever was before.
@@ -259,4 +309,15 @@ pub enum Finished {
     Nothing,
     Note(Arc<Note>),
     Complaint(String),
+    /// What was complained of is over.
+    Mended(String),
+}
+
+/// Where nothing can be kept, and why, as a sentence.
+fn complaint(root: &Path, error: &io::Error) -> String {
+    format!(
+        "Rendered notes cannot be kept in {} ({error}): free some space or check the folder's permissions. Until then notes \
+         are rendered anew each time; nothing else changes.",
+        root.display()
+    )
 }

@@ -16,4 +16,4 @@ pub mod renderer;
 mod thread;
 
 pub use ledger::{Finished, Ledger, Outcome, Task};
-pub use thread::{Keeper, lower_priority};
+pub use thread::Keeper;

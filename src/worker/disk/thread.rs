@@ -1,7 +1,5 @@
 //! What the thread that keeps notes does, one task at a time, with no lock held.
 
-use std::path::Path;
-
 use super::folder::Folder;
 use super::ledger::{Outcome, Task};
 use super::renderer;
@@ -41,23 +39,4 @@ impl Keeper {
             }
         }
     }
-}
-
-/// Lets the calling thread make way for all others. Where the system has no such thing for one thread, nothing changes.
-pub fn lower_priority() {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    {
-        const NICER: i32 = 10;
-        // SAFETY: it changes no memory. On Linux 0 stands for the calling thread, not for the whole process.
-        unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICER) };
-    }
-}
-
-/// Where nothing can be kept, and why, as a sentence.
-pub fn complaint(root: &Path, error: &std::io::Error) -> String {
-    format!(
-        "Rendered notes cannot be kept in {} ({error}): free some space or check the folder's permissions, then clear the \
-         note cache. Until then notes are rendered anew each time; nothing else changes.",
-        root.display()
-    )
 }

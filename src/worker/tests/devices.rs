@@ -3,7 +3,6 @@
 //! runs, is what happens with a real one. The attempts on real providers are real, and fail where they are not installed.
 
 use std::path::Path;
-use std::process::Command;
 
 use super::*;
 use crate::files;
@@ -265,12 +264,7 @@ fn what_is_not_installed_is_said_with_what_to_install_and_the_processor_plays() 
 
 /// Runs a test of this file in a process of its own: plug-ins and variables are for a whole process.
 fn run_alone(child: &str, variables: &[(&str, &Path)]) {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args([&format!("worker::tests::devices::{child}"), "--exact", "--ignored", "--nocapture"]);
-    let output = command.envs(variables.iter().copied()).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    let complained = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.contains("1 passed"), "{:?} {said}\n{complained}", output.status);
+    check(&alone(&format!("devices::{child}")).envs(variables.iter().copied()).output().unwrap());
 }
 
 #[test]
@@ -327,6 +321,35 @@ fn child_with_a_broken_runtime() {
     if Provider::Cuda.is_for_this_system() {
         let why = provider::check_installed(Provider::Cuda).unwrap_err().to_string();
         assert!(why.contains("cannot be loaded") && why.contains("remove it"), "{why}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn directml_is_found_beside_the_runtime_for_it() {
+    let folder = Folder::new();
+    let library =
+        |name: &str| folder.join(format!("{}{name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX));
+    let runtime = files::runtime_library().unwrap();
+    std::fs::copy(&runtime, library("onnxruntime")).unwrap();
+    // Any library stands in for it: here it is only to be loaded.
+    std::fs::copy(&runtime, library("DirectML")).unwrap();
+    run_alone("child_with_directml", &[(files::DEVICE_LIBRARY_VARIABLE, &folder)]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "runs in a process of its own, started by directml_is_found_beside_the_runtime_for_it"]
+fn child_with_directml() {
+    crate::worker::runtime::environment().unwrap();
+    let mapped = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let folder = files::device_folder().unwrap();
+    for name in ["libonnxruntime.so", "libDirectML.so"] {
+        assert!(
+            mapped.contains(&folder.join(name).display().to_string()),
+            "{name} is not loaded from {}",
+            folder.display()
+        );
     }
 }
 

@@ -1,38 +1,43 @@
 //! Notes that are kept on the disk, through the whole service. Its folder is set by the environment, so each test runs in a
 //! process of its own.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+
+use sha2::{Digest, Sha256};
 
 use super::*;
 use crate::files::CACHE_VARIABLE;
 use crate::model::handmade::{Folder, Handmade};
+use crate::storage::{DISK_VARIABLE, MEMORY_VARIABLE};
+use crate::worker::disk::entry;
 
 /// Runs an ignored test of this file in a process whose notes are kept in `notes`.
 fn run(test: &str, notes: &Path) {
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args([&format!("worker::tests::disk::{test}"), "--exact", "--ignored", "--nocapture"])
-        .env(CACHE_VARIABLE, notes)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && said.contains("1 passed"),
-        "{said}\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    check(&command(test, notes).output().unwrap());
+}
+
+fn command(test: &str, notes: &Path) -> Command {
+    let mut command = alone(&format!("disk::{test}"));
+    command.env(CACHE_VARIABLE, notes);
+    command
 }
 
 fn own_notes() -> PathBuf {
     std::env::var_os(CACHE_VARIABLE).expect("set by the test that started this process").into()
 }
 
-/// Every entry below a folder.
-fn entries(folder: &Path) -> Vec<PathBuf> {
+/// Every file below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
     let Ok(found) = std::fs::read_dir(folder) else { return Vec::new() };
     let paths = found.flatten().map(|entry| entry.path());
-    let mut entries: Vec<PathBuf> =
-        paths.flat_map(|path| if path.is_dir() { entries(&path) } else { vec![path] }).collect();
+    paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// Every entry below a folder.
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let mut entries = files(folder);
     entries.retain(|path| path.extension().is_some_and(|extension| extension == "note"));
     entries.sort();
     entries
@@ -151,6 +156,186 @@ fn child_cannot_write() {
     player.instance.session_is_saved();
     assert_eq!(keyboard(&mut player, 9).len(), 61);
     assert_eq!(player.ear.error(), "", "it is said once");
+}
+
+#[cfg(unix)]
+#[test]
+fn on_a_full_disk_it_is_said_the_notes_come_and_are_kept_once_there_is_room() {
+    run("child_fills_the_disk", &Folder::new().join("notes"));
+}
+
+/// The same on a file system of its own that is full.
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "needs the right to mount"]
+fn on_a_file_system_that_is_full() {
+    let folder = Folder::new();
+    let script = "mount -t tmpfs -o size=64m tmpfs \"$1\" && shift && exec \"$@\"";
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--map-root-user", "sh", "-c", script, "sh"]).arg(folder.join(""));
+    let child = alone("disk::child_fills_the_disk");
+    command.arg(child.get_program()).args(child.get_args());
+    command.env(CACHE_VARIABLE, folder.join("notes")).env(BALLAST_VARIABLE, folder.join("ballast"));
+    check(&command.output().unwrap());
+}
+
+/// Names a file that takes all the room there is; without it, files of more than half a note cannot be written.
+#[cfg(unix)]
+const BALLAST_VARIABLE: &str = "TIMBREL_TEST_BALLAST";
+
+#[cfg(unix)]
+fn set_room(there_is: bool) {
+    if let Some(ballast) = std::env::var_os(BALLAST_VARIABLE) {
+        if there_is {
+            return std::fs::remove_file(ballast).unwrap();
+        }
+        let mut ballast = std::fs::File::create(ballast).unwrap();
+        while ballast.write_all(&[0; 4096]).is_ok() {}
+        return;
+    }
+    // SAFETY: neither call touches memory but the structure that is passed. Ignoring the signal lets the system answer with
+    // an error instead, as a full disk does.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+        let mut limit = std::mem::zeroed::<libc::rlimit>();
+        assert_eq!(libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit), 0);
+        limit.rlim_cur = if there_is { limit.rlim_max } else { 300_000 };
+        assert_eq!(libc::setrlimit(libc::RLIMIT_FSIZE, &limit), 0);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+#[ignore = "runs in a process of its own"]
+fn child_fills_the_disk() {
+    let models = Folder::new();
+    let mut player = Player::playing(Handmade::named("full").write(&models, "full.onnx"));
+    assert_eq!(keyboard(&mut player, 7).len(), 61);
+    set_room(false);
+    player.instance.session_is_saved();
+    player.wait_until("it is said", |player| !player.ear.error().is_empty());
+    let error = player.ear.error();
+    assert!(error.contains("cannot be kept in") && error.contains("free some space"), "{error}");
+    let rendered = keyboard(&mut player, 8);
+    assert_eq!(rendered.len(), 61, "the notes come");
+    assert_eq!(files(&own_notes()), Vec::<PathBuf>::new(), "nothing half-written is left");
+    set_room(true);
+    save_until(&mut player, 61);
+    player.wait_until("the sentence is taken back", |player| player.ear.error().is_empty());
+    let kept = entries(&own_notes()).into_iter().map(|path| entry::any_from_bytes(&std::fs::read(path).unwrap()));
+    let mut kept: Vec<Note> = kept.map(|note| note.expect("it is whole")).collect();
+    kept.sort_by_key(|note| note.key.pitch);
+    assert!(kept.iter().zip(&rendered).all(|(kept, rendered)| *kept == **rendered));
+}
+
+/// What two processes at once may keep: not quite three of the five timbres that they play.
+const SHARED_MB: u32 = 100;
+const SHARED_SEEDS: [u32; 5] = [1, 2, 3, 4, 5];
+const SHARED_ROUNDS: usize = 12;
+
+/// The sum of each timbre's notes, as rendered where nothing is kept: written by the first process, held against by others.
+const RIGHT_VARIABLE: &str = "TIMBREL_TEST_RIGHT";
+
+/// Set in the process that clears the folder now and then.
+const CLEARS_VARIABLE: &str = "TIMBREL_TEST_CLEARS";
+
+#[test]
+fn two_processes_share_a_folder_that_is_written_trimmed_cleared_and_damaged() {
+    let folder = Folder::new();
+    let notes = folder.join("notes");
+    let path = Handmade::named("shared").write(&folder, "shared.onnx");
+    let with = |test: &str, notes: &Path| {
+        let mut command = command(test, notes);
+        command.env(RIGHT_VARIABLE, folder.join("right")).env("TIMBREL_TEST_MODEL", &path);
+        // One keyboard, so that what was played before comes from the disk.
+        command.env(MEMORY_VARIABLE, "40").env(DISK_VARIABLE, SHARED_MB.to_string());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    };
+    check(&with("child_plays_every_timbre", Path::new("off")).output().unwrap());
+    let mut processes = [
+        with("child_shares_the_folder", &notes).spawn().unwrap(),
+        with("child_shares_the_folder", &notes).env(CLEARS_VARIABLE, "1").spawn().unwrap(),
+    ];
+    let (mut most_bytes, mut damaged) = (0, 0);
+    while processes.iter_mut().all(|process| process.try_wait().unwrap().is_none()) {
+        let files = files(&notes);
+        most_bytes = most_bytes.max(files.iter().filter_map(|path| Some(path.metadata().ok()?.len())).sum());
+        let found = entries(&notes);
+        if let Some(path) = found.get(damaged * 7 % found.len().max(1)) {
+            damage(path, damaged % 2 == 0);
+            damaged += 1;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    for process in processes {
+        check(&process.wait_with_output().unwrap());
+    }
+    assert!(damaged > 0 && most_bytes > 61 * 500_000, "{damaged} notes damaged, {most_bytes} bytes at most");
+    assert!(most_bytes <= u64::from(SHARED_MB) << 20, "{most_bytes} bytes");
+    // What they left is good for the next one.
+    check(&with("child_plays_every_timbre", &notes).output().unwrap());
+}
+
+/// Damages an entry where it lies, if it still does.
+fn damage(path: &Path, cuts: bool) {
+    let Ok(mut file) = std::fs::File::options().write(true).open(path) else { return };
+    if cuts { file.set_len(100_000) } else { file.write_all(b"no note is this") }.unwrap();
+}
+
+/// The sum of a timbre's notes.
+fn sum(notes: &[Arc<Note>]) -> String {
+    let mut sum = Sha256::new();
+    notes.iter().for_each(|note| sum.update(entry::to_bytes(note)));
+    sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn right() -> PathBuf {
+    std::env::var_os(RIGHT_VARIABLE).expect("set by the test that started this process").into()
+}
+
+fn sharing() -> Player {
+    Player::playing(std::env::var_os("TIMBREL_TEST_MODEL").expect("set by the test that started this process").into())
+}
+
+#[test]
+#[ignore = "runs in a process of its own"]
+fn child_plays_every_timbre() {
+    let mut player = sharing();
+    let sums: Vec<String> = SHARED_SEEDS.iter().map(|seed| sum(&keyboard(&mut player, *seed))).collect();
+    let played = 61 * SHARED_SEEDS.len() as u64;
+    match std::fs::read_to_string(right()) {
+        Ok(right) => {
+            assert_eq!(sums.join("\n"), right);
+            assert!(player.ear.rendered() < played, "some came from the disk");
+        }
+        Err(_) => {
+            assert_eq!(player.ear.rendered(), played);
+            std::fs::write(right(), sums.join("\n")).unwrap();
+        }
+    }
+}
+
+#[test]
+#[ignore = "runs in a process of its own"]
+fn child_shares_the_folder() {
+    let clears = std::env::var_os(CLEARS_VARIABLE).is_some();
+    let mut player = sharing();
+    let right = std::fs::read_to_string(right()).unwrap();
+    let right: Vec<&str> = right.lines().collect();
+    for round in 0..SHARED_ROUNDS {
+        // To and fro between two timbres, so that one comes back before it had to go; then on to the next two.
+        let index = (round / 4 * 2 + round % 2 + usize::from(clears)) % SHARED_SEEDS.len();
+        assert_eq!(sum(&keyboard(&mut player, SHARED_SEEDS[index])), right[index], "round {round}");
+        if clears && round % 4 == 3 {
+            player.instance.clear_disk();
+        }
+        player.instance.session_is_saved();
+        // Time to write some or all of them; how many does not matter.
+        std::thread::sleep(Duration::from_millis(400));
+        assert_eq!(player.ear.error(), "");
+    }
+    println!("{} notes rendered of {}", player.ear.rendered(), 61 * SHARED_ROUNDS);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod lifetime;
 mod scheduling;
 mod service;
 
+use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -33,6 +34,20 @@ pub fn turn() -> MutexGuard<'static, ()> {
     // The service of the test before may live on in an editor that is tested meanwhile.
     Service::get().forget_choices();
     turn
+}
+
+/// An ignored test of these files, such as `disk::child_cannot_write`, in a process of its own.
+fn alone(test: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args([&format!("worker::tests::{test}"), "--exact", "--ignored", "--nocapture"]);
+    command
+}
+
+/// Whether it was there and passed.
+fn check(output: &Output) {
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complained = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("1 passed"), "{:?} {said}\n{complained}", output.status);
 }
 
 fn timbre(seed: u32) -> Timbre {

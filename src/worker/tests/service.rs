@@ -15,6 +15,42 @@ fn direct(model: Model, timbre: Timbre, pitch: u8) -> Arc<Note> {
     station.render(&Loaded::new(model), key, &interrupt).unwrap()
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn threads_that_render_make_way_after_their_first_note() {
+    check(&alone("service::child_makes_way").output().unwrap());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "runs in a process of its own, whose threads have not rendered yet"]
+fn child_makes_way() {
+    let folder = Folder::new();
+    let mut player = Player::playing(Handmade::named("nice").write(&folder, "nice.onnx"));
+    let generators = || priorities().into_iter().filter(|(name, _)| name.starts_with("timbrel-gen"));
+    assert!(generators().all(|(_, nice)| nice == 0), "the first sound is not to be late: {:?}", priorities());
+    let request = NoteRequest { timbre: timbre(70), key: 60 };
+    player.ear.want(timbre(70), &[request]);
+    player.wait_for(request);
+    player.wait_until("they make way", |_| generators().any(|(_, nice)| nice > 0));
+    let own = priorities().into_iter().find(|(name, _)| name == "timbrel-dispatc");
+    assert_eq!(own.map(|(_, nice)| nice), Some(0), "the dispatcher does not");
+}
+
+/// The threads of this process by their names, and how nice each is.
+#[cfg(target_os = "linux")]
+fn priorities() -> Vec<(String, i32)> {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+    // A thread may end while it is looked at.
+    let stats = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("stat")).ok());
+    let of_thread = |stat: String| {
+        let (name, fields) = stat.split_once('(')?.1.rsplit_once(')')?;
+        // The nineteenth field (proc_pid_stat(5)), of which two go before these.
+        Some((name.to_owned(), fields.split_whitespace().nth(16)?.parse().ok()?))
+    };
+    stats.filter_map(of_thread).collect()
+}
+
 #[test]
 fn a_request_brings_the_note_that_the_generator_renders() {
     let _turn = turn();
