@@ -136,7 +136,12 @@ impl Interpolator {
         let count = out.len().min(left);
         let (gains, out) = (&gains[..count], &mut out[..count]);
         if stride.is_short() {
-            resample_steady(&self.rows, wave, (ticks as usize, beside), stride, gains, out);
+            let filters = if beside == 0.0 && self.grid.len() == stride.period {
+                Filters::OnGrid(&self.grid)
+            } else {
+                Filters::Beside(&self.rows, beside)
+            };
+            resample_steady(filters, wave, ticks as usize, stride, gains, out);
         } else {
             resample_grid(&self.grid, wave, ticks as usize, stride, gains, out);
         }
@@ -173,35 +178,37 @@ const PASSES: usize = 6;
 /// Every so-manieth sample of the signal, as far as the passes need them.
 const PLANE: usize = PASSES * PASS + TAPS + LANES;
 
-/// `gains` is as long as `out`. `start` is the position of the first sample, in ticks of `1 / period`: whole ones and a rest.
+/// Where the filters of a period come from.
+#[derive(Clone, Copy)]
+enum Filters<'a> {
+    /// Tabulated for all positions of the grid.
+    OnGrid(&'a [[f32; TAPS]]),
+    /// Interpolated from the table of all positions; so far beside the grid, in ticks.
+    Beside(&'a [Row; PHASES], f64),
+}
+
+/// `gains` is as long as `out`. `ticks` is the position of the first sample, or the last tick before it.
 #[multiversion(targets("x86_64+avx2"))]
-fn resample_steady(
-    rows: &[Row; PHASES],
-    wave: &[f32],
-    start: (usize, f64),
-    stride: Stride,
-    gains: &[f32],
-    out: &mut [f32],
-) {
+fn resample_steady(filters: Filters, wave: &[f32], ticks: usize, stride: Stride, gains: &[f32], out: &mut [f32]) {
     match (stride.advance, stride.period) {
-        (1, 1) => steady::<1, 1>(rows, wave, start, gains, out),
-        (2, 1) => steady::<2, 1>(rows, wave, start, gains, out),
-        (4, 1) => steady::<4, 1>(rows, wave, start, gains, out),
-        (1, 3) => steady::<1, 3>(rows, wave, start, gains, out),
-        (2, 3) => steady::<2, 3>(rows, wave, start, gains, out),
-        (4, 3) => steady::<4, 3>(rows, wave, start, gains, out),
-        (1, 2) => steady::<1, 2>(rows, wave, start, gains, out),
-        (1, 4) => steady::<1, 4>(rows, wave, start, gains, out),
-        (1, 6) => steady::<1, 6>(rows, wave, start, gains, out),
+        (1, 1) => steady::<1, 1>(filters, wave, ticks, gains, out),
+        (2, 1) => steady::<2, 1>(filters, wave, ticks, gains, out),
+        (4, 1) => steady::<4, 1>(filters, wave, ticks, gains, out),
+        (1, 3) => steady::<1, 3>(filters, wave, ticks, gains, out),
+        (2, 3) => steady::<2, 3>(filters, wave, ticks, gains, out),
+        (4, 3) => steady::<4, 3>(filters, wave, ticks, gains, out),
+        (1, 2) => steady::<1, 2>(filters, wave, ticks, gains, out),
+        (1, 4) => steady::<1, 4>(filters, wave, ticks, gains, out),
+        (1, 6) => steady::<1, 6>(filters, wave, ticks, gains, out),
         _ => debug_assert!(false, "a stride is one of these"),
     }
 }
 
 #[inline(always)]
 fn steady<const ADVANCE: usize, const PERIOD: usize>(
-    rows: &[Row; PHASES],
+    source: Filters,
     wave: &[f32],
-    (ticks, beside): (usize, f64),
+    ticks: usize,
     gains: &[f32],
     out: &mut [f32],
 ) {
@@ -212,10 +219,15 @@ fn steady<const ADVANCE: usize, const PERIOD: usize>(
     for n in 0..PERIOD {
         let ticks = ticks + n * ADVANCE;
         offsets[n] = ticks / PERIOD - first;
-        let fraction = ((ticks % PERIOD) as f64 + beside) / PERIOD as f64;
-        let (row, between) = tabulated(rows, fraction as f32);
-        for tap in 0..TAPS {
-            filters[n][tap] = row.taps[tap] + between * row.deltas[tap];
+        match source {
+            Filters::OnGrid(grid) => filters[n] = grid[ticks % PERIOD],
+            Filters::Beside(rows, beside) => {
+                let fraction = ((ticks % PERIOD) as f64 + beside) / PERIOD as f64;
+                let (row, between) = tabulated(rows, fraction as f32);
+                for tap in 0..TAPS {
+                    filters[n][tap] = row.taps[tap] + between * row.deltas[tap];
+                }
+            }
         }
     }
     let mut planes = [[0.0; PLANE]; ADVANCE];

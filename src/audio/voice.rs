@@ -269,12 +269,12 @@ impl Voice {
         (self.pitch, self.pitch_target) = (pitch, pitch);
         self.position = TAPS as f64;
         let bins = note.geometry.bins;
-        let last = note.geometry.first_whole_frame();
         self.playhead = Playhead::after_head(&note);
-        self.clear_wave();
         let cutoff = cutoff_bins(&note, pitch, settings.sample_rate);
         if cutoff >= bins {
             let hop = note.geometry.hop * OVERSAMPLING;
+            self.slot = 0;
+            self.wave[..TAPS].fill(0.0);
             for (n, part) in note.head.chunks_exact(hop).enumerate() {
                 self.hop(n, hop).copy_from_slice(part);
             }
@@ -282,8 +282,6 @@ impl Voice {
         } else {
             self.render_head(&note, cutoff, tools);
         }
-        fill(&mut self.magnitude[..bins], note.frames.magnitude(last));
-        fill(&mut self.advance[..bins], note.frames.advance(last));
         self.newest = Some(note.key);
         self.note = Some(note);
         self.decide(settings.hold);
@@ -294,6 +292,7 @@ impl Voice {
         let bins = note.geometry.bins;
         let hop = note.geometry.hop * OVERSAMPLING;
         let last = note.geometry.first_whole_frame();
+        self.clear_wave();
         self.phase[..bins].fill(0.0);
         for frame in 0..=last {
             for (phase, advance) in self.phase.iter_mut().zip(note.frames.advance(frame)) {

@@ -53,7 +53,7 @@ pub fn wrap_turns(turns: f32) -> f32 {
 pub struct FrameSynth {
     /// Of half the window's length: two real samples are one complex one.
     inverse: Arc<dyn Fft<f32>>,
-    /// Sines and cosines of the angles of all bins; see [`Self::transform`].
+    /// Sines and cosines of the angles of all bins; see [`Self::compute`].
     sines: Vec<f32>,
     cosines: Vec<f32>,
     /// What goes into the transform, and what comes out of it.
