@@ -84,6 +84,15 @@ impl Partials {
         self.found[peaks_found - 1].to = bins as u16;
     }
 
+    /// Lets the bins of each partial advance as its peak does. In turns.
+    pub fn lock_advances(&mut self, magnitude: &[f32], advance: &mut [f32]) {
+        self.find(magnitude);
+        for &Partial { peak, from, to } in &self.found[..self.count] {
+            let of_peak = advance[usize::from(peak)];
+            advance[usize::from(from)..usize::from(to)].fill(of_peak);
+        }
+    }
+
     /// Moves the phases of a frame on, all bins of each partial as its peak, and leads those around each peak a step towards
     /// the phases of a steady tone. `advance` becomes that of the peaks. Phases and advances are in turns.
     pub fn move_on(&mut self, magnitude: &[f32], advance: &mut [f32], phase: &mut [f32]) {
@@ -224,6 +233,9 @@ mod tests {
         let magnitude = [0.1, 1.0, 2.0, 1.0, 0.1];
         let mut partials = Partials::new(5);
         let mut advance = [0.1, 0.2, 0.3, 0.31, 0.4];
+        let mut locked = advance;
+        partials.lock_advances(&magnitude, &mut locked);
+        assert_eq!(locked, [0.3; 5]);
         let mut phase = [0.2, 0.1, 0.0, 0.4, -0.1];
         for frame in 1..=100 {
             partials.move_on(&magnitude, &mut advance, &mut phase);

@@ -110,7 +110,7 @@ impl Interpolator {
         resample(&self.rows, wave, position, step, end, gains, out)
     }
 
-    /// As [`Self::add`], with a stride in place of a step, and an `end` that is a whole number. It is the same filter, and but
+    /// As [`Self::add`], with a stride in place of a step, and an `end` in whole samples. It is the same filter, and but
     /// for rounding it gives the same samples.
     ///
     /// A position that lies on the stride's grid, a multiple of `1 / period`, stays on it exactly, however a signal is cut
@@ -120,20 +120,22 @@ impl Interpolator {
         wave: &[f32],
         position: f64,
         stride: Stride,
-        end: f64,
+        end: usize,
         gains: &[f32],
         out: &mut [f32],
     ) -> (usize, f64) {
         let period = stride.period as f64;
         let scaled = position * period;
+        let ticks = (scaled + ON_GRID) as usize;
         // What the rounding of the position has left beside the grid is no distance from it.
-        let ticks = (scaled + ON_GRID).floor();
-        let beside = if scaled - ticks < 2.0 * ON_GRID { 0.0 } else { scaled - ticks };
+        let beside = if scaled - ticks as f64 <= ON_GRID { 0.0 } else { scaled - ticks as f64 };
         if !stride.is_short() && (beside > 0.0 || self.grid.len() != stride.period) {
-            return self.add(wave, position, stride.advance as f64 / period, end, gains, out);
+            return self.add(wave, position, stride.advance as f64 / period, end as f64, gains, out);
         }
-        let left = ((end * period - ticks - beside) / stride.advance as f64).ceil().max(0.0) as usize;
+        // A sample that lies beside the grid comes before the end as long as its tick does.
+        let left = (end * stride.period).saturating_sub(ticks).div_ceil(stride.advance);
         let count = out.len().min(left);
+        let after = ticks + count * stride.advance;
         let (gains, out) = (&gains[..count], &mut out[..count]);
         if stride.is_short() {
             let filters = if beside == 0.0 && self.grid.len() == stride.period {
@@ -141,11 +143,11 @@ impl Interpolator {
             } else {
                 Filters::Beside(&self.rows, beside)
             };
-            resample_steady(filters, wave, ticks as usize, stride, gains, out);
+            resample_steady(filters, wave, ticks, stride, gains, out);
         } else {
-            resample_grid(&self.grid, wave, ticks as usize, stride, gains, out);
+            resample_grid(&self.grid, wave, ticks, stride, gains, out);
         }
-        (count, (ticks + (count * stride.advance) as f64 + beside) / period)
+        (count, (after as f64 + beside) / period)
     }
 }
 
@@ -173,7 +175,7 @@ fn tabulated(rows: &[Row; PHASES], fraction: f32) -> (&Row, f32) {
 const PASS: usize = 2 * LANES;
 
 /// Passes that have their samples dealt out together.
-const PASSES: usize = 6;
+const PASSES: usize = 3;
 
 /// Every so-manieth sample of the signal, as far as the passes need them.
 const PLANE: usize = PASSES * PASS + TAPS + LANES;
@@ -522,10 +524,10 @@ mod tests {
             let stride = interpolator.stride(32_000).unwrap();
             assert_eq!(interpolator.stride(16_000), None);
             for position in [16.0, 20.0 + 1.0 / 3.0, 20.0 + 5.0 / 6.0, 17.2718] {
-                let end = 1_040.0;
+                let end = 1_040;
                 let mut expected = vec![1.0; gains.len()];
                 let step = 32_000.0 / f64::from(rate);
-                let (count, after) = interpolator.add(&wave, position, step, end, &gains, &mut expected);
+                let (count, after) = interpolator.add(&wave, position, step, end as f64, &gains, &mut expected);
                 let mut whole = vec![1.0; gains.len()];
                 let (steady_count, steady_after) =
                     interpolator.add_steady(&wave, position, stride, end, &gains, &mut whole);

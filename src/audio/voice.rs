@@ -56,6 +56,10 @@ pub struct Tools {
     /// One for each frame length: 1024 and 512 bins.
     synths: [FrameSynth; 2],
     partials: Partials,
+    /// The spectrum of the frame that is being computed, where it is a note's own: all voices have it here, in the nearest
+    /// cache, and not each in its own memory.
+    magnitude: Box<[f32]>,
+    advance: Box<[f32]>,
     /// The gain of each sample of a chunk.
     gains: Box<[f32]>,
 }
@@ -67,6 +71,8 @@ impl Tools {
             synths: [Representation::IfMelHires, Representation::IfMel]
                 .map(|representation| FrameSynth::new(representation.geometry(), OVERSAMPLING)),
             partials: Partials::new(MAX_BINS),
+            magnitude: touched_zeros(MAX_BINS),
+            advance: touched_zeros(MAX_BINS),
             gains: vec![0.0; CHUNK].into(),
         }
     }
@@ -78,9 +84,12 @@ impl Tools {
     }
 
     fn synth(&mut self, bins: usize) -> &mut FrameSynth {
-        let [hires, low] = &mut self.synths;
-        if bins == MAX_BINS { hires } else { low }
+        synth_of(&mut self.synths, bins)
     }
+}
+
+fn synth_of([hires, low]: &mut [FrameSynth; 2], bins: usize) -> &mut FrameSynth {
+    if bins == MAX_BINS { hires } else { low }
 }
 
 /// What a voice is told for each piece of a block.
@@ -137,6 +146,15 @@ enum Plan {
     },
 }
 
+/// Where the spectrum is to be found that a voice sounded last, and that the next morph leads away from.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Last {
+    /// The voice keeps it.
+    Kept,
+    /// It is a frame of the voice's note, at a gain; the bins of its partials may have been kept `together`.
+    Frame { frame: usize, gain: f32, together: bool },
+}
+
 pub struct Voice {
     pub identity: Identity,
     pub envelope: Envelope,
@@ -159,7 +177,9 @@ pub struct Voice {
     frames_left: Option<u32>,
     /// Phase of each bin at the frame last computed, in turns.
     phase: Box<[f32]>,
-    /// The spectrum last computed, its gain included.
+    /// What the voice sounded last.
+    last: Last,
+    /// The spectrum of [`Last::Kept`], its gain included.
     magnitude: Box<[f32]>,
     advance: Box<[f32]>,
     /// [`SLOTS`] hops in a ring. The one at `slot` is played, and is final; those behind it still grow. The one before it is
@@ -192,6 +212,7 @@ impl Voice {
             beyond: false,
             frames_left: None,
             phase: touched_zeros(MAX_BINS),
+            last: Last::Kept,
             magnitude: touched_zeros(MAX_BINS),
             advance: touched_zeros(MAX_BINS),
             wave: touched_zeros(SLOTS * SLOT),
@@ -348,6 +369,7 @@ impl Voice {
                 *phase = wrap_turns(*phase + advance);
             }
         }
+        self.last = Last::Kept;
         self.magnitude[..bins].fill(0.0);
         self.advance[..bins].fill(0.0);
         self.clear_wave();
@@ -396,10 +418,23 @@ impl Voice {
         let Plan::Done { cutoff } = self.plan else { return };
         let Some(geometry) = self.note.as_ref().map(|note| note.geometry) else { return };
         let (bins, hop) = (geometry.bins, geometry.hop * OVERSAMPLING);
+        self.recall(tools);
         let synth = tools.synth(bins);
         synth.compute(&self.magnitude[..bins], &self.phase[..bins], cutoff);
         for n in 0..OVERLAP {
             synth.take_from(n * hop, self.hop(n + 1, hop));
+        }
+    }
+
+    /// Brings the spectrum that was sounded last into the voice's own memory.
+    fn recall(&mut self, tools: &mut Tools) {
+        let Last::Frame { frame, gain, together } = std::mem::replace(&mut self.last, Last::Kept) else { return };
+        let Some(note) = &self.note else { return };
+        let bins = note.geometry.bins;
+        let (magnitude, advance) = (&mut self.magnitude[..bins], &mut self.advance[..bins]);
+        read(&note.frames, frame, gain, magnitude, advance);
+        if together {
+            tools.partials.lock_advances(magnitude, advance);
         }
     }
 
@@ -467,16 +502,16 @@ impl Voice {
         let step = || f64::from((self.pitch / 12.0).exp2()) * f64::from(voice_rate) / f64::from(settings.sample_rate);
         let step = if stride.is_none() { step() } else { 0.0 };
         let hop = geometry.hop * OVERSAMPLING;
-        let last = (TAPS + hop - TAPS / 2 - 1) as f64;
+        let last = TAPS + hop - TAPS / 2 - 1;
         let mut done = 0;
         while done < out.len() {
-            while self.position >= last {
+            while self.position >= last as f64 {
                 self.next_hop(settings, tools, used);
             }
             let (wave, gains, out) = (&self.wave[self.slot * SLOT..], &gains[done..], &mut out[done..]);
             let (added, position) = match stride {
                 Some(stride) => tools.interpolator.add_steady(wave, self.position, stride, last, gains, out),
-                None => tools.interpolator.add(wave, self.position, step, last, gains, out),
+                None => tools.interpolator.add(wave, self.position, step, last as f64, gains, out),
             };
             self.position = position;
             done += added;
@@ -517,10 +552,9 @@ impl Voice {
             self.plan = Plan::Nothing;
             return;
         }
-        if let Some(next) = self.next.take_if(|next| {
-            self.note.as_ref().is_some_and(|own| own.geometry == next.geometry && own.key.pitch == next.key.pitch)
-        }) {
-            if let Some(old) = self.note.replace(next) {
+        if self.next.as_ref().is_some_and(|next| self.can_morph_into(next)) {
+            self.recall(tools);
+            if let Some(old) = std::mem::replace(&mut self.note, self.next.take()) {
                 used(old);
             }
             self.morph_left = MORPH_FRAMES;
@@ -541,6 +575,7 @@ impl Voice {
                 Plan::Frame { frame, gain, morph }
             }
             Step::Silence => {
+                self.last = Last::Kept;
                 self.magnitude.fill(0.0);
                 Plan::Nothing
             }
@@ -561,18 +596,28 @@ impl Voice {
         let Plan::Frame { frame, gain, morph } = self.plan else { return };
         let Some(note) = &self.note else { return };
         let bins = note.geometry.bins;
-        lead_over(&note.frames, frame, gain, morph, &mut self.magnitude[..bins], &mut self.advance[..bins]);
-        let (magnitude, advance, phase) = (&self.magnitude[..bins], &mut self.advance[..bins], &mut self.phase[..bins]);
+        let cutoff = cutoff_bins(note, self.pitch, sample_rate);
+        let Tools { synths, partials, magnitude, advance, .. } = tools;
+        let (magnitude, advance, phase) = if morph == 1.0 {
+            self.last = Last::Frame { frame, gain, together: self.beyond };
+            let (magnitude, advance) = (&mut magnitude[..bins], &mut advance[..bins]);
+            read(&note.frames, frame, gain, magnitude, advance);
+            (magnitude, advance, &mut self.phase[..bins])
+        } else {
+            self.last = Last::Kept;
+            let (magnitude, advance) = (&mut self.magnitude[..bins], &mut self.advance[..bins]);
+            lead_over(&note.frames, frame, gain, morph, magnitude, advance);
+            (magnitude, advance, &mut self.phase[..bins])
+        };
         if self.beyond {
-            tools.partials.move_on(magnitude, advance, phase);
+            partials.move_on(magnitude, advance, phase);
         } else {
             move_on(phase, advance);
         }
-        let cutoff = cutoff_bins(note, self.pitch, sample_rate);
         let hop = note.geometry.hop * OVERSAMPLING;
         self.plan = Plan::Done { cutoff };
-        let synth = tools.synth(bins);
-        synth.compute(&self.magnitude[..bins], &self.phase[..bins], cutoff);
+        let synth = synth_of(synths, bins);
+        synth.compute(magnitude, phase, cutoff);
         for n in 0..OVERLAP - 1 {
             synth.add_to(n * hop, self.hop(n + 1, hop));
         }
@@ -589,16 +634,19 @@ fn touched_zeros(len: usize) -> Box<[f32]> {
     zeros
 }
 
-/// Leads a spectrum the share `morph` of the way to a frame at a gain; 1 arrives there.
+/// Reads a frame at a gain.
+#[multiversion(targets("x86_64+avx2"))]
+fn read(frames: &Frames, frame: usize, gain: f32, magnitude: &mut [f32], advance: &mut [f32]) {
+    let own = magnitude.iter_mut().zip(advance);
+    for ((m, a), (new_m, new_a)) in own.zip(frames.magnitude(frame).zip(frames.advance(frame))) {
+        (*m, *a) = (new_m * gain, new_a);
+    }
+}
+
+/// Leads a spectrum the share `morph` of the way to a frame at a gain.
 #[multiversion(targets("x86_64+avx2"))]
 fn lead_over(frames: &Frames, frame: usize, gain: f32, morph: f32, magnitude: &mut [f32], advance: &mut [f32]) {
     let own = magnitude.iter_mut().zip(advance);
-    if morph == 1.0 {
-        for ((m, a), (new_m, new_a)) in own.zip(frames.magnitude(frame).zip(frames.advance(frame))) {
-            (*m, *a) = (new_m * gain, new_a);
-        }
-        return;
-    }
     for ((m, a), (new_m, new_a)) in own.zip(frames.magnitude(frame).zip(frames.advance(frame))) {
         let (from, to) = (*m * (1.0 - morph), new_m * gain * morph);
         let sum = from + to;
