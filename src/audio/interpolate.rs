@@ -226,9 +226,8 @@ fn steady<const ADVANCE: usize, const PERIOD: usize>(
             Filters::Beside(rows, beside) => {
                 let fraction = ((ticks % PERIOD) as f64 + beside) / PERIOD as f64;
                 let (row, between) = tabulated(rows, fraction as f32);
-                for tap in 0..TAPS {
-                    filters[n][tap] = row.taps[tap] + between * row.deltas[tap];
-                }
+                let points = row.taps.iter().zip(&row.deltas).map(|(tap, delta)| tap + between * delta);
+                filters[n].iter_mut().zip(points).for_each(|(own, point)| *own = point);
             }
         }
     }
@@ -253,14 +252,15 @@ fn steady<const ADVANCE: usize, const PERIOD: usize>(
 fn deal<const ADVANCE: usize>(wave: &[f32], len: usize, planes: &mut [[f32; PLANE]; ADVANCE]) {
     let len = len.min(PLANE);
     let (groups, rest) = wave.as_chunks::<ADVANCE>();
-    let there = len.min(groups.len());
-    for (m, plane) in planes.iter_mut().enumerate() {
-        for (sample, group) in plane[..there].iter_mut().zip(groups) {
-            *sample = group[m];
+    let groups = &groups[..len.min(groups.len())];
+    for (n, group) in groups.iter().enumerate() {
+        for m in 0..ADVANCE {
+            planes[m][n] = group[m];
         }
-        plane[there..len].fill(0.0);
-        if there < len {
-            plane[there] = rest.get(m).copied().unwrap_or(0.0);
+    }
+    for n in groups.len()..len {
+        for (m, plane) in planes.iter_mut().enumerate() {
+            plane[n] = if n == groups.len() { rest.get(m).copied().unwrap_or(0.0) } else { 0.0 };
         }
     }
 }

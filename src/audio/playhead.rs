@@ -127,7 +127,7 @@ mod tests {
             let level_db = -0.05 * (frame as f32 - 90.0) + 20.0 * gain.log10();
             if playhead.turned {
                 turns += usize::from(frame == 30);
-                assert!(frame >= 30 && frame <= 90);
+                assert!((30..=90).contains(&frame));
                 assert!(level_db.abs() < 0.1, "the level is that of the region's end: {level_db} dB");
             }
             last = frame;

@@ -162,7 +162,7 @@ mod tests {
     fn a_frame_is_multiplied_as_row_by_row_to_the_bit() {
         let matrix = TwoTaps::new(24, &weights());
         let input: Vec<f32> = (0..24).map(|i| (i as f32 * 0.7).sin() * 100.0).collect();
-        let mut right = vec![0.0f32; 24];
+        let mut right = [0.0f32; 24];
         weights().iter().for_each(|&(row, column, weight)| right[row] += weight * input[column]);
         let mut found = vec![f32::NAN; 24];
         matrix.multiply(&input, &mut found, |x| x + 1.0);
