@@ -656,7 +656,7 @@ impl Engine {
         /// Somewhat more than one frame for each hop, or the last would still come too late.
         const MARGIN: f32 = 1.25;
         const SHORTEST_HOP_SECONDS: f32 = 256.0 / 16_000.0;
-        const FRAMES_IN_A_ROW: usize = 4;
+        const FRAMES_IN_A_ROW: usize = 8;
         let seconds = samples as f32 / settings.sample_rate;
         let unprepared = self.in_use().iter().filter(|voice| voice.is_unprepared()).count();
         let due = unprepared as f32 * MARGIN * seconds / SHORTEST_HOP_SECONDS;
