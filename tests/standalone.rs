@@ -30,7 +30,8 @@ struct Display {
 impl Display {
     fn new() -> Self {
         let mut command = Command::new("Xvfb");
-        command.args(["-displayfd", "1", "-screen", "0", "1280x900x24", "+extension", "GLX"]);
+        // A server that resets itself when its last client leaves would turn away one that comes meanwhile.
+        command.args(["-displayfd", "1", "-screen", "0", "1280x900x24", "+extension", "GLX", "-noreset"]);
         let started = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
         let mut server = Process(started.expect("Xvfb starts; `cargo xtask test` installs it"));
         let mut number = String::new();

@@ -52,7 +52,7 @@ impl Stride {
             (a, b) = (b, a % b);
         }
         let stride = Self { advance: (voice_rate / a) as usize, period: (host / a) as usize };
-        (stride.period <= LONGEST_PERIOD && stride.advance <= 2 * stride.period.max(4)).then_some(stride)
+        (stride.period <= LONGEST_PERIOD).then_some(stride)
     }
 
     /// Whether there is a form of [`steady`] for it.

@@ -271,6 +271,7 @@ impl Voice {
             "a voice is taken when its notes have been given back"
         );
         self.newest = None;
+        self.last = Last::Kept;
         self.identity = identity;
         self.envelope = Envelope::start();
         self.state = State::Waiting;
