@@ -14,9 +14,8 @@ pub struct Preparer {
     polar: PolarMap,
     encoder: FrameEncoder,
     synth: FrameSynth,
-    /// One frame at single precision.
+    /// The magnitudes of one frame of the head.
     magnitude: Box<[f32]>,
-    advance: Box<[f32]>,
     /// Power of each frame.
     power: Box<[f32]>,
 }
@@ -31,7 +30,6 @@ impl Preparer {
             encoder: FrameEncoder::new(geometry.bins, geometry.frames),
             synth: FrameSynth::new(geometry, OVERSAMPLING),
             magnitude: zeros(geometry.bins),
-            advance: zeros(geometry.bins),
             power: zeros(geometry.frames),
         }
     }
@@ -40,9 +38,10 @@ impl Preparer {
     pub fn note(&mut self, key: NoteKey, image: &[f32]) -> Note {
         // Frame by frame, since one fits into the processor's nearest cache and a note does not.
         for (frame, power) in self.power.iter_mut().enumerate() {
-            self.polar.convert_frame(image, frame, &mut self.magnitude, &mut self.advance);
-            *power = sustain::power(&self.magnitude);
-            self.encoder.push(&self.magnitude, &self.advance);
+            self.encoder.push(|magnitude, advance| {
+                self.polar.convert_frame(image, frame, magnitude, advance);
+                *power = sustain::power(magnitude);
+            });
         }
         let frames = self.encoder.finish();
         let sustain = sustain::find(self.geometry, &self.power);
