@@ -130,7 +130,7 @@ impl FrameEncoder {
     }
 
     /// Takes the next frame, which `fill` writes to where it is kept: `bins` magnitudes, 0 or more and finite, and as many
-    /// phase advances in turns. To copy the magnitudes of a note would take a third of all that is done to encode it.
+    /// phase advances in turns. A copy of all magnitudes would be a way of its own through half a megabyte.
     ///
     /// # Panics
     /// When the note already has all its frames.

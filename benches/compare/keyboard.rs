@@ -1,7 +1,7 @@
 //! A change of timbre with keys held, live: how long until the sounding notes are rendered anew, and until every key is.
 //!
-//! The times are read from the instrument's own state, which no CLAP host can see. Through the built bundle, then, what a listener can tell: when the
-//! sound of held keys is first another one than without the change.
+//! The times are read from the instrument's own state, which no CLAP host can see. Through the built bundle, then, what a
+//! listener can tell: when the sound of held keys is first another one than without the change.
 
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use timbrel::files::CACHE_VARIABLE;
@@ -91,15 +91,10 @@ pub fn open() -> Result<()> {
     let mut live = Live::new(None, saved());
     live.strike(&[HELD]);
     let is_heard = |live: &Live| live.out.iter().any(|sample| db(f64::from(sample.abs())) > AUDIBLE_DB);
-    let mut heard = None::<Duration>;
-    while heard.is_none() || !live.ready(live.keys()) {
-        live.play_until("a sound, and all keys", |live| is_heard(live) && heard.is_none() || live.ready(live.keys()))?;
-        if is_heard(&live) {
-            heard.get_or_insert_with(|| start.elapsed());
-        }
-    }
+    live.play_until("a sound", is_heard)?;
+    let heard = start.elapsed();
+    live.play_until("all keys are ready", |live| live.ready(live.keys()))?;
     let ready = start.elapsed();
-    let heard = heard.unwrap_or(ready);
     println!(
         "{} {} {}",
         1e3 * heard.as_secs_f64(),

@@ -82,10 +82,6 @@ impl Tools {
         let voice_rate = Representation::IfMelHires.geometry().sample_rate * OVERSAMPLING as u32;
         self.interpolator.set_rates(voice_rate, sample_rate);
     }
-
-    fn synth(&mut self, bins: usize) -> &mut FrameSynth {
-        synth_of(&mut self.synths, bins)
-    }
 }
 
 fn synth_of([hires, low]: &mut [FrameSynth; 2], bins: usize) -> &mut FrameSynth {
@@ -316,16 +312,15 @@ impl Voice {
         let last = note.geometry.first_whole_frame();
         self.clear_wave();
         self.phase[..bins].fill(0.0);
+        let Tools { synths, magnitude, advance, .. } = tools;
+        let (synth, magnitude, advance) = (synth_of(synths, bins), &mut magnitude[..bins], &mut advance[..bins]);
         for frame in 0..=last {
-            for (phase, advance) in self.phase.iter_mut().zip(note.frames.advance(frame)) {
-                *phase = wrap_turns(*phase + advance);
-            }
+            read(&note.frames, frame, 1.0, magnitude, advance);
+            move_on(&mut self.phase[..bins], advance);
             // Hops of this frame that lie before the note's first sample.
             let before = last - frame;
             if before < OVERLAP {
-                fill(&mut self.magnitude[..bins], note.frames.magnitude(frame));
-                let synth = tools.synth(bins);
-                synth.compute(&self.magnitude[..bins], &self.phase[..bins], cutoff);
+                synth.compute(magnitude, &self.phase[..bins], cutoff);
                 for n in before..OVERLAP {
                     synth.add_to(n * hop, self.hop(n - before, hop));
                 }
@@ -408,9 +403,7 @@ impl Voice {
         self.take_back(tools);
         self.state = State::Leaving;
         self.identity.id = None;
-        if self.frames_left.is_none() {
-            self.frames_left = Some(self.overlap());
-        }
+        self.frames_left.get_or_insert(OVERLAP as u32);
         self.plan = Plan::Nothing;
     }
 
@@ -420,7 +413,7 @@ impl Voice {
         let Some(geometry) = self.note.as_ref().map(|note| note.geometry) else { return };
         let (bins, hop) = (geometry.bins, geometry.hop * OVERSAMPLING);
         self.recall(tools);
-        let synth = tools.synth(bins);
+        let synth = synth_of(&mut tools.synths, bins);
         synth.compute(&self.magnitude[..bins], &self.phase[..bins], cutoff);
         for n in 0..OVERLAP {
             synth.take_from(n * hop, self.hop(n + 1, hop));
@@ -454,11 +447,6 @@ impl Voice {
     /// Gives back a note that is no longer needed, one a call; `None` when there is none.
     pub fn note_to_free(&mut self) -> Option<Arc<Note>> {
         if self.state == State::Free { self.next.take().or_else(|| self.note.take()) } else { None }
-    }
-
-    /// How many frames overlap at any sample.
-    fn overlap(&self) -> u32 {
-        self.note.as_ref().map_or(0, |note| (note.geometry.n_fft() / note.geometry.hop) as u32)
     }
 
     /// Adds the voice to `out`, and pushes the note that it has left behind, if any, to `used`. `used` has room.
@@ -500,8 +488,7 @@ impl Voice {
         self.glide(out.len(), settings.sample_rate);
         let voice_rate = geometry.sample_rate * OVERSAMPLING as u32;
         let stride = tools.interpolator.stride(voice_rate).filter(|_| self.pitch == 0.0);
-        let step = || f64::from((self.pitch / 12.0).exp2()) * f64::from(voice_rate) / f64::from(settings.sample_rate);
-        let step = if stride.is_none() { step() } else { 0.0 };
+        let step = f64::from((self.pitch / 12.0).exp2()) * f64::from(voice_rate) / f64::from(settings.sample_rate);
         let hop = geometry.hop * OVERSAMPLING;
         let last = TAPS + hop - TAPS / 2 - 1;
         let mut done = 0;
@@ -542,10 +529,9 @@ impl Voice {
             // No frame has written to the hop that only it would have reached.
             self.hop(OVERLAP, hop).fill(0.0);
         }
-        let mut played = [0.0; TAPS];
-        played.copy_from_slice(&self.wave[self.slot * SLOT + hop..][..TAPS]);
+        let played = self.slot * SLOT + hop;
         self.slot = (self.slot + 1) % SLOTS;
-        self.wave[self.slot * SLOT..][..TAPS].copy_from_slice(&played);
+        self.wave.copy_within(played..played + TAPS, self.slot * SLOT);
         self.position -= hop as f64;
         self.since_change = self.since_change.saturating_add(1);
         if let Some(left) = &mut self.frames_left {
@@ -581,7 +567,7 @@ impl Voice {
                 Plan::Nothing
             }
             Step::End => {
-                self.frames_left = Some(self.overlap());
+                self.frames_left = Some(OVERLAP as u32);
                 Plan::Nothing
             }
         };
@@ -599,17 +585,18 @@ impl Voice {
         let bins = note.geometry.bins;
         let cutoff = cutoff_bins(note, self.pitch, sample_rate);
         let Tools { synths, partials, magnitude, advance, .. } = tools;
-        let (magnitude, advance, phase) = if morph == 1.0 {
+        let (magnitude, advance) = if morph == 1.0 {
             self.last = Last::Frame { frame, gain, together: self.beyond };
             let (magnitude, advance) = (&mut magnitude[..bins], &mut advance[..bins]);
             read(&note.frames, frame, gain, magnitude, advance);
-            (magnitude, advance, &mut self.phase[..bins])
+            (magnitude, advance)
         } else {
             self.last = Last::Kept;
             let (magnitude, advance) = (&mut self.magnitude[..bins], &mut self.advance[..bins]);
             lead_over(&note.frames, frame, gain, morph, magnitude, advance);
-            (magnitude, advance, &mut self.phase[..bins])
+            (magnitude, advance)
         };
+        let phase = &mut self.phase[..bins];
         if self.beyond {
             partials.move_on(magnitude, advance, phase);
         } else {
@@ -664,11 +651,6 @@ fn move_on(phase: &mut [f32], advance: &[f32]) {
     for (phase, advance) in phase.iter_mut().zip(advance) {
         *phase = wrap_turns(*phase + advance);
     }
-}
-
-/// Fills a row.
-fn fill(row: &mut [f32], values: impl Iterator<Item = f32>) {
-    row.iter_mut().zip(values).for_each(|(own, value)| *own = value);
 }
 
 /// The bins of a note that stay below half of the host's rate when it is transposed by `pitch` semitones.

@@ -127,17 +127,22 @@ impl FrameSynth {
 
     /// Writes the samples of the windowed frame from `first` on, which is even, as far as `out` goes.
     pub fn write_to(&self, first: usize, out: &mut [f32]) {
-        write_product(&self.wave[first / 2..], &self.window[first..], out);
+        self.each_sample(first, out, |out, sample| *out = sample);
     }
 
     /// As [`Self::write_to`], but adds them to what `out` holds.
     pub fn add_to(&self, first: usize, out: &mut [f32]) {
-        add_product(&self.wave[first / 2..], &self.window[first..], out);
+        self.each_sample(first, out, |out, sample| *out += sample);
     }
 
     /// As [`Self::add_to`], but takes them away.
     pub fn take_from(&self, first: usize, out: &mut [f32]) {
-        take_product(&self.wave[first / 2..], &self.window[first..], out);
+        self.each_sample(first, out, |out, sample| *out -= sample);
+    }
+
+    #[inline(always)]
+    fn each_sample(&self, first: usize, out: &mut [f32], put: impl Fn(&mut f32, f32)) {
+        each_product(&self.wave[first / 2..], &self.window[first..], out, put);
     }
 }
 
@@ -159,32 +164,13 @@ fn unfold(
     }
 }
 
-/// Writes a signal times a window.
+/// Puts each sample of a signal, times a window, to one of `out`.
 #[multiversion(targets("x86_64+avx2"))]
-fn write_product(wave: &[Complex<f32>], window: &[f32], out: &mut [f32]) {
+fn each_product(wave: &[Complex<f32>], window: &[f32], out: &mut [f32], put: impl Fn(&mut f32, f32)) {
     let (window, _) = window.as_chunks::<2>();
     for (([even, odd], wave), window) in out.as_chunks_mut::<2>().0.iter_mut().zip(wave).zip(window) {
-        (*even, *odd) = (wave.re * window[0], wave.im * window[1]);
-    }
-}
-
-/// Adds a signal times a window.
-#[multiversion(targets("x86_64+avx2"))]
-fn add_product(wave: &[Complex<f32>], window: &[f32], out: &mut [f32]) {
-    let (window, _) = window.as_chunks::<2>();
-    for (([even, odd], wave), window) in out.as_chunks_mut::<2>().0.iter_mut().zip(wave).zip(window) {
-        *even += wave.re * window[0];
-        *odd += wave.im * window[1];
-    }
-}
-
-/// Takes a signal times a window away.
-#[multiversion(targets("x86_64+avx2"))]
-fn take_product(wave: &[Complex<f32>], window: &[f32], out: &mut [f32]) {
-    let (window, _) = window.as_chunks::<2>();
-    for (([even, odd], wave), window) in out.as_chunks_mut::<2>().0.iter_mut().zip(wave).zip(window) {
-        *even -= wave.re * window[0];
-        *odd -= wave.im * window[1];
+        put(even, wave.re * window[0]);
+        put(odd, wave.im * window[1]);
     }
 }
 

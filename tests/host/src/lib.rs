@@ -7,7 +7,6 @@
 //! ```
 
 pub mod audio;
-#[cfg(unix)]
 pub mod clock;
 pub mod events;
 pub mod handlers;

@@ -12,6 +12,7 @@ use clack_extensions::state::PluginState;
 use clack_host::prelude::*;
 
 use crate::audio::Audio;
+use crate::clock::thread_time;
 use crate::events::At;
 use crate::handlers::{Handlers, MainThread, Shared};
 
@@ -224,15 +225,11 @@ impl Plugin {
         let mut answers = OutputEvents::void();
         #[cfg(all(target_os = "linux", target_env = "gnu"))]
         let watch = self.caught.as_ref().map(|_| crate::realtime::watch());
-        #[cfg(unix)]
-        let own_start = crate::clock::thread_time();
+        let own_start = thread_time();
         let start = Instant::now();
         let result = processor.process(&inputs, &mut outputs, &events, &mut answers, None, None);
         let taken = start.elapsed();
-        #[cfg(unix)]
-        let own = crate::clock::thread_time() - own_start;
-        #[cfg(not(unix))]
-        let own = taken;
+        let own = thread_time() - own_start;
         #[cfg(all(target_os = "linux", target_env = "gnu"))]
         if let (Some(caught), Some(watch)) = (&mut self.caught, watch) {
             caught.add(watch.end());
