@@ -82,6 +82,9 @@ pub struct Ledger {
     /// Timbres that had to go. They are not written again at once, or two that do not fit together would push each other
     /// out for ever.
     gone: HashSet<Sound>,
+    /// Timbres that a session was saved with since the last look. What is removed at that time may still be one of them, so
+    /// they are written again.
+    saved: HashSet<Sound>,
     touched: HashMap<Sound, Instant>,
     /// Nothing can be written now.
     failure: Option<Failure>,
@@ -243,7 +246,12 @@ impl Ledger {
             Outcome::Looked(contents) => {
                 let before = self.sounds.replace(contents.sounds);
                 if let (Some(before), Some(now)) = (before, &self.sounds) {
-                    self.gone.extend(before.into_keys().filter(|sound| !now.contains_key(sound)));
+                    let is_gone = |sound: &Sound| !now.contains_key(sound) && !self.saved.contains(sound);
+                    self.gone.extend(before.into_keys().filter(is_gone));
+                }
+                // What is still to be cleared was there before they were saved.
+                if !self.to_clear {
+                    self.saved.clear();
                 }
                 self.bytes = contents.bytes;
                 self.looked = Some(Instant::now());
@@ -289,6 +297,7 @@ impl Ledger {
     /// A timbre that a session was saved with is kept, whatever was before.
     pub fn want(&mut self, sound: Sound) {
         self.gone.remove(&sound);
+        self.saved.insert(sound);
     }
 
     fn forget(&mut self, key: &NoteKey) {
@@ -320,4 +329,73 @@ fn complaint(root: &Path, error: &io::Error) -> String {
          are rendered anew each time; nothing else changes.",
         root.display()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::tests::{key, note};
+    use super::*;
+
+    /// Lets the ledger do one thing, with a note of a timbre at rest in memory, and a disk that holds some timbres after it.
+    fn step(ledger: &mut Ledger, resting: &Arc<Note>, there: &[Sound]) -> Option<Task> {
+        let task = ledger.pick("CPU", |_| None, || vec![(resting.key.sound(), vec![resting.clone()])]);
+        let sounds = there.iter().map(|sound| (*sound, 1 << 60)).collect();
+        let outcome = match task.as_ref()? {
+            Task::Look { .. } | Task::Trim { .. } | Task::Clear { .. } => {
+                Outcome::Looked(Contents { sounds, bytes: NOTE_BYTES * there.len() as u64 })
+            }
+            Task::Read(key) => Outcome::Read(*key, None),
+            Task::Write(note) => Outcome::Written(note.clone(), Ok(())),
+            Task::Touch(_) => Outcome::Touched,
+        };
+        ledger.finish(outcome, &mut Vec::new());
+        task
+    }
+
+    /// A ledger that wrote the note.
+    fn with(note: &Arc<Note>) -> Ledger {
+        let mut ledger = Ledger::new(Some("notes".into()), 1 << 30);
+        ledger.begin();
+        assert!(matches!(step(&mut ledger, note, &[]), Some(Task::Look { .. })));
+        assert!(matches!(step(&mut ledger, note, &[]), Some(Task::Write(_))));
+        assert!(matches!(step(&mut ledger, note, &[]), Some(Task::Touch(_))));
+        assert!(step(&mut ledger, note, &[]).is_none(), "it lies there");
+        ledger
+    }
+
+    #[test]
+    fn what_was_cleared_stays_away_until_a_session_is_saved() {
+        let note = Arc::new(note(key(7, 60)));
+        let mut ledger = with(&note);
+        ledger.clear();
+        assert!(matches!(step(&mut ledger, &note, &[]), Some(Task::Clear { .. })));
+        assert!(step(&mut ledger, &note, &[]).is_none());
+        ledger.want(note.key.sound());
+        assert!(matches!(step(&mut ledger, &note, &[]), Some(Task::Write(_))));
+    }
+
+    #[test]
+    fn a_session_that_is_saved_before_the_clearing_is_done_keeps_its_notes() {
+        let note = Arc::new(note(key(7, 60)));
+        let mut ledger = with(&note);
+        ledger.clear();
+        ledger.want(note.key.sound());
+        assert!(matches!(step(&mut ledger, &note, &[]), Some(Task::Clear { .. })));
+        assert!(matches!(step(&mut ledger, &note, &[]), Some(Task::Write(_))));
+        // The next clearing is as the first.
+        ledger.clear();
+        assert!(matches!(step(&mut ledger, &note, &[]), Some(Task::Clear { .. })));
+        assert!(step(&mut ledger, &note, &[]).is_none());
+    }
+
+    #[test]
+    fn a_look_that_ends_before_the_clearing_forgets_no_saved_session() {
+        let note = Arc::new(note(key(7, 60)));
+        let mut ledger = with(&note);
+        ledger.clear();
+        ledger.want(note.key.sound());
+        ledger.finish(Outcome::Looked(Contents::default()), &mut Vec::new());
+        assert!(matches!(step(&mut ledger, &note, &[]), Some(Task::Clear { .. })));
+        assert!(matches!(step(&mut ledger, &note, &[]), Some(Task::Write(_))));
+    }
 }
