@@ -1,7 +1,7 @@
 //! The frames of a note at 16 bits a number, half of what single precision takes, and equal to the ear.
 //!
 //! **Magnitude** is a code of 4 bits of exponent and 12 of mantissa, companded like the chords of ITU-T G.711: with
-//! `u` = 2^16 - 1 steps for the loudest bin of the note, a magnitude `m` is kept as the floating-point number
+//! `u` = 2^16 - 1 steps for the loudest bin that the note may have, a magnitude `m` is kept as the floating-point number
 //! `1 + u * m / loudest`, which lies in 1 to 2^16. Its error is at most 2^-13 of itself (-78 dB) down to 96 dB below the
 //! loudest bin, and at most 2^-13 of a step, 174 dB below that bin, further down, where half precision of IEEE 754 has
 //! one bit less of mantissa, spends another on a sign, and knows no level of the note. Decoding takes a shift, an
@@ -12,8 +12,6 @@
 //! single precision adds up exactly.
 
 use multiversion::multiversion;
-
-use crate::spectral::wrap_turns;
 
 /// Steps of the loudest magnitude: `1 + STEPS` is the largest number of the code, 2^16 less the last bit of its mantissa.
 const STEPS: f32 = 65_527.0;
@@ -37,7 +35,7 @@ pub struct Frames {
     bins: usize,
     /// Magnitude of one step.
     step: f32,
-    /// [2, frames, bins]: of the magnitudes, then of the advances, which are signed. One piece of memory, which a note that
+    /// [frames, 2, bins]: of the magnitudes, then of the advances, which are signed. One piece of memory, which a note that
     /// is let go leaves to the next: of two, some allocators give the pages back and have them cleared anew.
     codes: Box<[u16]>,
 }
@@ -51,6 +49,7 @@ impl Frames {
         assert_eq!(magnitude.len(), advance_turns.len(), "there is an advance for each magnitude");
         assert_eq!(magnitude.len() % bins, 0, "rows are whole");
         let mut encoder = FrameEncoder::new(bins, magnitude.len() / bins);
+        encoder.begin(magnitude.iter().copied().fold(0.0, f32::max));
         let rows = magnitude.chunks_exact(bins).zip(advance_turns.chunks_exact(bins));
         rows.for_each(|(magnitude, advance_turns)| {
             encoder.push(|own_magnitude, own_advance| {
@@ -67,7 +66,7 @@ impl Frames {
         (fits && step.is_finite() && step >= 0.0).then_some(Self { bins, step, codes })
     }
 
-    /// Magnitude of one step, and the codes, [2, frames, bins]: of all magnitudes, then of all advances.
+    /// Magnitude of one step, and the codes, [frames, 2, bins]: of a frame's magnitudes, then of its advances.
     pub fn codes(&self) -> (f32, &[u16]) {
         (self.step, &self.codes)
     }
@@ -76,17 +75,18 @@ impl Frames {
     #[inline(always)]
     pub fn magnitude(&self, frame: usize) -> impl ExactSizeIterator<Item = f32> + '_ {
         let step = self.step;
-        let (magnitudes, _) = self.codes.split_at(self.codes.len() / 2);
-        let row = &magnitudes[frame * self.bins..(frame + 1) * self.bins];
-        row.iter().map(move |&code| step * steps(code))
+        self.row(2 * frame).iter().map(move |&code| step * steps(code))
     }
 
     /// Phase advances into one frame, in turns from -0.5 to 0.5.
     #[inline(always)]
     pub fn advance(&self, frame: usize) -> impl ExactSizeIterator<Item = f32> + '_ {
-        let (_, advances) = self.codes.split_at(self.codes.len() / 2);
-        let row = &advances[frame * self.bins..(frame + 1) * self.bins];
-        row.iter().map(|&code| f32::from(code.cast_signed()) * (1.0 / PHASE_STEPS))
+        self.row(2 * frame + 1).iter().map(|&code| f32::from(code.cast_signed()) * (1.0 / PHASE_STEPS))
+    }
+
+    #[inline(always)]
+    fn row(&self, index: usize) -> &[u16] {
+        &self.codes[index * self.bins..(index + 1) * self.bins]
     }
 
     /// Bytes that the frames hold in memory.
@@ -99,80 +99,70 @@ impl Frames {
 /// from note to note.
 pub struct FrameEncoder {
     bins: usize,
-    /// Frames of a note, and those that have come.
+    /// Frames of a note.
     frames: usize,
-    pushed: usize,
-    /// Magnitudes of the frames so far: only the loudest of all gives the codes their step.
+    /// Magnitude of one step, and the steps of one magnitude.
+    step: f32,
+    per_magnitude: f32,
+    /// The frame that comes: magnitudes, and advances in turns.
     magnitude: Box<[f32]>,
-    loudest: f32,
-    /// Advances of the frame that comes, in turns.
     advance: Box<[f32]>,
-    /// Those of the advances so far, where they lie in [`Frames::codes`].
-    codes: Box<[u16]>,
-    /// Phase of each bin, in turns, and its code.
-    phase: Box<[f32]>,
-    rounded: Box<[u16]>,
+    /// The codes of that frame, and of those before it.
+    row: Box<[u16]>,
+    codes: Vec<u16>,
+    /// What the codes of each bin so far leave of its phase, in steps: at most half of one.
+    remainder: Box<[f32]>,
 }
 
 impl FrameEncoder {
     pub fn new(bins: usize, frames: usize) -> Self {
+        let zeros = || vec![0.0; bins].into_boxed_slice();
         Self {
             bins,
             frames,
-            pushed: 0,
-            magnitude: vec![0.0; frames * bins].into(),
-            loudest: 0.0,
-            advance: vec![0.0; bins].into(),
-            codes: Box::default(),
-            phase: vec![0.0; bins].into(),
-            rounded: vec![0; bins].into(),
+            step: 0.0,
+            per_magnitude: 0.0,
+            magnitude: zeros(),
+            advance: zeros(),
+            row: vec![0; 2 * bins].into(),
+            codes: Vec::new(),
+            remainder: zeros(),
         }
     }
 
-    /// Takes the next frame, which `fill` writes to where it is kept: `bins` magnitudes, 0 or more and finite, and as many
-    /// phase advances in turns. A copy of all magnitudes would be a way of its own through half a megabyte.
+    /// Begins a note, none of whose magnitudes is above `loudest`. What it is above them all, the codes lose of their range.
+    pub fn begin(&mut self, loudest: f32) {
+        let loudest = loudest.min(LOUDEST);
+        // A note whose loudest bin has hardly a bit left is silent.
+        (self.step, self.per_magnitude) =
+            if loudest >= f32::MIN_POSITIVE * STEPS { (loudest / STEPS, STEPS / loudest) } else { (0.0, 0.0) };
+        self.remainder.fill(0.0);
+        // Not cleared before: half a megabyte is not worth two ways through it.
+        self.codes = Vec::with_capacity(2 * self.frames * self.bins);
+    }
+
+    /// Takes the next frame, which `fill` writes: `bins` magnitudes, 0 or more and finite, and as many phase advances in
+    /// turns, from -0.5 to 0.5.
     ///
     /// # Panics
-    /// When the note already has all its frames.
+    /// When the note already has all its frames, or none was begun.
     pub fn push(&mut self, fill: impl FnOnce(&mut [f32], &mut [f32])) {
-        assert!(self.pushed < self.frames, "a note has no more frames");
-        if self.pushed == 0 {
-            self.loudest = 0.0;
-            self.phase.fill(0.0);
-            self.rounded.fill(0);
-            self.codes = vec![0; 2 * self.frames * self.bins].into();
-        }
-        let row = self.pushed * self.bins..(self.pushed + 1) * self.bins;
-        let (_, advances) = self.codes.split_at_mut(self.magnitude.len());
-        let magnitude = &mut self.magnitude[row.clone()];
-        fill(magnitude, &mut self.advance);
-        self.loudest = self.loudest.max(loudest(magnitude));
-        advance_codes(&self.advance, &mut self.phase, &mut self.rounded, &mut advances[row]);
-        self.pushed += 1;
+        assert!(self.codes.len() + self.row.len() <= self.codes.capacity(), "a note was begun and has no more frames");
+        fill(&mut self.magnitude, &mut self.advance);
+        let (magnitudes, advances) = self.row.split_at_mut(self.bins);
+        magnitude_codes(&self.magnitude, self.per_magnitude, magnitudes);
+        advance_codes(&self.advance, &mut self.remainder, advances);
+        self.codes.extend_from_slice(&self.row);
     }
 
-    /// The frames of the note. The next frame begins another one.
+    /// The frames of the note.
     ///
     /// # Panics
     /// When the note lacks frames.
     pub fn finish(&mut self) -> Frames {
-        assert_eq!(self.pushed, self.frames, "a note has all its frames");
-        self.pushed = 0;
-        let loudest = self.loudest.min(LOUDEST);
-        // A note whose loudest bin has hardly a bit left is silent.
-        let (step, per_magnitude) =
-            if loudest >= f32::MIN_POSITIVE * STEPS { (loudest / STEPS, STEPS / loudest) } else { (0.0, 0.0) };
-        let mut codes = std::mem::take(&mut self.codes);
-        magnitude_codes(&self.magnitude, per_magnitude, &mut codes);
-        Frames { bins: self.bins, step, codes }
+        assert_eq!(self.codes.len(), self.frames * self.row.len(), "a note has all its frames");
+        Frames { bins: self.bins, step: self.step, codes: std::mem::take(&mut self.codes).into() }
     }
-}
-
-/// The loudest of magnitudes that are 0 or more.
-#[multiversion(targets("x86_64+avx2"))]
-fn loudest(magnitude: &[f32]) -> f32 {
-    // Such numbers rise with their bits, whose maximum the compiler takes in vectors, as it does not that of floats.
-    f32::from_bits(magnitude.iter().fold(0, |loudest, magnitude| loudest.max(magnitude.to_bits())))
 }
 
 /// The codes of magnitudes that are brought to steps by a factor.
@@ -181,16 +171,16 @@ fn magnitude_codes(magnitude: &[f32], per_magnitude: f32, codes: &mut [u16]) {
     codes.iter_mut().zip(magnitude).for_each(|(own, magnitude)| *own = code(magnitude * per_magnitude));
 }
 
-/// Moves phases on by one frame's advances, and takes the codes of the advances.
+/// The codes of one frame's advances.
 #[multiversion(targets("x86_64+avx2"))]
-fn advance_codes(advance_turns: &[f32], phase: &mut [f32], rounded: &mut [u16], codes: &mut [u16]) {
-    let state = phase.iter_mut().zip(rounded);
-    for ((code, turns), (phase, before)) in codes.iter_mut().zip(advance_turns).zip(state) {
-        *phase = wrap_turns(*phase + turns);
-        // The sum's last bits are the nearest whole number, and half a turn either way is the same one.
-        let now = (*phase * PHASE_STEPS + ROUND).to_bits() as u16;
-        *code = now.wrapping_sub(*before);
-        *before = now;
+fn advance_codes(advance_turns: &[f32], remainder: &mut [f32], codes: &mut [u16]) {
+    for ((code, turns), remainder) in codes.iter_mut().zip(advance_turns).zip(remainder) {
+        // What was left over comes along, so that the sum of the codes is the rounded phase.
+        let steps = turns * PHASE_STEPS + *remainder;
+        // The last bits of this sum are the nearest whole number, and half a turn either way is the same one.
+        let rounded = steps + ROUND;
+        *code = rounded.to_bits() as u16;
+        *remainder = steps - (rounded - ROUND);
     }
 }
 
@@ -211,6 +201,7 @@ fn steps(code: u16) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spectral::wrap_turns;
 
     #[test]
     fn every_code_stands_for_itself() {

@@ -39,15 +39,23 @@ impl MelScale {
         self.to_mel.multiply(linear, mel);
     }
 
-    /// Spreads the mel bands of one frame over the linear bins. It undoes [`Self::to_mel`] only nearly: the bands overlap.
-    pub fn to_linear(&self, mel: &[f32], linear: &mut [f32]) {
-        self.to_linear_then(mel, linear, |value| value);
+    /// Spreads the mel bands of two frames over the linear bins, and brings each value `x` of one to `maps.0(x)` and of the
+    /// other to `maps.1(x)` on the way. It undoes [`Self::to_mel`] only nearly: the bands overlap.
+    #[inline]
+    pub(super) fn to_linear(
+        &self,
+        mel: [&[f32]; 2],
+        linear: [&mut [f32]; 2],
+        maps: (impl Fn(f32) -> f32, impl Fn(f32) -> f32),
+    ) {
+        self.to_linear.multiply(mel, linear, maps);
     }
 
-    /// As [`Self::to_linear`], and each value `x` is brought to `map(x)` on the way.
-    #[inline]
-    pub(super) fn to_linear_then(&self, mel: &[f32], linear: &mut [f32], map: impl Fn(f32) -> f32) {
-        self.to_linear.multiply(mel, linear, map);
+    /// The most that a linear bin has where every mel band has 1: the weights are positive.
+    pub(super) fn most_gain_to_linear(&self) -> f32 {
+        let weights: Vec<_> = self.to_linear.weights().collect();
+        let sums = weights.chunk_by(|a, b| a.0 == b.0).map(|own| own.iter().map(|weight| weight.2).sum::<f32>());
+        sums.fold(0.0, f32::max)
     }
 
     /// The non-zero weights (mel bin, linear bin, weight) of the way to mel.

@@ -1,8 +1,10 @@
 //! A sparse matrix with at most two weights a row, at neighbouring columns: the way back from the mel scale.
 //!
-//! A frame is multiplied eight rows at a time, by shuffles where the processor has them. Each row is
-//! `first * input[column] + second * input[column + 1]` in single precision with no fused operation, so the results are the
-//! same on every processor.
+//! A frame is multiplied eight rows at a time. In the lower rows of a mel scale the column rises a little faster than the
+//! row, so that a few diagonals hold all weights, and each is a plain product of vectors; in the upper rows it rises so slowly
+//! that one vector holds all that eight rows see, and is shuffled. Each row is `first * input[column] + second *
+//! input[column + 1]` in single precision with no fused operation, and otherwise sums of zeros, so the results are the same
+//! on every processor.
 
 use multiversion::multiversion;
 use multiversion::target::match_target;
@@ -10,21 +12,34 @@ use multiversion::target::match_target;
 /// Rows side by side: what fits into one AVX vector.
 const LANES: usize = 8;
 
-/// Columns that the two taps of half a group see: a shuffle reaches over one vector, and the second tap lies one further.
+/// Diagonals of [`LANES`] rows.
+const DIAGONALS: usize = 5;
+
+/// Columns that the two taps of a shuffled group see: a shuffle reaches over one vector, and the second tap lies one further.
 const WINDOW: usize = LANES + 1;
 
 /// A square matrix by its rows.
 pub struct TwoTaps {
-    groups: Box<[Group]>,
+    /// The lower rows.
+    diagonal: Box<[DiagonalGroup]>,
+    /// The rows from there on.
+    shuffled: Box<[ShuffledGroup]>,
 }
 
-/// [`LANES`] rows.
-#[derive(Clone, Default)]
-struct Group {
-    /// Where the columns begin that the first and the second half of the rows see.
-    windows: [u32; 2],
-    /// Each row's first column, from its half's window on.
-    columns: [u32; LANES],
+/// [`LANES`] rows whose columns rise as they do, nearly.
+struct DiagonalGroup {
+    /// The first row's first column.
+    start: usize,
+    /// Each row's weights, from its place in the group beyond `start` on.
+    weights: [[f32; LANES]; DIAGONALS],
+}
+
+/// [`LANES`] rows that see few columns.
+struct ShuffledGroup {
+    /// Where the columns begin that they see.
+    start: usize,
+    /// Each row's first column, from there on.
+    columns: [u8; LANES],
     /// Weights of that column and of the next.
     first: [f32; LANES],
     second: [f32; LANES],
@@ -34,75 +49,161 @@ impl TwoTaps {
     /// `weights` are (row, column, weight) in rising order of both; there are as many columns as rows.
     ///
     /// # Panics
-    /// When a row has other weights than two neighbours, or four rows reach over more columns than a shuffle does, which
-    /// the published scales never do.
+    /// When a row has other weights than two neighbours, or eight rows lie neither on a few diagonals nor in one vector, or
+    /// such that do lie below such that do not, which the published scales never do.
     pub fn new(rows: usize, weights: &[(usize, usize, f32)]) -> Self {
-        assert!(rows.is_multiple_of(LANES) && rows >= WINDOW, "rows come in whole vectors");
-        let mut groups = vec![Group::default(); rows / LANES];
-        for half in weights.chunk_by(|a, b| a.0 / (LANES / 2) == b.0 / (LANES / 2)) {
-            let (row, column, _) = half[0];
-            let group = &mut groups[row / LANES];
-            // No window goes beyond the end, where a row's own column then lies further back in it.
-            let window = column.min(rows - WINDOW);
-            group.windows[row % LANES / (LANES / 2)] = window as u32;
-            for own in half.chunk_by(|a, b| a.0 == b.0) {
-                let (row, column, weight) = own[0];
-                let (first, second) = match own {
-                    [_] if column + 1 < rows => (column, [weight, 0.0]),
-                    [_] => (column - 1, [0.0, weight]),
-                    [_, next] if next.1 == column + 1 => (column, [weight, next.2]),
-                    _ => panic!("row {row} has {} weights that are no neighbours", own.len()),
-                };
-                assert!((window..window + LANES).contains(&first), "rows {row} and before reach over too many columns");
-                group.columns[row % LANES] = (first - window) as u32;
-                [group.first[row % LANES], group.second[row % LANES]] = second;
+        assert!(rows.is_multiple_of(LANES) && rows >= LANES + DIAGONALS, "rows come in whole vectors");
+        for own in weights.chunk_by(|a, b| a.0 == b.0) {
+            let are_neighbours = own.len() < 3 && own[own.len() - 1].1 - own[0].1 < 2;
+            assert!(are_neighbours, "row {} has {} weights that are no neighbours", own[0].0, own.len());
+        }
+        let (mut diagonal, mut shuffled, mut rest) = (Vec::new(), Vec::new(), weights);
+        for first_row in (0..rows).step_by(LANES) {
+            let (own, later) = rest.split_at(rest.partition_point(|weight| weight.0 < first_row + LANES));
+            rest = later;
+            let lanes: Vec<_> = own.iter().map(|&(row, column, weight)| (row - first_row, column, weight)).collect();
+            if let Some(group) = DiagonalGroup::new(rows, &lanes).filter(|_| shuffled.is_empty()) {
+                diagonal.push(group);
+            } else {
+                let group = ShuffledGroup::new(rows, &lanes);
+                shuffled.push(group.unwrap_or_else(|| panic!("rows from {first_row} on reach over too many columns")));
             }
         }
-        Self { groups: groups.into() }
+        Self { diagonal: diagonal.into(), shuffled: shuffled.into() }
     }
 
-    /// Multiplies a frame, and brings each value `x` to `map(x)`.
+    /// Multiplies two frames, and brings each value `x` of one to `maps.0(x)` and of the other to `maps.1(x)`. Two at once
+    /// cost less than one after the other: the matrix is read once.
     ///
     /// # Panics
     /// When a slice has another length than there are rows.
     #[inline]
-    pub fn multiply(&self, input: &[f32], output: &mut [f32], map: impl Fn(f32) -> f32) {
-        let rows = LANES * self.groups.len();
-        assert_eq!((input.len(), output.len()), (rows, rows), "a frame has as many bins as the matrix rows");
-        multiply(&self.groups, input, output, map);
+    pub fn multiply(
+        &self,
+        inputs: [&[f32]; 2],
+        outputs: [&mut [f32]; 2],
+        maps: (impl Fn(f32) -> f32, impl Fn(f32) -> f32),
+    ) {
+        let rows = LANES * (self.diagonal.len() + self.shuffled.len());
+        assert_eq!(inputs.map(<[f32]>::len), [rows; 2], "a frame has as many bins as the matrix rows");
+        assert_eq!(
+            outputs.each_ref().map(|output| output.len()),
+            [rows; 2],
+            "a frame has as many bins as the matrix rows"
+        );
+        let [one, other] = outputs;
+        multiply(self, inputs, one, other, maps);
     }
 
     /// The weights (row, column, weight) that are not zero.
     pub fn weights(&self) -> impl Iterator<Item = (usize, usize, f32)> + '_ {
-        let rows = self.groups.iter().flat_map(|group| (0..LANES).map(move |lane| (group, lane)));
-        let taps = rows.enumerate().flat_map(|(row, (group, lane))| {
-            let column = (group.windows[lane / (LANES / 2)] + group.columns[lane]) as usize;
-            [(row, column, group.first[lane]), (row, column + 1, group.second[lane])]
+        let lanes = || 0..LANES;
+        let diagonal = self.diagonal.iter().enumerate().flat_map(move |(index, group)| {
+            lanes().flat_map(move |lane| {
+                let taps = group.weights.iter().enumerate();
+                taps.map(move |(tap, weights)| (LANES * index + lane, group.start + lane + tap, weights[lane]))
+            })
         });
-        taps.filter(|&(_, _, weight)| weight != 0.0)
+        let first_row = LANES * self.diagonal.len();
+        let shuffled = self.shuffled.iter().enumerate().flat_map(move |(index, group)| {
+            lanes().flat_map(move |lane| {
+                let (row, column) = (first_row + LANES * index + lane, group.start + usize::from(group.columns[lane]));
+                [(row, column, group.first[lane]), (row, column + 1, group.second[lane])]
+            })
+        });
+        diagonal.chain(shuffled).filter(|&(_, _, weight)| weight != 0.0)
     }
 }
 
 #[multiversion(targets("x86_64+avx2"))]
-fn multiply(groups: &[Group], input: &[f32], output: &mut [f32], map: impl Fn(f32) -> f32) {
-    for (group, out) in groups.iter().zip(output.as_chunks_mut::<LANES>().0) {
-        let [lower, upper] = group.windows.map(|start| input[start as usize..].first_chunk().expect("rows lie within"));
-        let sums = match_target! {
-            "x86_64+avx2" => group.sums_by_shuffles(lower, upper),
-            _ => group.sums(lower, upper),
-        };
-        *out = sums.map(&map);
+fn multiply(
+    matrix: &TwoTaps,
+    inputs: [&[f32]; 2],
+    one: &mut [f32],
+    other: &mut [f32],
+    maps: (impl Fn(f32) -> f32, impl Fn(f32) -> f32),
+) {
+    let mut outputs = one.as_chunks_mut::<LANES>().0.iter_mut().zip(other.as_chunks_mut::<LANES>().0);
+    for (group, (one, other)) in matrix.diagonal.iter().zip(&mut outputs) {
+        // Neither here nor below in closures, which may become functions of their own for every processor.
+        let sums = [group.sums(inputs[0]), group.sums(inputs[1])];
+        for lane in 0..LANES {
+            one[lane] = maps.0(sums[0][lane]);
+            other[lane] = maps.1(sums[1][lane]);
+        }
+    }
+    for (group, (one, other)) in matrix.shuffled.iter().zip(outputs) {
+        let mut sums = [[0.0; LANES]; 2];
+        for (sums, input) in sums.iter_mut().zip(inputs) {
+            let window = input[group.start..].first_chunk().expect("rows lie within");
+            *sums = match_target! {
+                "x86_64+avx2" => group.sums_by_shuffles(window),
+                _ => group.sums(window),
+            };
+        }
+        for lane in 0..LANES {
+            one[lane] = maps.0(sums[0][lane]);
+            other[lane] = maps.1(sums[1][lane]);
+        }
     }
 }
 
-impl Group {
-    /// The rows' sums, of the windows of their first and of their second half.
+impl DiagonalGroup {
+    /// `None` where the rows' weights (place in the group, column, weight) lie on more diagonals.
+    fn new(columns: usize, weights: &[(usize, usize, f32)]) -> Option<Self> {
+        let diagonals = weights.iter().map(|&(lane, column, _)| column.checked_sub(lane));
+        let start = diagonals.min().unwrap_or(Some(0))?.min(columns - (LANES + DIAGONALS - 1));
+        let mut group = Self { start, weights: [[0.0; LANES]; DIAGONALS] };
+        for &(lane, column, weight) in weights {
+            group.weights.get_mut(column - lane - start)?[lane] = weight;
+        }
+        Some(group)
+    }
+
+    #[inline(always)]
+    fn sums(&self, input: &[f32]) -> [f32; LANES] {
+        let seen: &[f32; LANES + DIAGONALS - 1] = input[self.start..].first_chunk().expect("rows lie within");
+        let mut sums = [0.0; LANES];
+        for lane in 0..LANES {
+            sums[lane] = self.weights[0][lane] * seen[lane];
+        }
+        for (tap, weights) in self.weights.iter().enumerate().skip(1) {
+            for lane in 0..LANES {
+                sums[lane] += weights[lane] * seen[lane + tap];
+            }
+        }
+        sums
+    }
+}
+
+impl ShuffledGroup {
+    /// `None` where the rows' weights (place in the group, column, weight) lie in more columns.
+    fn new(columns: usize, weights: &[(usize, usize, f32)]) -> Option<Self> {
+        // No window goes beyond the end, where a row's own column then lies further back in it.
+        let start = weights.iter().map(|weight| weight.1).min().unwrap_or(0).min(columns - WINDOW);
+        let mut group = Self { start, columns: [0; LANES], first: [0.0; LANES], second: [0.0; LANES] };
+        for own in weights.chunk_by(|a, b| a.0 == b.0) {
+            let (lane, column, weight) = own[0];
+            let column = column - start;
+            let (column, first, second) = match own.get(1) {
+                Some(next) => (column, weight, next.2),
+                None if column < LANES => (column, weight, 0.0),
+                None => (column - 1, 0.0, weight),
+            };
+            if column >= LANES {
+                return None;
+            }
+            group.columns[lane] = column as u8;
+            [group.first[lane], group.second[lane]] = [first, second];
+        }
+        Some(group)
+    }
+
     #[allow(dead_code, reason = "where AVX2 is taken for granted, only the shuffles are used")]
     #[inline(always)]
-    fn sums(&self, lower: &[f32; WINDOW], upper: &[f32; WINDOW]) -> [f32; LANES] {
+    fn sums(&self, window: &[f32; WINDOW]) -> [f32; LANES] {
         std::array::from_fn(|lane| {
-            let window = if lane < LANES / 2 { lower } else { upper };
-            let column = self.columns[lane] as usize % LANES;
+            let column = usize::from(self.columns[lane]) % LANES;
             self.first[lane] * window[column] + self.second[lane] * window[column + 1]
         })
     }
@@ -111,19 +212,14 @@ impl Group {
     #[cfg(target_arch = "x86_64")]
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn sums_by_shuffles(&self, lower: &[f32; WINDOW], upper: &[f32; WINDOW]) -> [f32; LANES] {
+    fn sums_by_shuffles(&self, window: &[f32; WINDOW]) -> [f32; LANES] {
         use std::arch::x86_64::{
-            __m256, _mm256_add_ps, _mm256_blend_ps, _mm256_mul_ps, _mm256_permutevar8x32_ps, _mm256_setr_epi32,
+            __m256, _mm_set_epi64x, _mm256_add_ps, _mm256_cvtepu8_epi32, _mm256_mul_ps, _mm256_permutevar8x32_ps,
             _mm256_setr_ps,
         };
         let vector = |x: &[f32]| _mm256_setr_ps(x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7]);
-        let [a, b, c, d, e, f, g, h] = self.columns.map(|column| column as i32);
-        let columns = _mm256_setr_epi32(a, b, c, d, e, f, g, h);
-        let tap = |tap: usize| {
-            let lower = _mm256_permutevar8x32_ps(vector(&lower[tap..]), columns);
-            let upper = _mm256_permutevar8x32_ps(vector(&upper[tap..]), columns);
-            _mm256_blend_ps::<0b1111_0000>(lower, upper)
-        };
+        let columns = _mm256_cvtepu8_epi32(_mm_set_epi64x(0, i64::from_le_bytes(self.columns)));
+        let tap = |tap: usize| _mm256_permutevar8x32_ps(vector(&window[tap..]), columns);
         let first = _mm256_mul_ps(vector(&self.first), tap(0));
         let second = _mm256_mul_ps(vector(&self.second), tap(1));
         // SAFETY: both types are eight floats, one behind the other.
@@ -135,41 +231,50 @@ impl Group {
 mod tests {
     use super::*;
 
-    /// Rows without weights, with one, at the first and at the last column, and as many columns as half a group can see.
+    /// Two groups of diagonals and two that are shuffled: rows without weights, with one, at the first and at the last
+    /// column, and as many columns as a group can see.
     fn weights() -> Vec<(usize, usize, f32)> {
         let row = |row: usize| {
-            let column = (2 * row + row % 3).min(23);
+            let column = match row {
+                0..16 => 4 * row / 3,
+                16..24 => 20 + (row - 16) / 3,
+                24..31 => 24 + (row - 24) / 3,
+                _ => row,
+            };
             let weight = 0.1 + row as f32 / 7.0;
             let taps = if row == 0 {
                 0
-            } else if row % 5 == 1 || column == 23 {
+            } else if row % 5 == 1 || column == 31 {
                 1
             } else {
                 2
             };
             (0..taps).map(move |tap| (row, column + tap, weight + 0.3 * tap as f32))
         };
-        (0..24).flat_map(row).collect()
+        (0..32).flat_map(row).collect()
     }
 
     #[test]
     fn weights_are_those_that_were_given() {
-        let matrix = TwoTaps::new(24, &weights());
+        let matrix = TwoTaps::new(32, &weights());
+        assert_eq!((matrix.diagonal.len(), matrix.shuffled.len()), (2, 2));
         assert_eq!(matrix.weights().collect::<Vec<_>>(), weights());
     }
 
     #[test]
-    fn a_frame_is_multiplied_as_row_by_row_to_the_bit() {
-        let matrix = TwoTaps::new(24, &weights());
-        let input: Vec<f32> = (0..24).map(|i| (i as f32 * 0.7).sin() * 100.0).collect();
-        let mut right = [0.0f32; 24];
+    fn two_frames_are_multiplied_as_row_by_row_to_the_bit() {
+        let matrix = TwoTaps::new(32, &weights());
+        let input: Vec<f32> = (0..32).map(|i| (i as f32 * 0.7).sin() * 100.0).collect();
+        let mut right = [0.0f32; 32];
         weights().iter().for_each(|&(row, column, weight)| right[row] += weight * input[column]);
-        let mut found = vec![f32::NAN; 24];
-        matrix.multiply(&input, &mut found, |x| x + 1.0);
-        assert_eq!(found, right.iter().map(|x| x + 1.0).collect::<Vec<_>>());
-        for (group, right) in matrix.groups.iter().zip(right.chunks_exact(LANES)) {
-            let [lower, upper] = group.windows.map(|start| input[start as usize..].first_chunk().unwrap());
-            assert_eq!(group.sums(lower, upper), right, "without vector instructions");
+        let twice: Vec<f32> = input.iter().map(|x| 2.0 * x).collect();
+        let mut found = [[f32::NAN; 32]; 2];
+        let [one, other] = &mut found;
+        matrix.multiply([&input, &twice], [one, other], (|x| x + 1.0, |x| x - 1.0));
+        assert_eq!(found, [right.map(|x| x + 1.0), right.map(|x| 2.0 * x - 1.0)]);
+        for (group, right) in matrix.shuffled.iter().zip(right[16..].chunks_exact(LANES)) {
+            let window = input[group.start..].first_chunk().unwrap();
+            assert_eq!(group.sums(window), right, "without vector instructions");
         }
     }
 
@@ -177,5 +282,11 @@ mod tests {
     #[should_panic(expected = "no neighbours")]
     fn a_row_of_three_weights_is_refused() {
         TwoTaps::new(16, &[(3, 1, 1.0), (3, 2, 1.0), (3, 3, 1.0)]);
+    }
+
+    #[test]
+    #[should_panic(expected = "too many columns")]
+    fn rows_that_see_too_much_are_refused() {
+        TwoTaps::new(16, &[(3, 1, 1.0), (4, 15, 1.0)]);
     }
 }
