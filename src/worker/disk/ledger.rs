@@ -82,8 +82,8 @@ pub struct Ledger {
     /// Timbres that had to go. They are not written again at once, or two that do not fit together would push each other
     /// out for ever.
     gone: HashSet<Sound>,
-    /// Timbres that a session was saved with since the last look. What is removed at that time may still be one of them, so
-    /// they are written again.
+    /// Timbres that a session was saved with since the clearing or the look that is not done yet began. One of them that it
+    /// removes is written again.
     saved: HashSet<Sound>,
     touched: HashMap<Sound, Instant>,
     /// Nothing can be written now.
@@ -112,6 +112,7 @@ impl Ledger {
     /// Lets everything go that lies on the disk. Gives the complaint that is to be taken back.
     pub fn clear(&mut self) -> Option<String> {
         self.to_clear = self.root.is_some();
+        self.saved.clear();
         self.try_again()
     }
 
@@ -175,6 +176,9 @@ impl Ledger {
         resting: impl FnOnce() -> Vec<(Sound, Vec<Arc<Note>>)>,
     ) -> Option<Task> {
         let task = self.next(device, wanted, resting);
+        if matches!(task, Some(Task::Look { .. } | Task::Trim { .. })) {
+            self.saved.clear();
+        }
         self.waiting_since = match (&task, self.waiting_since) {
             (None, _) => None,
             (Some(Task::Look { .. }), Some(since)) => Some(since),
@@ -248,10 +252,6 @@ impl Ledger {
                 if let (Some(before), Some(now)) = (before, &self.sounds) {
                     let is_gone = |sound: &Sound| !now.contains_key(sound) && !self.saved.contains(sound);
                     self.gone.extend(before.into_keys().filter(is_gone));
-                }
-                // What is still to be cleared was there before they were saved.
-                if !self.to_clear {
-                    self.saved.clear();
                 }
                 self.bytes = contents.bytes;
                 self.looked = Some(Instant::now());
@@ -367,6 +367,8 @@ mod tests {
     fn what_was_cleared_stays_away_until_a_session_is_saved() {
         let note = Arc::new(note(key(7, 60)));
         let mut ledger = with(&note);
+        // That it was saved before does not count.
+        ledger.want(note.key.sound());
         ledger.clear();
         assert!(matches!(step(&mut ledger, &note, &[]), Some(Task::Clear { .. })));
         assert!(step(&mut ledger, &note, &[]).is_none());
@@ -394,6 +396,7 @@ mod tests {
         let mut ledger = with(&note);
         ledger.clear();
         ledger.want(note.key.sound());
+        // One that was given out before.
         ledger.finish(Outcome::Looked(Contents::default()), &mut Vec::new());
         assert!(matches!(step(&mut ledger, &note, &[]), Some(Task::Clear { .. })));
         assert!(matches!(step(&mut ledger, &note, &[]), Some(Task::Write(_))));

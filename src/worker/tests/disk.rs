@@ -76,8 +76,9 @@ fn child_opens_a_project_again_and_again() {
     assert_eq!((rendered.len(), player.ear.rendered()), (61, 61));
     assert!(entries(&own_notes()).is_empty(), "nothing is kept before the timbre is saved or at rest");
     save_until(&mut player, 61);
-    let used = player.instance.usage();
-    assert!(used.folder == Some(own_notes()) && used.disk_bytes > 61 * 540_000, "{used:?}");
+    // The file is there a moment before it is counted.
+    player.wait_until("all are counted", |player| player.instance.usage().disk_bytes > 61 * 540_000);
+    assert_eq!(player.instance.usage().folder, Some(own_notes()));
     drop(player);
 
     // The service ended with the instance, and its memory with it.
