@@ -1,7 +1,7 @@
 //! The frames of a note at 16 bits a number, half of what single precision takes, and equal to the ear.
 //!
 //! **Magnitude** is a code of 4 bits of exponent and 12 of mantissa, companded like the chords of ITU-T G.711: with
-//! `u` = 2^16 - 1 steps for the loudest bin that the note may have, a magnitude `m` is kept as the floating-point number
+//! `u` = 2^16 - 1 steps for the loudest bin of the note, a magnitude `m` is kept as the floating-point number
 //! `1 + u * m / loudest`, which lies in 1 to 2^16. Its error is at most 2^-13 of itself (-78 dB) down to 96 dB below the
 //! loudest bin, and at most 2^-13 of a step, 174 dB below that bin, further down, where half precision of IEEE 754 has
 //! one bit less of mantissa, spends another on a sign, and knows no level of the note. Decoding takes a shift, an
@@ -35,7 +35,7 @@ pub struct Frames {
     bins: usize,
     /// Magnitude of one step.
     step: f32,
-    /// [frames, 2, bins]: of the magnitudes, then of the advances, which are signed. One piece of memory, which a note that
+    /// [2, frames, bins]: of the magnitudes, then of the advances, which are signed. One piece of memory, which a note that
     /// is let go leaves to the next: of two, some allocators give the pages back and have them cleared anew.
     codes: Box<[u16]>,
 }
@@ -49,7 +49,6 @@ impl Frames {
         assert_eq!(magnitude.len(), advance_turns.len(), "there is an advance for each magnitude");
         assert_eq!(magnitude.len() % bins, 0, "rows are whole");
         let mut encoder = FrameEncoder::new(bins, magnitude.len() / bins);
-        encoder.begin(magnitude.iter().copied().fold(0.0, f32::max));
         let rows = magnitude.chunks_exact(bins).zip(advance_turns.chunks_exact(bins));
         rows.for_each(|(magnitude, advance_turns)| {
             encoder.push(|own_magnitude, own_advance| {
@@ -66,7 +65,7 @@ impl Frames {
         (fits && step.is_finite() && step >= 0.0).then_some(Self { bins, step, codes })
     }
 
-    /// Magnitude of one step, and the codes, [frames, 2, bins]: of a frame's magnitudes, then of its advances.
+    /// Magnitude of one step, and the codes, [2, frames, bins]: of all magnitudes, then of all advances.
     pub fn codes(&self) -> (f32, &[u16]) {
         (self.step, &self.codes)
     }
@@ -75,18 +74,17 @@ impl Frames {
     #[inline(always)]
     pub fn magnitude(&self, frame: usize) -> impl ExactSizeIterator<Item = f32> + '_ {
         let step = self.step;
-        self.row(2 * frame).iter().map(move |&code| step * steps(code))
+        let (magnitudes, _) = self.codes.split_at(self.codes.len() / 2);
+        let row = &magnitudes[frame * self.bins..(frame + 1) * self.bins];
+        row.iter().map(move |&code| step * steps(code))
     }
 
     /// Phase advances into one frame, in turns from -0.5 to 0.5.
     #[inline(always)]
     pub fn advance(&self, frame: usize) -> impl ExactSizeIterator<Item = f32> + '_ {
-        self.row(2 * frame + 1).iter().map(|&code| f32::from(code.cast_signed()) * (1.0 / PHASE_STEPS))
-    }
-
-    #[inline(always)]
-    fn row(&self, index: usize) -> &[u16] {
-        &self.codes[index * self.bins..(index + 1) * self.bins]
+        let (_, advances) = self.codes.split_at(self.codes.len() / 2);
+        let row = &advances[frame * self.bins..(frame + 1) * self.bins];
+        row.iter().map(|&code| f32::from(code.cast_signed()) * (1.0 / PHASE_STEPS))
     }
 
     /// Bytes that the frames hold in memory.
@@ -99,70 +97,83 @@ impl Frames {
 /// from note to note.
 pub struct FrameEncoder {
     bins: usize,
-    /// Frames of a note.
+    /// Frames of a note, and those that have come.
     frames: usize,
-    /// Magnitude of one step, and the steps of one magnitude.
-    step: f32,
-    per_magnitude: f32,
-    /// The frame that comes: magnitudes, and advances in turns.
+    pushed: usize,
+    /// Magnitudes of the frames so far: only the loudest of all gives the codes their step.
     magnitude: Box<[f32]>,
+    loudest: f32,
+    /// Advances of the frame that comes, in turns.
     advance: Box<[f32]>,
-    /// The codes of that frame, and of those before it.
-    row: Box<[u16]>,
-    codes: Vec<u16>,
-    /// What the codes of each bin so far leave of its phase, in steps: at most half of one.
+    /// The codes of the advances so far.
+    advance_codes: Box<[u16]>,
+    /// What those of each bin leave of its phase, in steps: at most half of one.
     remainder: Box<[f32]>,
+    /// The codes of one frame's magnitudes.
+    magnitude_codes: Box<[u16]>,
 }
 
 impl FrameEncoder {
     pub fn new(bins: usize, frames: usize) -> Self {
-        let zeros = || vec![0.0; bins].into_boxed_slice();
         Self {
             bins,
             frames,
-            step: 0.0,
-            per_magnitude: 0.0,
-            magnitude: zeros(),
-            advance: zeros(),
-            row: vec![0; 2 * bins].into(),
-            codes: Vec::new(),
-            remainder: zeros(),
+            pushed: 0,
+            magnitude: vec![0.0; frames * bins].into(),
+            loudest: 0.0,
+            advance: vec![0.0; bins].into(),
+            advance_codes: vec![0; frames * bins].into(),
+            remainder: vec![0.0; bins].into(),
+            magnitude_codes: vec![0; bins].into(),
         }
     }
 
-    /// Begins a note, none of whose magnitudes is above `loudest`. What it is above them all, the codes lose of their range.
-    pub fn begin(&mut self, loudest: f32) {
-        let loudest = loudest.min(LOUDEST);
-        // A note whose loudest bin has hardly a bit left is silent.
-        (self.step, self.per_magnitude) =
-            if loudest >= f32::MIN_POSITIVE * STEPS { (loudest / STEPS, STEPS / loudest) } else { (0.0, 0.0) };
-        self.remainder.fill(0.0);
-        // Not cleared before: half a megabyte is not worth two ways through it.
-        self.codes = Vec::with_capacity(2 * self.frames * self.bins);
-    }
-
-    /// Takes the next frame, which `fill` writes: `bins` magnitudes, 0 or more and finite, and as many phase advances in
-    /// turns, from -0.5 to 0.5.
+    /// Takes the next frame, which `fill` writes to where it is kept: `bins` magnitudes, 0 or more and finite, and as many
+    /// phase advances in turns. A copy of all magnitudes would be a way of its own through half a megabyte.
     ///
     /// # Panics
-    /// When the note already has all its frames, or none was begun.
+    /// When the note already has all its frames.
     pub fn push(&mut self, fill: impl FnOnce(&mut [f32], &mut [f32])) {
-        assert!(self.codes.len() + self.row.len() <= self.codes.capacity(), "a note was begun and has no more frames");
-        fill(&mut self.magnitude, &mut self.advance);
-        let (magnitudes, advances) = self.row.split_at_mut(self.bins);
-        magnitude_codes(&self.magnitude, self.per_magnitude, magnitudes);
-        advance_codes(&self.advance, &mut self.remainder, advances);
-        self.codes.extend_from_slice(&self.row);
+        assert!(self.pushed < self.frames, "a note has no more frames");
+        if self.pushed == 0 {
+            self.loudest = 0.0;
+            self.remainder.fill(0.0);
+        }
+        let row = self.pushed * self.bins..(self.pushed + 1) * self.bins;
+        let magnitude = &mut self.magnitude[row.clone()];
+        fill(magnitude, &mut self.advance);
+        self.loudest = self.loudest.max(loudest(magnitude));
+        advance_codes(&self.advance, &mut self.remainder, &mut self.advance_codes[row]);
+        self.pushed += 1;
     }
 
-    /// The frames of the note.
+    /// The frames of the note. The next frame begins another one.
     ///
     /// # Panics
     /// When the note lacks frames.
     pub fn finish(&mut self) -> Frames {
-        assert_eq!(self.codes.len(), self.frames * self.row.len(), "a note has all its frames");
-        Frames { bins: self.bins, step: self.step, codes: std::mem::take(&mut self.codes).into() }
+        assert_eq!(self.pushed, self.frames, "a note has all its frames");
+        self.pushed = 0;
+        let loudest = self.loudest.min(LOUDEST);
+        // A note whose loudest bin has hardly a bit left is silent.
+        let (step, per_magnitude) =
+            if loudest >= f32::MIN_POSITIVE * STEPS { (loudest / STEPS, STEPS / loudest) } else { (0.0, 0.0) };
+        // Row by row, since memory that is cleared before it is filled is gone through twice.
+        let mut codes = Vec::with_capacity(2 * self.magnitude.len());
+        for magnitude in self.magnitude.chunks_exact(self.bins) {
+            magnitude_codes(magnitude, per_magnitude, &mut self.magnitude_codes);
+            codes.extend_from_slice(&self.magnitude_codes);
+        }
+        codes.extend_from_slice(&self.advance_codes);
+        Frames { bins: self.bins, step, codes: codes.into() }
     }
+}
+
+/// The loudest of magnitudes that are 0 or more.
+#[multiversion(targets("x86_64+avx2"))]
+fn loudest(magnitude: &[f32]) -> f32 {
+    // Such numbers rise with their bits, whose maximum the compiler takes in vectors, as it does not that of floats.
+    f32::from_bits(magnitude.iter().fold(0, |loudest, magnitude| loudest.max(magnitude.to_bits())))
 }
 
 /// The codes of magnitudes that are brought to steps by a factor.

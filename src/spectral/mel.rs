@@ -51,13 +51,6 @@ impl MelScale {
         self.to_linear.multiply(mel, linear, maps);
     }
 
-    /// The most that a linear bin has where every mel band has 1: the weights are positive.
-    pub(super) fn most_gain_to_linear(&self) -> f32 {
-        let weights: Vec<_> = self.to_linear.weights().collect();
-        let sums = weights.chunk_by(|a, b| a.0 == b.0).map(|own| own.iter().map(|weight| weight.2).sum::<f32>());
-        sums.fold(0.0, f32::max)
-    }
-
     /// The non-zero weights (mel bin, linear bin, weight) of the way to mel.
     pub fn to_mel_weights(&self) -> impl Iterator<Item = (usize, usize, f32)> + '_ {
         self.to_mel.weights()

@@ -23,8 +23,6 @@ pub struct PolarMap {
     geometry: Geometry,
     /// For the representations that need it.
     scale: Option<MelScale>,
-    /// What a row of its matrix makes of equal powers at most.
-    most_gain: f32,
     /// Powers of one frame's mel bands.
     power: Box<[f32]>,
 }
@@ -34,8 +32,7 @@ impl PolarMap {
     pub fn new(representation: Representation) -> Self {
         let geometry = representation.geometry();
         let scale = representation.is_mel().then(|| MelScale::new(geometry.bins, geometry.sample_rate));
-        let most_gain = scale.as_ref().map_or(1.0, MelScale::most_gain_to_linear);
-        Self { representation, geometry, scale, most_gain, power: vec![0.0; geometry.bins].into() }
+        Self { representation, geometry, scale, power: vec![0.0; geometry.bins].into() }
     }
 
     pub fn representation(&self) -> Representation {
@@ -65,19 +62,6 @@ impl PolarMap {
         rows.enumerate().for_each(|(frame, (magnitude, advance))| self.convert_frame(image, frame, magnitude, advance));
     }
 
-    /// A magnitude that none of [`Self::convert`] is above: what the highest level of all would make if its neighbours had it,
-    /// too.
-    ///
-    /// # Panics
-    /// When the image is of another length.
-    pub fn loudest(&self, image: &[f32]) -> f32 {
-        assert_eq!(image.len(), self.representation.image_len(), "an image has two channels of frames x bins");
-        let (level, _) = image.split_at(image.len() / 2);
-        let loudest = exp(highest(level));
-        // Single precision rounds here and there, in another order.
-        if self.scale.is_some() { (1.0 + 1e-6) * (self.most_gain * loudest + POWER_EPS).sqrt() } else { loudest }
-    }
-
     /// Converts one frame of a denormalised image, as [`Self::convert`] does. `magnitude` and `advance_turns` hold `bins`.
     ///
     /// # Panics
@@ -105,22 +89,6 @@ impl PolarMap {
     }
 }
 
-/// The highest of levels, those left out that are NaN.
-#[multiversion(targets("x86_64+avx2"))]
-fn highest(levels: &[f32]) -> f32 {
-    /// Maxima side by side, which the compiler does not make of one: NaN and the sign of zero would depend on it.
-    const SIDE_BY_SIDE: usize = 32;
-    let mut highest = [f32::NEG_INFINITY; SIDE_BY_SIDE];
-    let (groups, rest) = levels.as_chunks::<SIDE_BY_SIDE>();
-    for group in groups {
-        highest
-            .iter_mut()
-            .zip(group)
-            .for_each(|(highest, &level)| *highest = if level > *highest { level } else { *highest });
-    }
-    highest.iter().chain(rest).fold(f32::NEG_INFINITY, |highest, &level| if level > highest { level } else { highest })
-}
-
 /// The exponential of each value.
 #[multiversion(targets("x86_64+avx2"))]
 fn exponentials(values: &[f32], out: &mut [f32]) {
@@ -145,31 +113,4 @@ fn root(power: f32) -> f32 {
 #[inline(always)]
 fn half_turns(angle: f32) -> f32 {
     wrap_turns(if angle.abs() < MOST_ANGLE { 0.5 * angle } else { 0.0 })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_magnitude_is_above_the_loudest_that_is_said_and_a_plateau_reaches_it() {
-        for representation in Representation::ALL {
-            let mut polar = PolarMap::new(representation);
-            let cells = representation.image_len() / 2;
-            let mut converted = |level: &dyn Fn(usize) -> f32| {
-                let image: Vec<f32> = (0..cells).map(level).chain((0..cells).map(|_| 0.0)).collect();
-                let (mut magnitude, mut advance_turns) = (vec![0.0; cells], vec![0.0; cells]);
-                polar.convert(&image, &mut magnitude, &mut advance_turns);
-                (magnitude.into_iter().fold(0.0, f32::max), polar.loudest(&image))
-            };
-            for sharpness in [1, 7, 977] {
-                let (found, said) = converted(&|i| ((i * sharpness) % 1009) as f32 * 0.02 - 14.0);
-                assert!(found <= said && said < 2.0 * found, "{representation}: {found}, said {said}");
-            }
-            let (found, said) = converted(&|_| 3.0);
-            assert!(found <= said && said < 1.0001 * found, "{representation}: {found}, said {said}");
-            let (found, said) = converted(&|i| if i % 3 == 0 { f32::NAN } else { f32::INFINITY });
-            assert!(found <= said && said.is_finite(), "{representation}: {found}, said {said}");
-        }
-    }
 }

@@ -36,7 +36,6 @@ impl Preparer {
 
     /// Prepares a note from one generated image, [2, frames, bins], denormalised.
     pub fn note(&mut self, key: NoteKey, image: &[f32]) -> Note {
-        self.encoder.begin(self.polar.loudest(image));
         // Frame by frame, since one fits into the processor's nearest cache and a note does not.
         for (frame, power) in self.power.iter_mut().enumerate() {
             self.encoder.push(|magnitude, advance| {

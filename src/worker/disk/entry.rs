@@ -11,7 +11,8 @@
 //! | 5 x 4 | frames, bins, hop, padding in front, sample rate |
 //! | 2, 2, 4, 4, 4 | sustain: start, end, trend, decay, silent from (-1: never) |
 //! | 4 | magnitude of one step |
-//! | frames x 2 x bins x 2 | codes of a frame's magnitudes, then of its phase advances |
+//! | 2 x frames x bins | codes of the magnitudes |
+//! | 2 x frames x bins | codes of the phase advances |
 //! | 4 x 2 x oversampling x bins | head |
 //! | 4 x bins | phase at the head's last frame |
 
@@ -22,7 +23,7 @@ use crate::spectral::{OVERSAMPLING, Representation};
 const MAGIC: [u8; 8] = *b"TMBLNOTE";
 
 /// Goes up with every change of the layout; entries of another version are made anew.
-const VERSION: u32 = 2;
+const VERSION: u32 = 1;
 
 /// What lies before the part that the checksum covers.
 const PREAMBLE: usize = 16;
