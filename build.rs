@@ -1,5 +1,5 @@
 //! Tells the plugin which sources decide what a rendered note holds, so that notes that an older build kept on the disk are
-//! not taken for its own.
+//! not taken for its own. And how its library is linked.
 
 use std::path::{Path, PathBuf};
 
@@ -17,6 +17,11 @@ const DECIDING: [&str; 9] = [
 ];
 
 fn main() {
+    // A thread of the host that has called the plugin, to scan it for instance, runs the plugin's destructors of thread-local
+    // values when it ends. Where the loader had unmapped the library by then, the host would crash.
+    if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "linux") {
+        println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
+    }
     let mut hash = Fnv::new();
     for source in DECIDING {
         println!("cargo::rerun-if-changed={source}");
