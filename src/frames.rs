@@ -1,19 +1,22 @@
 //! The frames of a note at 16 bits a number, half of what single precision takes, and equal to the ear.
 //!
 //! **Magnitude** is a code of 4 bits of exponent and 12 of mantissa, companded like the chords of ITU-T G.711: with
-//! `u` = 2^16 - 1 steps for the loudest bin of the note, a magnitude `m` is kept as the floating-point number
+//! `u` = 2^16 - 1 steps for the loudest bin of the frame, a magnitude `m` is kept as the floating-point number
 //! `1 + u * m / loudest`, which lies in 1 to 2^16. Its error is at most 2^-13 of itself (-78 dB) down to 96 dB below the
 //! loudest bin, and at most 2^-13 of a step, 174 dB below that bin, further down, where half precision of IEEE 754 has
-//! one bit less of mantissa, spends another on a sign, and knows no level of the note. Decoding takes a shift, an
-//! addition, a subtraction and a multiplication, all of which make vectors on every processor.
+//! one bit less of mantissa, spends another on a sign, and knows no level. The loudest bin is exact, and those within 6 dB
+//! of it are right to half of the error. Decoding takes a shift, an addition, a subtraction and a multiplication, all of
+//! which make vectors on every processor.
 //!
 //! **Phase** is what is rounded, not its advance: to 1/65536 turn, once a frame, and the advance is the difference of
 //! rounded phases. So the error of the phase never grows along a note. The differences are whole numbers of steps, which
 //! single precision adds up exactly.
 
+use std::mem::MaybeUninit;
+
 use multiversion::multiversion;
 
-/// Steps of the loudest magnitude: `1 + STEPS` is the largest number of the code, 2^16 less the last bit of its mantissa.
+/// Steps of the loudest magnitude of a frame: `1 + STEPS` is the largest number of the code, 2^16 less the last bit of its mantissa.
 const STEPS: f32 = 65_527.0;
 
 /// No sound is louder, and a product that rounds upwards must stay finite.
@@ -33,10 +36,9 @@ const ROUND: f32 = 12_582_912.0;
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Frames {
     bins: usize,
-    /// Magnitude of one step.
-    step: f32,
-    /// [2, frames, bins]: of the magnitudes, then of the advances, which are signed. One piece of memory, which a note that
-    /// is let go leaves to the next: of two, some allocators give the pages back and have them cleared anew.
+    /// Magnitude of one step, frame by frame.
+    steps: Box<[f32]>,
+    /// [frames, 2, bins]: codes of a frame's magnitudes, then of its advances, which are signed.
     codes: Box<[u16]>,
 }
 
@@ -59,92 +61,95 @@ impl Frames {
         encoder.finish()
     }
 
-    /// Takes codes as they were kept; `None` unless they are as many as frames of `bins` have.
-    pub fn from_codes(bins: usize, step: f32, codes: Box<[u16]>) -> Option<Self> {
-        let fits = bins > 0 && codes.len().is_multiple_of(2 * bins);
-        (fits && step.is_finite() && step >= 0.0).then_some(Self { bins, step, codes })
+    /// Takes codes as they were kept; `None` unless they are as many as frames of `bins` have, one for each step.
+    pub fn from_codes(bins: usize, steps: Box<[f32]>, codes: Box<[u16]>) -> Option<Self> {
+        let fits = bins > 0 && codes.len() == 2 * bins * steps.len();
+        let is_level = |step: &f32| step.is_finite() && *step >= 0.0;
+        (fits && steps.iter().all(is_level)).then_some(Self { bins, steps, codes })
     }
 
-    /// Magnitude of one step, and the codes, [2, frames, bins]: of all magnitudes, then of all advances.
-    pub fn codes(&self) -> (f32, &[u16]) {
-        (self.step, &self.codes)
+    /// Magnitude of one step in each frame, and the codes, [frames, 2, bins]: of a frame's magnitudes, then of its advances.
+    pub fn codes(&self) -> (&[f32], &[u16]) {
+        (&self.steps, &self.codes)
     }
 
     /// Magnitudes of one frame.
     #[inline(always)]
     pub fn magnitude(&self, frame: usize) -> impl ExactSizeIterator<Item = f32> + '_ {
-        let step = self.step;
-        let (magnitudes, _) = self.codes.split_at(self.codes.len() / 2);
-        let row = &magnitudes[frame * self.bins..(frame + 1) * self.bins];
-        row.iter().map(move |&code| step * steps(code))
+        let step = self.steps[frame];
+        self.row(2 * frame).iter().map(move |&code| step * steps(code))
     }
 
     /// Phase advances into one frame, in turns from -0.5 to 0.5.
     #[inline(always)]
     pub fn advance(&self, frame: usize) -> impl ExactSizeIterator<Item = f32> + '_ {
-        let (_, advances) = self.codes.split_at(self.codes.len() / 2);
-        let row = &advances[frame * self.bins..(frame + 1) * self.bins];
-        row.iter().map(|&code| f32::from(code.cast_signed()) * (1.0 / PHASE_STEPS))
+        self.row(2 * frame + 1).iter().map(|&code| f32::from(code.cast_signed()) * (1.0 / PHASE_STEPS))
+    }
+
+    #[inline(always)]
+    fn row(&self, index: usize) -> &[u16] {
+        &self.codes[index * self.bins..(index + 1) * self.bins]
     }
 
     /// Bytes that the frames hold in memory.
     pub fn bytes(&self) -> usize {
-        size_of_val(&*self.codes)
+        size_of_val(&*self.steps) + size_of_val(&*self.codes)
     }
 }
 
 /// Encodes the frames of a note as they come, each while it lies in the processor's nearest cache. Its buffers are kept
 /// from note to note.
 pub struct FrameEncoder {
-    bins: usize,
-    /// Frames of a note, and those that have come.
+    /// Frames of a note.
     frames: usize,
-    pushed: usize,
-    /// Magnitudes of the frames so far: only the loudest of all gives the codes their step.
+    /// The frame that comes: magnitudes, and advances in turns.
     magnitude: Box<[f32]>,
-    loudest: f32,
-    /// Advances of the frame that comes, in turns.
     advance: Box<[f32]>,
-    /// The codes of the advances so far.
-    advance_codes: Box<[u16]>,
-    /// What those of each bin leave of its phase, in steps: at most half of one.
+    /// What the codes so far leave of each bin's phase, in steps: at most half of one.
     remainder: Box<[f32]>,
-    /// The codes of one frame's magnitudes.
-    magnitude_codes: Box<[u16]>,
+    /// What the note has so far.
+    steps: Vec<f32>,
+    codes: Vec<u16>,
 }
 
 impl FrameEncoder {
     pub fn new(bins: usize, frames: usize) -> Self {
+        let zeros = || vec![0.0; bins].into_boxed_slice();
         Self {
-            bins,
             frames,
-            pushed: 0,
-            magnitude: vec![0.0; frames * bins].into(),
-            loudest: 0.0,
-            advance: vec![0.0; bins].into(),
-            advance_codes: vec![0; frames * bins].into(),
-            remainder: vec![0.0; bins].into(),
-            magnitude_codes: vec![0; bins].into(),
+            magnitude: zeros(),
+            advance: zeros(),
+            remainder: zeros(),
+            steps: Vec::new(),
+            codes: Vec::new(),
         }
     }
 
-    /// Takes the next frame, which `fill` writes to where it is kept: `bins` magnitudes, 0 or more and finite, and as many
-    /// phase advances in turns. A copy of all magnitudes would be a way of its own through half a megabyte.
+    /// Takes the next frame, which `fill` writes: `bins` magnitudes, 0 or more and finite, and as many phase advances in
+    /// turns.
     ///
     /// # Panics
     /// When the note already has all its frames.
     pub fn push(&mut self, fill: impl FnOnce(&mut [f32], &mut [f32])) {
-        assert!(self.pushed < self.frames, "a note has no more frames");
-        if self.pushed == 0 {
-            self.loudest = 0.0;
+        assert!(self.steps.len() < self.frames, "a note has no more frames");
+        let row = 2 * self.magnitude.len();
+        if self.steps.is_empty() {
             self.remainder.fill(0.0);
+            self.steps.reserve_exact(self.frames);
+            self.codes.reserve_exact(self.frames * row);
         }
-        let row = self.pushed * self.bins..(self.pushed + 1) * self.bins;
-        let magnitude = &mut self.magnitude[row.clone()];
-        fill(magnitude, &mut self.advance);
-        self.loudest = self.loudest.max(loudest(magnitude));
-        advance_codes(&self.advance, &mut self.remainder, &mut self.advance_codes[row]);
-        self.pushed += 1;
+        fill(&mut self.magnitude, &mut self.advance);
+        let loudest = loudest(&self.magnitude).min(LOUDEST);
+        // A frame whose loudest bin has hardly a bit left is silent.
+        let (step, per_magnitude) =
+            if loudest >= f32::MIN_POSITIVE * STEPS { (loudest / STEPS, STEPS / loudest) } else { (0.0, 0.0) };
+        self.steps.push(step);
+        // To where they are kept at once: memory that is cleared before, or a copy, costs a tenth of all that is done here.
+        let (magnitudes, advances) = self.codes.spare_capacity_mut()[..row].split_at_mut(row / 2);
+        magnitude_codes(&self.magnitude, per_magnitude, magnitudes);
+        advance_codes(&self.advance, &mut self.remainder, advances);
+        // SAFETY: there is a magnitude and an advance for each of the codes, so that each was written.
+        unsafe { self.codes.set_len(self.codes.len() + row) };
     }
 
     /// The frames of the note. The next frame begins another one.
@@ -152,20 +157,9 @@ impl FrameEncoder {
     /// # Panics
     /// When the note lacks frames.
     pub fn finish(&mut self) -> Frames {
-        assert_eq!(self.pushed, self.frames, "a note has all its frames");
-        self.pushed = 0;
-        let loudest = self.loudest.min(LOUDEST);
-        // A note whose loudest bin has hardly a bit left is silent.
-        let (step, per_magnitude) =
-            if loudest >= f32::MIN_POSITIVE * STEPS { (loudest / STEPS, STEPS / loudest) } else { (0.0, 0.0) };
-        // Row by row, since memory that is cleared before it is filled is gone through twice.
-        let mut codes = Vec::with_capacity(2 * self.magnitude.len());
-        for magnitude in self.magnitude.chunks_exact(self.bins) {
-            magnitude_codes(magnitude, per_magnitude, &mut self.magnitude_codes);
-            codes.extend_from_slice(&self.magnitude_codes);
-        }
-        codes.extend_from_slice(&self.advance_codes);
-        Frames { bins: self.bins, step, codes: codes.into() }
+        assert_eq!(self.steps.len(), self.frames, "a note has all its frames");
+        let (steps, codes) = (std::mem::take(&mut self.steps), std::mem::take(&mut self.codes));
+        Frames { bins: self.magnitude.len(), steps: steps.into(), codes: codes.into() }
     }
 }
 
@@ -178,19 +172,21 @@ fn loudest(magnitude: &[f32]) -> f32 {
 
 /// The codes of magnitudes that are brought to steps by a factor.
 #[multiversion(targets("x86_64+avx2"))]
-fn magnitude_codes(magnitude: &[f32], per_magnitude: f32, codes: &mut [u16]) {
-    codes.iter_mut().zip(magnitude).for_each(|(own, magnitude)| *own = code(magnitude * per_magnitude));
+fn magnitude_codes(magnitude: &[f32], per_magnitude: f32, codes: &mut [MaybeUninit<u16>]) {
+    for (own, magnitude) in codes.iter_mut().zip(magnitude) {
+        own.write(code(magnitude * per_magnitude));
+    }
 }
 
 /// The codes of one frame's advances.
 #[multiversion(targets("x86_64+avx2"))]
-fn advance_codes(advance_turns: &[f32], remainder: &mut [f32], codes: &mut [u16]) {
+fn advance_codes(advance_turns: &[f32], remainder: &mut [f32], codes: &mut [MaybeUninit<u16>]) {
     for ((code, turns), remainder) in codes.iter_mut().zip(advance_turns).zip(remainder) {
         // What was left over comes along, so that the sum of the codes is the rounded phase.
         let steps = turns * PHASE_STEPS + *remainder;
         // The last bits of this sum are the nearest whole number, and half a turn either way is the same one.
         let rounded = steps + ROUND;
-        *code = rounded.to_bits() as u16;
+        code.write(rounded.to_bits() as u16);
         *remainder = steps - (rounded - ROUND);
     }
 }
@@ -289,7 +285,7 @@ mod tests {
 
     #[test]
     fn codes_that_do_not_fit_together_are_no_frames() {
-        let from = |bins, step, len| Frames::from_codes(bins, step, vec![1; len].into());
+        let from = |bins, step, len| Frames::from_codes(bins, [1.0, step].into(), vec![1; len].into());
         assert!(from(4, 1.0, 16).is_some());
         for (bins, step, len) in [(0, 1.0, 16), (3, 1.0, 16), (4, 1.0, 12), (4, f32::NAN, 16), (4, -1.0, 16)] {
             assert!(from(bins, step, len).is_none(), "{bins} {step} {len}");

@@ -155,8 +155,9 @@ fn a_bounce_is_the_same_with_a_cold_and_a_warm_cache_and_a_damaged_one() {
 /// The entry of a note, at a tenth of its level in frames and head.
 fn softer(bytes: &[u8]) -> Vec<u8> {
     let mut note = entry::any_from_bytes(bytes).unwrap();
-    let (step, codes) = note.frames.codes();
-    let frames = timbrel::frames::Frames::from_codes(note.geometry.bins, 0.1 * step, codes.into());
+    let (steps, codes) = note.frames.codes();
+    let softer = steps.iter().map(|step| 0.1 * step).collect();
+    let frames = timbrel::frames::Frames::from_codes(note.geometry.bins, softer, codes.into());
     note.frames = frames.unwrap();
     note.head.iter_mut().for_each(|sample| *sample *= 0.1);
     entry::to_bytes(&note)

@@ -159,8 +159,20 @@ impl Entry {
         Ok(Self { name, file, session, latent, seconds: Vec::new(), image: Vec::new() })
     }
 
-    /// Runs once, and keeps the output.
+    /// Runs once, keeps the output, and gives the seconds.
     fn render(&mut self, pitch: i64) -> Result<f64> {
+        let mut kept = std::mem::take(&mut self.image);
+        let seconds = self.run(pitch, |seconds, image| {
+            kept.clear();
+            kept.extend_from_slice(image);
+            seconds
+        });
+        self.image = kept;
+        seconds
+    }
+
+    /// Runs once, and hands the seconds and the output to `then`, where it lies, as the plugin's generator does.
+    fn run<T>(&mut self, pitch: i64, then: impl FnOnce(f64, &[f32]) -> T) -> Result<T> {
         let pitches = [pitch];
         let latent = &self.latent;
         let start = Instant::now();
@@ -175,9 +187,7 @@ impl Entry {
         };
         let seconds = start.elapsed().as_secs_f64();
         let (_, image) = outputs[0].try_extract_tensor::<f32>()?;
-        self.image.clear();
-        self.image.extend_from_slice(image);
-        Ok(seconds)
+        Ok(then(seconds, image))
     }
 
     fn time(&mut self) -> Result<f64> {
@@ -222,17 +232,22 @@ fn around(model: &mut Entry) -> Result<()> {
     let (mut network, mut all, mut to_linear) = (Vec::new(), Vec::new(), Vec::new());
     let mut digits = String::new();
     for _ in 0..PREPARE_ROUNDS {
-        network.push(model.render(PITCH)?);
-        let start = Instant::now();
-        let note = preparer.note(key, &model.image);
-        all.push(start.elapsed().as_secs_f64());
+        let note = model.run(PITCH, |seconds, image| {
+            network.push(seconds);
+            let start = Instant::now();
+            let note = preparer.note(key, image);
+            all.push(start.elapsed().as_secs_f64());
+            note
+        })?;
         if digits.is_empty() {
             digits = hash([&decoded(&note)[..], &note.head, &note.head_phase]);
         }
         drop(note);
-        let start = Instant::now();
-        polar.convert(&model.image, &mut magnitude, &mut advance);
-        to_linear.push(start.elapsed().as_secs_f64());
+        model.run(PITCH, |_, image| {
+            let start = Instant::now();
+            polar.convert(image, &mut magnitude, &mut advance);
+            to_linear.push(start.elapsed().as_secs_f64());
+        })?;
     }
     println!(
         "Around the default model's network, medians of {PREPARE_ROUNDS} notes in turn; the note is `{digits}`.\n"

@@ -10,9 +10,8 @@
 //! | 8, 28, 1 | model, timbre, pitch |
 //! | 5 x 4 | frames, bins, hop, padding in front, sample rate |
 //! | 2, 2, 4, 4, 4 | sustain: start, end, trend, decay, silent from (-1: never) |
-//! | 4 | magnitude of one step |
-//! | 2 x frames x bins | codes of the magnitudes |
-//! | 2 x frames x bins | codes of the phase advances |
+//! | 4 x frames | magnitude of one step |
+//! | 2 x frames x 2 x bins | codes of a frame's magnitudes and of its phase advances, frame by frame |
 //! | 4 x 2 x oversampling x bins | head |
 //! | 4 x bins | phase at the head's last frame |
 
@@ -23,14 +22,14 @@ use crate::spectral::{OVERSAMPLING, Representation};
 const MAGIC: [u8; 8] = *b"TMBLNOTE";
 
 /// Goes up with every change of the layout; entries of another version are made anew.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What lies before the part that the checksum covers.
 const PREAMBLE: usize = 16;
 
 /// The bytes that stand for a note.
 pub fn to_bytes(note: &Note) -> Vec<u8> {
-    let (step, codes) = note.frames.codes();
+    let (steps, codes) = note.frames.codes();
     let mut bytes = Vec::with_capacity(note.bytes() + 256);
     bytes.extend(MAGIC);
     bytes.extend(VERSION.to_le_bytes());
@@ -49,7 +48,7 @@ pub fn to_bytes(note: &Note) -> Vec<u8> {
     bytes.extend(trend_db.to_le_bytes());
     bytes.extend(decay_db.to_le_bytes());
     bytes.extend(silent_from.map_or(-1, i32::from).to_le_bytes());
-    bytes.extend(step.to_le_bytes());
+    steps.iter().for_each(|step| bytes.extend(step.to_le_bytes()));
     codes.iter().for_each(|code| bytes.extend(code.to_le_bytes()));
     note.head.iter().chain(&note.head_phase).for_each(|sample| bytes.extend(sample.to_le_bytes()));
     let checksum = crc32fast::hash(&bytes[PREAMBLE..]);
@@ -93,11 +92,11 @@ pub fn any_from_bytes(bytes: &[u8]) -> Option<Note> {
     if sustain.start > sustain.end || usize::from(sustain.end) >= frames {
         return None;
     }
-    let step = f32::from_le_bytes(reader.take()?);
+    let steps = reader.row(frames, f32::from_le_bytes)?;
     let codes = reader.row(2 * frames * bins, u16::from_le_bytes)?;
     let head = reader.row(OVERSAMPLING * geometry.n_fft(), f32::from_le_bytes)?;
     let head_phase = reader.row(bins, f32::from_le_bytes)?;
-    let frames = Frames::from_codes(bins, step, codes)?;
+    let frames = Frames::from_codes(bins, steps, codes)?;
     reader.0.is_empty().then_some(Note { key, origin: Origin::Cpu, geometry, frames, head, head_phase, sustain })
 }
 
