@@ -1,10 +1,11 @@
 //! The frames of a note at 16 bits a number, half of what single precision takes, and equal to the ear.
 //!
-//! **Magnitude** is a code of 4 bits of exponent and 12 of mantissa, companded like the chords of ITU-T G.711: with
-//! `u` = 2^16 - 1 steps for the loudest bin of the frame, a magnitude `m` is kept as the floating-point number
-//! `1 + u * m / loudest`, which lies in 1 to 2^16. Its error is at most 2^-13 of itself (-78 dB) down to 96 dB below the
-//! loudest bin, and at most 2^-13 of a step, 174 dB below that bin, further down, where half precision of IEEE 754 has
-//! one bit less of mantissa, spends another on a sign, and knows no level. The loudest bin is exact, and those within 6 dB
+//! **Magnitude** is a code of 3 bits of exponent and 13 of mantissa, companded like the chords of ITU-T G.711: with
+//! `u` = 2^8 - 1 steps for the loudest bin of the frame, a magnitude `m` is kept as the floating-point number
+//! `1 + u * m / loudest`, which lies in 1 to 2^8. Its error is at most 2^-14 of itself (-84 dB) down to 48 dB below the
+//! loudest bin, and at most 2^-14 of a step, 132 dB below that bin, further down: all thousand bins together have 102 dB
+//! less than the loudest then. Half precision of IEEE 754 has three bits less of mantissa, spends one on a sign and the
+//! others on a range that a frame with a level of its own does not need. The loudest bin is exact, and those within 6 dB
 //! of it are right to half of the error. Decoding takes a shift, an addition, a subtraction and a multiplication, all of
 //! which make vectors on every processor.
 //!
@@ -16,15 +17,15 @@ use std::mem::MaybeUninit;
 
 use multiversion::multiversion;
 
-/// Steps of the loudest magnitude of a frame: `1 + STEPS` is the largest number of the code, 2^16 less the last bit of its mantissa.
-const STEPS: f32 = 65_527.0;
+/// Steps of the loudest magnitude of a frame: `1 + STEPS` is the largest number of the code, 2^8 less the last bit of its mantissa.
+const STEPS: f32 = 254.984_375;
 
 /// No sound is louder, and a product that rounds upwards must stay finite.
 const LOUDEST: f32 = 1e38;
 
 /// The bits of 1.0, where the code begins, and those of a mantissa that it leaves out.
 const ONE: u32 = 0x3f80_0000;
-const DROPPED_BITS: u32 = 11;
+const DROPPED_BITS: u32 = 10;
 
 /// Steps of phase in a turn.
 const PHASE_STEPS: f32 = 65_536.0;
@@ -230,12 +231,12 @@ mod tests {
     }
 
     #[test]
-    fn magnitudes_are_right_to_78_db_down_to_96_db_and_fade_out_below() {
+    fn magnitudes_are_right_to_84_db_down_to_48_db_and_to_132_db_of_the_loudest_below() {
         let loudest = 700.0f32;
         let magnitude: Vec<f32> = (0..=2400).map(|n| loudest * 10f32.powf(-0.1 * n as f32 / 20.0)).collect();
         let frames = Frames::encode(magnitude.len(), &magnitude, &vec![0.0; magnitude.len()]);
         for (found, right) in frames.magnitude(0).zip(&magnitude) {
-            let allowed = (right + loudest / STEPS) / 8192.0;
+            let allowed = (right + loudest / STEPS) / 16_384.0;
             assert!((found - right).abs() <= 1.001 * allowed, "{found} in place of {right}");
         }
         assert_eq!(frames.magnitude(0).next(), Some(loudest), "the loudest is exact");

@@ -24,11 +24,11 @@ const MEASURED_S: (f64, f64) = (0.3, 2.3);
 /// A stretch softer than this has died away: what is left of it has no pitch to speak of.
 const AUDIBLE_DB: f64 = -60.0;
 
-/// The error of a note that is played, as a share of the note. Frames are kept at 16 bits a number (`frames.rs`): each
-/// bin is off by -85 dB of itself. The median note is as well off; in some neighbouring bins cancel in part, and what is
-/// left is as much less than they are. Noise 79 dB below the note that it comes with is masked by it, and a 16-bit file
-/// has as much under a note of -19 dB.
-const MOST_ERROR_DB: f64 = -79.0;
+/// The error of a note that is played, as a share of the note. Frames are kept at 16 bits a number (`frames.rs`):
+/// magnitude and phase of a bin are each off by some -91 dB of it. The median note is as well off; in some neighbouring bins
+/// cancel in part, and what is left is as much less than they are. Noise 83 dB below the note that it comes with is masked
+/// by it, and a 16-bit file has as much under a note of -15 dB.
+const MOST_ERROR_DB: f64 = -83.0;
 
 /// The largest difference of a sample: a step of 16 bits.
 const MOST_DIFFERENCE: f32 = 3.1e-5;
