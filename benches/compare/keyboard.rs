@@ -8,12 +8,14 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use timbrel::files::CACHE_VARIABLE;
 use timbrel::link::{Generator, Status};
 use timbrel::note::Timbre;
 use timbrel_host::{Activation, At, Audio, Event as HostEvent, Plugin};
 
 use crate::live::{BLOCK, Live, RATE};
 use crate::note::literal_model;
+use crate::opening::Scratch;
 use crate::stats::{greatest, median};
 
 /// The keys that are held while the timbre changes.
@@ -29,6 +31,10 @@ const LISTENED_S: f64 = 2.0;
 const HEARD_ROUNDS: u32 = 7;
 
 pub fn run() -> Result<()> {
+    // What is kept on the disk would not be rendered.
+    let scratch = Scratch::new("keyboard");
+    // SAFETY: no other thread runs yet that could read the environment meanwhile.
+    unsafe { std::env::set_var(CACHE_VARIABLE, scratch.path()) };
     println!(
         "{} keys held, {RATE} Hz, blocks of {BLOCK}, live; each change is to a timbre that was never rendered. In brackets the \
          worst of the changes. The last column compares all keys with as many times the last note's own time, shared by the \

@@ -26,7 +26,17 @@ const SEED: u32 = 77;
 const HELD: u8 = 60;
 
 /// A folder that goes with the bench.
-struct Scratch(PathBuf);
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    pub fn new(name: &str) -> Self {
+        Self(std::env::temp_dir().join(format!("timbrel-{name}-{}", std::process::id())))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
 
 impl Drop for Scratch {
     fn drop(&mut self) {
@@ -36,7 +46,7 @@ impl Drop for Scratch {
 }
 
 pub fn run() -> Result<()> {
-    let scratch = Scratch(std::env::temp_dir().join(format!("timbrel-opening-{}", std::process::id())));
+    let scratch = Scratch::new("opening");
     let warm = scratch.0.join("warm");
     printed(&["keep"], &[(CACHE_VARIABLE, &warm)])?;
     let (mut from_nothing, mut from_disk) = (Vec::new(), Vec::new());
