@@ -17,7 +17,8 @@ use std::mem::MaybeUninit;
 
 use multiversion::multiversion;
 
-/// Steps of the loudest magnitude of a frame: `1 + STEPS` is the largest number of the code, 2^8 less the last bit of its mantissa.
+/// Steps of the loudest magnitude of a frame: `1 + STEPS` is the largest number of the code, 2^8 less the last bit of its
+/// mantissa.
 const STEPS: f32 = 254.984_375;
 
 /// No sound is louder, and a product that rounds upwards must stay finite.
@@ -62,7 +63,8 @@ impl Frames {
         encoder.finish()
     }
 
-    /// Takes codes as they were kept; `None` unless they are as many as frames of `bins` have, one for each step.
+    /// Takes codes as they were kept; `None` unless they are as many as frames of `bins` have, and there is a step for each
+    /// frame.
     pub fn from_codes(bins: usize, steps: Box<[f32]>, codes: Box<[u16]>) -> Option<Self> {
         let fits = bins > 0 && codes.len() == 2 * bins * steps.len();
         let is_level = |step: &f32| step.is_finite() && *step >= 0.0;

@@ -15,7 +15,7 @@ use timbrel_host::{Activation, At, Audio, Event as HostEvent, Plugin};
 
 use crate::live::{BLOCK, Live, RATE};
 use crate::note::literal_model;
-use crate::opening::Scratch;
+use crate::scratch::Scratch;
 use crate::stats::{greatest, median};
 
 /// The keys that are held while the timbre changes.

@@ -18,6 +18,7 @@ mod loading;
 mod note;
 mod opening;
 mod pacing;
+mod scratch;
 mod stats;
 
 use anyhow::{Result, bail};

@@ -243,6 +243,7 @@ fn around(model: &mut Entry) -> Result<()> {
             digits = hash([&decoded(&note)[..], &note.head, &note.head_phase]);
         }
         drop(note);
+        // Of an image that the network has just put out, as the note was: one that was read before lies nearer.
         model.run(PITCH, |_, image| {
             let start = Instant::now();
             polar.convert(image, &mut magnitude, &mut advance);

@@ -4,7 +4,7 @@
 //! The folder of notes is set by the environment, so each opening is a process of its own; and the folder is one of this
 //! bench, since what is run from the checkout leaves the user's alone.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -15,6 +15,7 @@ use timbrel_host::measure::db;
 
 use crate::live::Live;
 use crate::loading::{AUDIBLE_DB, printed};
+use crate::scratch::Scratch;
 use crate::stats::{greatest, median};
 
 const ROUNDS: usize = 7;
@@ -25,34 +26,14 @@ const SEED: u32 = 77;
 /// The key that is held while the project opens.
 const HELD: u8 = 60;
 
-/// A folder that goes with the bench.
-pub struct Scratch(PathBuf);
-
-impl Scratch {
-    pub fn new(name: &str) -> Self {
-        Self(std::env::temp_dir().join(format!("timbrel-{name}-{}", std::process::id())))
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // A leftover in the temporary folder harms nobody.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 pub fn run() -> Result<()> {
     let scratch = Scratch::new("opening");
-    let warm = scratch.0.join("warm");
+    let warm = scratch.path().join("warm");
     printed(&["keep"], &[(CACHE_VARIABLE, &warm)])?;
     let (mut from_nothing, mut from_disk) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         eprintln!("Opening a project: round {} of {ROUNDS}", round + 1);
-        from_nothing.push(open_in_a_process(&scratch.0.join("cold"), false)?);
+        from_nothing.push(open_in_a_process(&scratch.path().join("cold"), false)?);
         from_disk.push(open_in_a_process(&warm, true)?);
     }
     println!(
