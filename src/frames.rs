@@ -17,9 +17,12 @@ use std::mem::MaybeUninit;
 
 use multiversion::multiversion;
 
+use crate::fused::{is_fused, mul_add};
+use crate::spectral::wrap_turns;
+
 /// Steps of the loudest magnitude of a frame: `1 + STEPS` is the largest number of the code, 2^8 less the last bit of its
 /// mantissa.
-const STEPS: f32 = 254.984_375;
+const STEPS: f32 = 255.0 - 1.0 / 64.0;
 
 /// No sound is louder, and a product that rounds upwards must stay finite.
 const LOUDEST: f32 = 1e38;
@@ -58,6 +61,7 @@ impl Frames {
             encoder.push(|own_magnitude, own_advance| {
                 own_magnitude.copy_from_slice(magnitude);
                 own_advance.copy_from_slice(advance_turns);
+                magnitude.iter().copied().fold(0.0, f32::max)
             });
         });
         encoder.finish()
@@ -87,6 +91,16 @@ impl Frames {
     #[inline(always)]
     pub fn advance(&self, frame: usize) -> impl ExactSizeIterator<Item = f32> + '_ {
         self.row(2 * frame + 1).iter().map(|&code| f32::from(code.cast_signed()) * (1.0 / PHASE_STEPS))
+    }
+
+    /// Moves phases on by the advances into one frame, in turns.
+    pub fn move_on(&self, frame: usize, phase: &mut [f32]) {
+        move_on(self, frame, phase);
+    }
+
+    /// Reads the magnitudes of one frame.
+    pub fn read_magnitude(&self, frame: usize, magnitude: &mut [f32]) {
+        read_magnitude(self, frame, magnitude);
     }
 
     #[inline(always)]
@@ -122,11 +136,11 @@ impl FrameEncoder {
     }
 
     /// Takes the next frame, which `fill` writes: `bins` magnitudes, 0 or more and finite, and as many phase advances in
-    /// turns.
+    /// turns, 64 at most. It gives the greatest magnitude.
     ///
     /// # Panics
     /// When the note already has all its frames.
-    pub fn push(&mut self, fill: impl FnOnce(&mut [f32], &mut [f32])) {
+    pub fn push(&mut self, fill: impl FnOnce(&mut [f32], &mut [f32]) -> f32) {
         assert!(self.steps.len() < self.frames, "a note has no more frames");
         let row = 2 * self.magnitude.len();
         if self.steps.is_empty() {
@@ -134,17 +148,22 @@ impl FrameEncoder {
             self.steps.reserve_exact(self.frames);
             self.codes.reserve_exact(self.frames * row);
         }
-        // While the frame is made. Else the codes wait for memory: it was last used by a note long ago.
-        prefetch(&self.codes.spare_capacity_mut()[..row]);
-        fill(&mut self.magnitude, &mut self.advance);
-        let loudest = loudest(&self.magnitude).min(LOUDEST);
+        // To where they are kept at once: memory that is cleared before, or a copy, costs a tenth of all that is done here.
+        let (codes, rest) = self.codes.spare_capacity_mut().split_at_mut(row);
+        let (magnitudes, advances) = codes.split_at_mut(row / 2);
+        // The next frame's codes would wait for memory: it was last used by a note long ago. It is fetched by thirds, since with
+        // more than some twenty lines under way the processor waits for it now.
+        let mut thirds = rest.chunks(row.div_ceil(3));
+        let mut fetch = || prefetch(thirds.next().unwrap_or_default());
+        fetch();
+        let loudest = fill(&mut self.magnitude, &mut self.advance).min(LOUDEST);
         // A frame whose loudest bin has hardly a bit left is silent.
         let (step, per_magnitude) =
             if loudest >= f32::MIN_POSITIVE * STEPS { (loudest / STEPS, STEPS / loudest) } else { (0.0, 0.0) };
         self.steps.push(step);
-        // To where they are kept at once: memory that is cleared before, or a copy, costs a tenth of all that is done here.
-        let (magnitudes, advances) = self.codes.spare_capacity_mut()[..row].split_at_mut(row / 2);
+        fetch();
         magnitude_codes(&self.magnitude, per_magnitude, magnitudes);
+        fetch();
         advance_codes(&self.advance, &mut self.remainder, advances);
         // SAFETY: there is a magnitude and an advance for each of the codes, so that each was written.
         unsafe { self.codes.set_len(self.codes.len() + row) };
@@ -177,27 +196,34 @@ fn prefetch(ahead: &[MaybeUninit<u16>]) {
     let _ = ahead;
 }
 
-/// The loudest of magnitudes that are 0 or more.
 #[multiversion(targets("x86_64+avx2"))]
-fn loudest(magnitude: &[f32]) -> f32 {
-    // Such numbers rise with their bits, whose maximum the compiler takes in vectors, as it does not that of floats.
-    f32::from_bits(magnitude.iter().fold(0, |loudest, magnitude| loudest.max(magnitude.to_bits())))
+fn move_on(frames: &Frames, frame: usize, phase: &mut [f32]) {
+    for (phase, advance) in phase.iter_mut().zip(frames.advance(frame)) {
+        *phase = wrap_turns(*phase + advance);
+    }
+}
+
+#[multiversion(targets("x86_64+avx2"))]
+fn read_magnitude(frames: &Frames, frame: usize, magnitude: &mut [f32]) {
+    for (own, kept) in magnitude.iter_mut().zip(frames.magnitude(frame)) {
+        *own = kept;
+    }
 }
 
 /// The codes of magnitudes that are brought to steps by a factor.
-#[multiversion(targets("x86_64+avx2"))]
+#[multiversion(targets("x86_64+avx2+fma"))]
 fn magnitude_codes(magnitude: &[f32], per_magnitude: f32, codes: &mut [MaybeUninit<u16>]) {
     for (own, magnitude) in codes.iter_mut().zip(magnitude) {
-        own.write(code(magnitude * per_magnitude));
+        own.write(code(mul_add::<{ is_fused!() }>(*magnitude, per_magnitude, 1.0)));
     }
 }
 
 /// The codes of one frame's advances.
-#[multiversion(targets("x86_64+avx2"))]
+#[multiversion(targets("x86_64+avx2+fma"))]
 fn advance_codes(advance_turns: &[f32], remainder: &mut [f32], codes: &mut [MaybeUninit<u16>]) {
     for ((code, turns), remainder) in codes.iter_mut().zip(advance_turns).zip(remainder) {
         // What was left over comes along, so that the sum of the codes is the rounded phase.
-        let steps = turns * PHASE_STEPS + *remainder;
+        let steps = mul_add::<{ is_fused!() }>(*turns, PHASE_STEPS, *remainder);
         // The last bits of this sum are the nearest whole number, and half a turn either way is the same one.
         let rounded = steps + ROUND;
         code.write(rounded.to_bits() as u16);
@@ -205,10 +231,10 @@ fn advance_codes(advance_turns: &[f32], remainder: &mut [f32], codes: &mut [Mayb
     }
 }
 
-/// The code of a magnitude in steps, from 0 to [`STEPS`].
+/// The code of a magnitude in steps, from 0 to [`STEPS`], and 1 more.
 #[inline(always)]
-fn code(steps: f32) -> u16 {
-    let bits = (1.0 + steps).to_bits() - ONE;
+fn code(steps_and_one: f32) -> u16 {
+    let bits = steps_and_one.to_bits() - ONE;
     // Rounded to the nearest. The last code is the loudest magnitude's own, so that nothing is carried beyond it.
     ((bits + (1 << (DROPPED_BITS - 1))) >> DROPPED_BITS).min(u32::from(u16::MAX)) as u16
 }
@@ -222,12 +248,11 @@ fn steps(code: u16) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spectral::wrap_turns;
 
     #[test]
     fn every_code_stands_for_itself() {
         for own in 0..=u16::MAX {
-            assert_eq!(code(steps(own)), own);
+            assert_eq!(code(1.0 + steps(own)), own);
         }
         assert_eq!((steps(0), steps(u16::MAX)), (0.0, STEPS));
     }

@@ -8,6 +8,7 @@
 //! ```
 
 pub mod frames;
+mod fused;
 pub mod note;
 pub mod link;
 pub mod files;

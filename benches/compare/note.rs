@@ -27,7 +27,7 @@ const EXTRA_VARIABLE: &str = "TIMBREL_BENCH_EXTRA";
 const ROUNDS: usize = 25;
 
 /// Times that the default model and what is around it are measured, in turn.
-const PREPARE_ROUNDS: usize = 101;
+const PREPARE_ROUNDS: usize = 401;
 
 /// Single precision: how far the two exports of the paper's generator may be apart, in the units of the image (log power
 /// reaches over some 28 of them, the angle over 2).
@@ -253,12 +253,14 @@ fn around(model: &mut Entry) -> Result<()> {
     println!(
         "Around the default model's network, medians of {PREPARE_ROUNDS} notes in turn; the note is `{digits}`.\n"
     );
-    println!("| step | ms | of the network's time |");
-    println!("|---|---:|---:|");
-    println!("| the network | {:.3} | 100 % |", 1e3 * median(&network));
+    println!("| step | ms | of the network's time | of the note's |");
+    println!("|---|---:|---:|---:|");
+    let notes: Vec<f64> = network.iter().zip(&all).map(|(network, all)| network + all).collect();
     let line = |name: &str, seconds: &[f64]| {
-        println!("| {name} | {:.3} | {:.1} % |", 1e3 * median(seconds), 100.0 * paired_ratio(seconds, &network));
+        let [of_network, of_note] = [&network, &notes].map(|whole| 100.0 * paired_ratio(seconds, whole));
+        println!("| {name} | {:.3} | {of_network:.1} % | {of_note:.1} % |", 1e3 * median(seconds));
     };
+    line("the network", &network);
     line("all that makes a note of its image (`Preparer::note`)", &all);
     line("of that, from mel image to linear magnitude and phase advance (`PolarMap::convert`)", &to_linear);
     Ok(())

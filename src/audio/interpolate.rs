@@ -10,6 +10,8 @@
 
 use multiversion::multiversion;
 
+use crate::fused::{is_fused, mul_add};
+
 /// Points of the filter.
 pub const TAPS: usize = 16;
 
@@ -180,7 +182,7 @@ enum Filters<'a> {
 
 /// `gains` is as long as `out`. `ticks` is the position of the first sample, or the last tick before it. Does nothing, and
 /// says so, where the stride is a long one.
-#[multiversion(targets("x86_64+avx2"))]
+#[multiversion(targets("x86_64+avx2+fma"))]
 fn resample_steady(
     filters: Filters,
     wave: &[f32],
@@ -189,23 +191,24 @@ fn resample_steady(
     gains: &[f32],
     out: &mut [f32],
 ) -> bool {
+    const FUSED: bool = is_fused!();
     match (stride.advance, stride.period) {
-        (1, 1) => steady::<1, 1>(filters, wave, ticks, gains, out),
-        (2, 1) => steady::<2, 1>(filters, wave, ticks, gains, out),
-        (4, 1) => steady::<4, 1>(filters, wave, ticks, gains, out),
-        (1, 3) => steady::<1, 3>(filters, wave, ticks, gains, out),
-        (2, 3) => steady::<2, 3>(filters, wave, ticks, gains, out),
-        (4, 3) => steady::<4, 3>(filters, wave, ticks, gains, out),
-        (1, 2) => steady::<1, 2>(filters, wave, ticks, gains, out),
-        (1, 4) => steady::<1, 4>(filters, wave, ticks, gains, out),
-        (1, 6) => steady::<1, 6>(filters, wave, ticks, gains, out),
+        (1, 1) => steady::<1, 1, FUSED>(filters, wave, ticks, gains, out),
+        (2, 1) => steady::<2, 1, FUSED>(filters, wave, ticks, gains, out),
+        (4, 1) => steady::<4, 1, FUSED>(filters, wave, ticks, gains, out),
+        (1, 3) => steady::<1, 3, FUSED>(filters, wave, ticks, gains, out),
+        (2, 3) => steady::<2, 3, FUSED>(filters, wave, ticks, gains, out),
+        (4, 3) => steady::<4, 3, FUSED>(filters, wave, ticks, gains, out),
+        (1, 2) => steady::<1, 2, FUSED>(filters, wave, ticks, gains, out),
+        (1, 4) => steady::<1, 4, FUSED>(filters, wave, ticks, gains, out),
+        (1, 6) => steady::<1, 6, FUSED>(filters, wave, ticks, gains, out),
         _ => return false,
     }
     true
 }
 
 #[inline(always)]
-fn steady<const ADVANCE: usize, const PERIOD: usize>(
+fn steady<const ADVANCE: usize, const PERIOD: usize, const FUSED: bool>(
     source: Filters,
     wave: &[f32],
     ticks: usize,
@@ -224,7 +227,8 @@ fn steady<const ADVANCE: usize, const PERIOD: usize>(
             Filters::Beside(rows, beside) => {
                 let fraction = ((ticks % PERIOD) as f64 + beside) / PERIOD as f64;
                 let (row, between) = tabulated(rows, fraction as f32);
-                let points = row.taps.iter().zip(&row.deltas).map(|(tap, delta)| tap + between * delta);
+                let points =
+                    row.taps.iter().zip(&row.deltas).map(|(&tap, &delta)| mul_add::<FUSED>(between, delta, tap));
                 filters[n].iter_mut().zip(points).for_each(|(own, point)| *own = point);
             }
         }
@@ -237,9 +241,9 @@ fn steady<const ADVANCE: usize, const PERIOD: usize>(
         deal(wave.get(from..).unwrap_or_default(), passes * PASS + TAPS + LANES, &mut planes);
         let outs = out.chunks_mut(PASS * PERIOD).zip(gains.chunks(PASS * PERIOD));
         for (pass, (out, gains)) in outs.enumerate() {
-            let filtered = convolve(&planes, pass * PASS, &offsets, &filters);
+            let filtered = convolve::<_, _, FUSED>(&planes, pass * PASS, &offsets, &filters);
             for ((out, gain), filtered) in out.iter_mut().zip(gains).zip(filtered.as_flattened()) {
-                *out += gain * filtered;
+                *out = mul_add::<FUSED>(*gain, *filtered, *out);
             }
         }
     }
@@ -265,7 +269,7 @@ fn deal<const ADVANCE: usize>(wave: &[f32], len: usize, planes: &mut [[f32; PLAN
 
 /// The filters of a period, each over [`PASS`] samples from `start` on that are `ADVANCE` of the signal's apart.
 #[inline(always)]
-fn convolve<const ADVANCE: usize, const PERIOD: usize>(
+fn convolve<const ADVANCE: usize, const PERIOD: usize, const FUSED: bool>(
     planes: &[[f32; PLANE]; ADVANCE],
     start: usize,
     offsets: &[usize; PERIOD],
@@ -292,8 +296,8 @@ fn convolve<const ADVANCE: usize, const PERIOD: usize>(
             let (one, other) = (samples(2 * pair), samples(2 * pair + 1));
             let (factor, other_factor) = (filters[n][2 * pair], filters[n][2 * pair + 1]);
             for i in 0..PASS {
-                even[i] += one[i] * factor;
-                odd[i] += other[i] * other_factor;
+                even[i] = mul_add::<FUSED>(one[i], factor, even[i]);
+                odd[i] = mul_add::<FUSED>(other[i], other_factor, odd[i]);
             }
         }
         for i in 0..PASS {
@@ -310,7 +314,7 @@ const LANES: usize = 8;
 /// makes vectors of two of them.
 const SAMPLES: usize = 16;
 
-#[multiversion(targets("x86_64+avx2"))]
+#[multiversion(targets("x86_64+avx2+fma"))]
 fn resample(
     rows: &[Row; PHASES],
     wave: &[f32],
@@ -328,7 +332,7 @@ fn resample(
             if position >= end {
                 break;
             }
-            filter(rows, wave, position, sums);
+            filter::<{ is_fused!() }>(rows, wave, position, sums);
             position += step;
             count += 1;
         }
@@ -342,7 +346,7 @@ fn resample(
 }
 
 /// As [`resample`], along a grid from tick to tick.
-#[multiversion(targets("x86_64+avx2"))]
+#[multiversion(targets("x86_64+avx2+fma"))]
 fn resample_grid(
     grid: &[[f32; TAPS]],
     wave: &[f32],
@@ -358,7 +362,7 @@ fn resample_grid(
             let Some(wave) = window(wave, index) else { break };
             let points = &grid[tick];
             for (low, sum) in sums.iter_mut().enumerate() {
-                *sum = wave[low] * points[low] + wave[low + LANES] * points[low + LANES];
+                *sum = mul_add::<{ is_fused!() }>(wave[low], points[low], wave[low + LANES] * points[low + LANES]);
             }
             tick += advance;
             while tick >= period {
@@ -386,7 +390,7 @@ fn window(wave: &[f32], index: usize) -> Option<&[f32; TAPS]> {
 
 /// The products of the filter at one position, two in each lane.
 #[inline(always)]
-fn filter(rows: &[Row; PHASES], wave: &[f32], position: f64, sums: &mut [f32; LANES]) {
+fn filter<const FUSED: bool>(rows: &[Row; PHASES], wave: &[f32], position: f64, sums: &mut [f32; LANES]) {
     let index = position as i32;
     let (row, between) = tabulated(rows, (position - f64::from(index)) as f32);
     let Some(wave) = window(wave, index as usize) else {
@@ -395,8 +399,8 @@ fn filter(rows: &[Row; PHASES], wave: &[f32], position: f64, sums: &mut [f32; LA
     };
     for (low, sum) in sums.iter_mut().enumerate() {
         let high = low + LANES;
-        *sum = wave[low] * (row.taps[low] + between * row.deltas[low])
-            + wave[high] * (row.taps[high] + between * row.deltas[high]);
+        let point = |at: usize| mul_add::<FUSED>(between, row.deltas[at], row.taps[at]);
+        *sum = mul_add::<FUSED>(wave[low], point(low), wave[high] * point(high));
     }
 }
 

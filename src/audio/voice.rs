@@ -361,9 +361,7 @@ impl Voice {
         let bins = note.geometry.bins;
         self.phase[..bins].fill(0.0);
         for frame in 0..=self.playhead.frame().min(note.geometry.frames - 1) {
-            for (phase, advance) in self.phase.iter_mut().zip(note.frames.advance(frame)) {
-                *phase = wrap_turns(*phase + advance);
-            }
+            note.frames.move_on(frame, &mut self.phase[..bins]);
         }
         self.last = Last::Kept;
         self.magnitude[..bins].fill(0.0);

@@ -10,6 +10,7 @@ use multiversion::multiversion;
 use rustfft::num_complex::Complex;
 use rustfft::{Fft, FftPlanner};
 
+use crate::fused::{is_fused, mul_add};
 use crate::note::Geometry;
 
 /// Sum of the squared periodic Hann window over the four windows that overlap at any sample. The published inverse window
@@ -19,9 +20,10 @@ const HANN_SQUARED_OVERLAP: f32 = 1.5;
 /// Sine and cosine of a phase in turns, each to a few 1e-7, for phases up to a quarter of a million turns.
 ///
 /// The phase is brought to the nearest quarter turn, from which it is an eighth of a turn away at most: there a few terms of
-/// the Taylor series suffice. There is no branch and no table, so that the compiler makes vectors of it.
+/// the Taylor series suffice. There is no branch and no table, so that the compiler makes vectors of it. `FUSED` as in
+/// [`mul_add`].
 #[inline(always)]
-pub fn sin_cos_turns(turns: f32) -> (f32, f32) {
+fn sin_cos_turns<const FUSED: bool>(turns: f32) -> (f32, f32) {
     let quarters = 4.0 * turns;
     let shifted = quarters + ROUND;
     // The lowest bits of what was rounded are the quarter's number.
@@ -29,8 +31,9 @@ pub fn sin_cos_turns(turns: f32) -> (f32, f32) {
     let x = FRAC_PI_2 * (quarters - (shifted - ROUND));
     let x2 = x * x;
     // Written by their coefficients: a division takes the time of ten products.
-    let sin = x + x * x2 * (-1.0 / 6.0 + x2 * (1.0 / 120.0 + x2 * (-1.0 / 5_040.0 + x2 * (1.0 / 362_880.0))));
-    let cos = 1.0 + x2 * (-0.5 + x2 * (1.0 / 24.0 + x2 * (-1.0 / 720.0 + x2 * (1.0 / 40_320.0))));
+    let series = |[a, b, c, d]: [f32; 4]| mul_add::<FUSED>(x2, mul_add::<FUSED>(x2, mul_add::<FUSED>(x2, d, c), b), a);
+    let sin = mul_add::<FUSED>(x * x2, series([-1.0 / 6.0, 1.0 / 120.0, -1.0 / 5_040.0, 1.0 / 362_880.0]), x);
+    let cos = mul_add::<FUSED>(x2, series([-0.5, 1.0 / 24.0, -1.0 / 720.0, 1.0 / 40_320.0]), 1.0);
     // An odd number of quarters exchanges the two; half turns change their signs.
     let is_odd = quarter & 1 == 1;
     let (sin, cos) = (if is_odd { cos } else { sin }, if is_odd { sin } else { cos });
@@ -117,7 +120,7 @@ impl FrameSynth {
         unfold((&magnitude[..inner], &phase_turns[..inner]), turns, &mut low[1..=inner], high);
         if used == self.bins {
             // The published inverse takes the real part of the Nyquist bin, and once, where all others count twice.
-            let nyquist = 0.5 * magnitude[inner] * sin_cos_turns(phase_turns[inner]).1;
+            let nyquist = 0.5 * magnitude[inner] * sin_cos_turns::<false>(phase_turns[inner]).1;
             let (sin, cos) = (self.sines[inner], self.cosines[inner]);
             self.folded[self.bins] += Complex::new(nyquist * (1.0 - sin), nyquist * cos);
             self.folded[half - self.bins] += Complex::new(nyquist * (1.0 + sin), nyquist * cos);
@@ -148,19 +151,22 @@ impl FrameSynth {
 
 /// What bins from 1 on add to those of the transform of half the length, and to their mirror images in `high`, of which the
 /// last belongs to bin 1. Bins come as magnitudes and phases in turns; `turns` has the sines and cosines of their angles.
-#[multiversion(targets("x86_64+avx2"))]
+#[multiversion(targets("x86_64+avx2+fma"))]
 fn unfold(
     (magnitude, phase): (&[f32], &[f32]),
     (sines, cosines): (&[f32], &[f32]),
     low: &mut [Complex<f32>],
     high: &mut [Complex<f32>],
 ) {
+    const FUSED: bool = is_fused!();
     let bins = magnitude.iter().zip(phase).zip(sines.iter().zip(cosines));
     for ((low, high), ((&m, &p), (&sin, &cos))) in low.iter_mut().zip(high.iter_mut().rev()).zip(bins) {
-        let (y, x) = sin_cos_turns(p);
+        let (y, x) = sin_cos_turns::<FUSED>(p);
         let (x, y) = (m * x, m * y);
-        *low = Complex::new(x - x * sin - y * cos, y - y * sin + x * cos);
-        *high = Complex::new(x + x * sin + y * cos, x * cos - y - y * sin);
+        // What i W^k makes of it.
+        let (turned_x, turned_y) = (mul_add::<FUSED>(x, sin, y * cos), mul_add::<FUSED>(x, cos, -(y * sin)));
+        *low = Complex::new(x - turned_x, y + turned_y);
+        *high = Complex::new(x + turned_x, turned_y - y);
     }
 }
 
@@ -178,15 +184,20 @@ fn each_product(wave: &[Complex<f32>], window: &[f32], out: &mut [f32], put: imp
 mod tests {
     use super::*;
 
-    #[test]
-    fn sine_and_cosine_are_exact_to_a_millionth() {
+    fn is_exact_to_a_millionth<const FUSED: bool>() {
         for i in -40_000..40_000 {
             let turns = i as f32 * 1.234e-4;
-            let (sin, cos) = sin_cos_turns(turns);
+            let (sin, cos) = sin_cos_turns::<FUSED>(turns);
             let exact = f64::from(turns) * std::f64::consts::TAU;
             assert!((f64::from(sin) - exact.sin()).abs() < 1e-6, "sin at {turns} turns");
             assert!((f64::from(cos) - exact.cos()).abs() < 1e-6, "cos at {turns} turns");
         }
+    }
+
+    #[test]
+    fn sine_and_cosine_are_exact_to_a_millionth() {
+        is_exact_to_a_millionth::<false>();
+        is_exact_to_a_millionth::<true>();
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! are computed in double precision and rounded to single at the end, by a mathematics library that gives the same
 //! numbers on every machine.
 
-use crate::spectral::two_taps::TwoTaps;
+use crate::spectral::two_taps::{Totals, TwoTaps};
 
 /// Frequency in hertz at which the mel scale turns from linear to logarithmic.
 const BREAK_FREQUENCY_HZ: f64 = 700.0;
@@ -40,15 +40,16 @@ impl MelScale {
     }
 
     /// Spreads the mel bands of two frames over the linear bins, and brings each value `x` of one to `maps.0(x)` and of the
-    /// other to `maps.1(x)` on the way. It undoes [`Self::to_mel`] only nearly: the bands overlap.
+    /// other to `maps.1(x)` on the way. It undoes [`Self::to_mel`] only nearly: the bands overlap. Gives the totals of the
+    /// first frame's linear bins, before they are mapped.
     #[inline]
     pub(super) fn to_linear(
         &self,
         mel: [&[f32]; 2],
         linear: [&mut [f32]; 2],
         maps: (impl Fn(f32) -> f32, impl Fn(f32) -> f32),
-    ) {
-        self.to_linear.multiply(mel, linear, maps);
+    ) -> Totals {
+        self.to_linear.multiply(mel, linear, maps)
     }
 
     /// The non-zero weights (mel bin, linear bin, weight) of the way to mel.

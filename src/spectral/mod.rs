@@ -26,7 +26,7 @@ mod two_taps;
 
 pub use analysis::{Analysis, crop_or_pad};
 pub use error::SpectralError;
-pub use frame::{FrameSynth, sin_cos_turns, wrap_turns};
+pub use frame::{FrameSynth, wrap_turns};
 pub use mel::MelScale;
 pub use normaliser::{Affine, MARGIN, Normaliser};
 pub use phase::InstantaneousFrequency;

@@ -7,15 +7,16 @@
 
 use multiversion::multiversion;
 
+use crate::fused::is_fused;
 use crate::note::Geometry;
 use crate::spectral::exp::exp;
-use crate::spectral::{MelScale, Representation, wrap_turns};
+use crate::spectral::{MelScale, Representation};
 
 /// Added to the power of every bin before its root is taken: the eps of the published `_safe_log`.
 const POWER_EPS: f32 = 1.0e-6;
 
-/// Angles from here on (in units of pi) are no angles: single precision has hardly a fraction left.
-const MOST_ANGLE: f32 = 1.0e6;
+/// No advance is further, in turns: what an image has beyond is no angle, and single precision would have no fraction left.
+const MOST_TURNS: f32 = 32.0;
 
 /// Converts images of one representation.
 pub struct PolarMap {
@@ -47,8 +48,9 @@ impl PolarMap {
     ///
     /// `image` is `[2, frames, bins]`: log-power or log-magnitude, then instantaneous frequency or phase in units of pi.
     /// `magnitude` and `advance_turns` are `[frames, bins]`: the magnitude that the forward FFT of the windowed signal
-    /// has, and the phase advance into each frame in turns (1 = 2 pi), from -0.5 to 0.5. The advance into the first frame
-    /// is its phase. Both are finite whatever the image holds: what is NaN or beyond all range becomes silent, or loud.
+    /// has, and the phase advance into each frame in turns (1 = 2 pi), from -32 to 32 and of an image of a sound hardly
+    /// beyond half a turn. The advance into the first frame is its phase. Both are finite whatever the image holds: what is
+    /// NaN or beyond all range becomes silent, or loud.
     ///
     /// # Panics
     /// When a slice is not of the length said.
@@ -59,14 +61,23 @@ impl PolarMap {
         assert_eq!(advance_turns.len(), frames * bins, "there is a phase advance for each frame and bin");
 
         let rows = magnitude.chunks_exact_mut(bins).zip(advance_turns.chunks_exact_mut(bins));
-        rows.enumerate().for_each(|(frame, (magnitude, advance))| self.convert_frame(image, frame, magnitude, advance));
+        rows.enumerate().for_each(|(frame, (magnitude, advance))| {
+            self.convert_frame(image, frame, magnitude, advance);
+        });
     }
 
-    /// Converts one frame of a denormalised image, as [`Self::convert`] does. `magnitude` and `advance_turns` hold `bins`.
+    /// Converts one frame of a denormalised image, as [`Self::convert`] does, and says how loud it is. `magnitude` and
+    /// `advance_turns` hold `bins`.
     ///
     /// # Panics
     /// When a slice is not of the length said, or the image has no such frame.
-    pub fn convert_frame(&mut self, image: &[f32], frame: usize, magnitude: &mut [f32], advance_turns: &mut [f32]) {
+    pub fn convert_frame(
+        &mut self,
+        image: &[f32],
+        frame: usize,
+        magnitude: &mut [f32],
+        advance_turns: &mut [f32],
+    ) -> Level {
         let Geometry { frames, bins, .. } = self.geometry;
         let (level, angle) = image.split_at(frames * bins);
         let row = |frame: usize| frame * bins..(frame + 1) * bins;
@@ -74,7 +85,9 @@ impl PolarMap {
             Some(scale) => {
                 exponentials(&level[row(frame)], &mut self.power);
                 let mel = [&*self.power, &angle[row(frame)]];
-                scale.to_linear(mel, [magnitude, advance_turns], (root, half_turns));
+                let totals = scale.to_linear(mel, [magnitude, advance_turns], (root, half_turns));
+                // Of the powers, which are at hand there: to square and to search the magnitudes costs more.
+                Level { power: totals.sum + bins as f32 * POWER_EPS, loudest: root(totals.greatest) }
             }
             None => {
                 exponentials(&level[row(frame)], magnitude);
@@ -84,15 +97,53 @@ impl PolarMap {
                     let angles = advance_turns.iter_mut().zip(&angle[row(frame)]);
                     angles.for_each(|(advance, &angle)| *advance = half_turns(angle));
                 }
+                Level::of(magnitude)
             }
         }
     }
 }
 
+/// How loud a frame is.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Level {
+    /// The sum of all bins' squared magnitudes.
+    pub power: f32,
+    /// The greatest magnitude.
+    pub loudest: f32,
+}
+
+impl Level {
+    /// Of magnitudes, 0 or more.
+    pub fn of(magnitude: &[f32]) -> Self {
+        level(magnitude)
+    }
+}
+
+#[multiversion(targets("x86_64+avx2+fma"))]
+fn level(magnitude: &[f32]) -> Level {
+    /// Sums side by side: each waits for the one before it, and a processor does several such chains of vectors at once.
+    const SIDE_BY_SIDE: usize = 32;
+    let (mut power, mut loudest) = ([0.0; SIDE_BY_SIDE], [0.0; SIDE_BY_SIDE]);
+    let (groups, rest) = magnitude.as_chunks::<SIDE_BY_SIDE>();
+    for group in groups {
+        for lane in 0..SIDE_BY_SIDE {
+            let magnitude = group[lane];
+            power[lane] += magnitude * magnitude;
+            loudest[lane] = if magnitude > loudest[lane] { magnitude } else { loudest[lane] };
+        }
+    }
+    Level {
+        power: power.iter().sum::<f32>() + rest.iter().map(|magnitude| magnitude * magnitude).sum::<f32>(),
+        loudest: loudest.iter().chain(rest).copied().fold(0.0, f32::max),
+    }
+}
+
 /// The exponential of each value.
-#[multiversion(targets("x86_64+avx2"))]
+#[multiversion(targets("x86_64+avx2+fma"))]
 fn exponentials(values: &[f32], out: &mut [f32]) {
-    out.iter_mut().zip(values).for_each(|(out, &value)| *out = exp(value));
+    for (out, &value) in out.iter_mut().zip(values) {
+        *out = exp::<{ is_fused!() }>(value);
+    }
 }
 
 /// What a frame's phases are ahead of those of the frame before, both in units of pi, in turns.
@@ -109,8 +160,32 @@ fn root(power: f32) -> f32 {
     (power + POWER_EPS).sqrt()
 }
 
-/// An angle in units of pi as turns between -0.5 and 0.5. What has no fraction (NaN, or too large) becomes 0.
+/// An angle in units of pi as turns, as far as [`MOST_TURNS`]. What is no number becomes whole turns.
 #[inline(always)]
 fn half_turns(angle: f32) -> f32 {
-    wrap_turns(if angle.abs() < MOST_ANGLE { 0.5 * angle } else { 0.0 })
+    let turns = 0.5 * angle;
+    // Written as comparisons and not as `clamp`, because a comparison with NaN is false and so takes the lower end.
+    let turns = if turns > -MOST_TURNS { turns } else { -MOST_TURNS };
+    if turns < MOST_TURNS { turns } else { MOST_TURNS }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_is_as_loud_as_its_magnitudes() {
+        for representation in Representation::ALL {
+            let mut polar = PolarMap::new(representation);
+            let Geometry { frames, bins, .. } = polar.geometry();
+            let image: Vec<f32> = (0..2 * frames * bins).map(|i| 5.0 * (i as f32 * 0.37).sin() - 3.0).collect();
+            let (mut magnitude, mut advance) = (vec![0.0; bins], vec![0.0; bins]);
+            for frame in [0, frames / 2, frames - 1] {
+                let level = polar.convert_frame(&image, frame, &mut magnitude, &mut advance);
+                let power: f64 = magnitude.iter().map(|&magnitude| f64::from(magnitude).powi(2)).sum();
+                assert!((f64::from(level.power) / power - 1.0).abs() < 1e-6, "{representation}: {level:?} for {power}");
+                assert_eq!(level.loudest, magnitude.iter().copied().fold(0.0, f32::max), "{representation}");
+            }
+        }
+    }
 }

@@ -6,7 +6,7 @@
 use super::sustain;
 use crate::frames::{FrameEncoder, Frames};
 use crate::note::{Geometry, Note, NoteKey, Origin};
-use crate::spectral::{FrameSynth, OVERSAMPLING, PolarMap, Representation, wrap_turns};
+use crate::spectral::{FrameSynth, OVERSAMPLING, PolarMap, Representation};
 
 /// Prepares the notes of one representation. Its buffers are kept from note to note.
 pub struct Preparer {
@@ -39,8 +39,9 @@ impl Preparer {
         // Frame by frame, since one fits into the processor's nearest cache and a note does not.
         for (frame, power) in self.power.iter_mut().enumerate() {
             self.encoder.push(|magnitude, advance| {
-                self.polar.convert_frame(image, frame, magnitude, advance);
-                *power = sustain::power(magnitude);
+                let level = self.polar.convert_frame(image, frame, magnitude, advance);
+                *power = level.power;
+                level.loudest
             });
         }
         let frames = self.encoder.finish();
@@ -53,23 +54,20 @@ impl Preparer {
     /// them. Of the frames as they are kept, so that the voice that goes on from there finds what it would have made.
     fn head(&mut self, frames: &Frames) -> (Box<[f32]>, Box<[f32]>) {
         let Geometry { bins, hop, .. } = self.geometry;
-        let window = self.synth.window_len();
         let last = self.geometry.first_whole_frame();
-        // Frames whose windows end before the first sample cannot be heard; they only move the phase on.
-        let first_heard = last - (self.geometry.n_fft() / hop - 1);
-        let step = hop * OVERSAMPLING;
-        let mut wave = vec![0.0; (last - first_heard) * step + window];
+        let mut head = vec![0.0; self.synth.window_len()].into_boxed_slice();
         let mut phase = vec![0.0; bins].into_boxed_slice();
         for frame in 0..=last {
-            for (phase, advance) in phase.iter_mut().zip(frames.advance(frame)) {
-                *phase = wrap_turns(*phase + advance);
-            }
-            if let Some(offset) = frame.checked_sub(first_heard) {
-                self.magnitude.iter_mut().zip(frames.magnitude(frame)).for_each(|(own, kept)| *own = kept);
-                self.synth.add(&self.magnitude, &phase, bins, &mut wave[offset * step..]);
+            frames.move_on(frame, &mut phase);
+            // Of the frame's window, what lies before the note's first sample. Where that is all of it, the frame cannot be
+            // heard, and only moves the phase on.
+            let before = (last - frame) * hop * OVERSAMPLING;
+            if before < head.len() {
+                frames.read_magnitude(frame, &mut self.magnitude);
+                self.synth.compute(&self.magnitude, &phase, bins);
+                self.synth.add_to(before, &mut head);
             }
         }
-        let head = wave.split_off((last - first_heard) * step).into_boxed_slice();
         (head, phase)
     }
 }

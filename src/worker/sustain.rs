@@ -1,7 +1,5 @@
 //! Finds the part of a rendered note that a held key can go through again: worker thread.
 
-use multiversion::multiversion;
-
 use crate::note::{Geometry, Sustain};
 
 /// How long the notes of the training set were held before their release, in seconds (NSynth, section 3 of the paper's
@@ -22,7 +20,7 @@ const SILENCE_DB: f32 = -60.0;
 const SUSTAINED_DB_PER_SECOND: f32 = -2.0;
 const DECAYING_DB_PER_SECOND: f32 = -4.0;
 
-/// Chooses the sustain region of a note from the [`power`] of its frames.
+/// Chooses the sustain region of a note from the power of its frames.
 pub fn find(geometry: Geometry, power: &[f32]) -> Sustain {
     let level: Vec<f32> = power.iter().map(|&power| decibels(power)).collect();
     let frame_at = |seconds: f32| {
@@ -80,19 +78,6 @@ fn steadiest(trends: &Trends, first: usize, last: usize, least: usize) -> (usize
     best
 }
 
-/// Power of a frame: the sum of its squared magnitudes.
-#[multiversion(targets("x86_64+avx2"))]
-pub fn power(magnitude: &[f32]) -> f32 {
-    /// Sums side by side: each waits for the one before it, and a processor does several such chains of vectors at once.
-    const SIDE_BY_SIDE: usize = 32;
-    let (groups, rest) = magnitude.as_chunks::<SIDE_BY_SIDE>();
-    let mut sums = [0.0; SIDE_BY_SIDE];
-    for group in groups {
-        sums.iter_mut().zip(group).for_each(|(sum, magnitude)| *sum += magnitude * magnitude);
-    }
-    sums.iter().sum::<f32>() + rest.iter().map(|magnitude| magnitude * magnitude).sum::<f32>()
-}
-
 fn decibels(power: f32) -> f32 {
     10.0 * power.max(1e-12).log10()
 }
@@ -146,13 +131,6 @@ mod tests {
     use super::*;
 
     const GEOMETRY: Geometry = Geometry { frames: 128, bins: 1024, hop: 512, pad_left: 3072, sample_rate: 16_000 };
-
-    #[test]
-    fn power_is_the_sum_of_squares() {
-        let magnitude: Vec<f32> = (0..1000).map(|i| ((i * 7919) % 1000) as f32 * 1e-3).collect();
-        let right: f64 = magnitude.iter().map(|&m| f64::from(m).powi(2)).sum();
-        assert!((f64::from(power(&magnitude)) / right - 1.0).abs() < 1e-6);
-    }
 
     #[test]
     fn trends_are_those_of_the_line_of_least_squares() {
