@@ -11,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use timbrel::files::CACHE_VARIABLE;
 use timbrel::link::{Generator, Status};
 use timbrel::note::Timbre;
+use timbrel::storage::{KEYBOARD_NOTES, NOTE_BYTES};
 use timbrel_host::{Activation, At, Audio, Event as HostEvent, Plugin};
 
 use crate::live::{BLOCK, Live, RATE};
@@ -24,6 +25,7 @@ const HELD: [u8; 4] = [36, 52, 64, 79];
 /// Changes of timbre; the paper's generator takes too long for more.
 const ROUNDS: usize = 15;
 const PAPER_ROUNDS: usize = 3;
+const OPENED_ROUNDS: usize = 7;
 
 /// Before the change, and in all, in seconds of sound through the bundle.
 const BEFORE_S: f64 = 1.0;
@@ -60,6 +62,14 @@ pub fn run() -> Result<()> {
             median(&times.of_own)
         );
     }
+    let opened = opened()?;
+    println!(
+        "\nOf a project that was opened with its notes from the disk, the held notes of the first change are rendered after \
+         {:.1} ms in the median of {} projects, {:.1} ms at worst.",
+        median(&opened),
+        opened.len(),
+        greatest(&opened)
+    );
     let heard = heard()?;
     println!(
         "\nThrough the built bundle the sound of the held keys is another one {:.1} ms after the change in the median of {} \
@@ -94,12 +104,8 @@ fn changes(name: &str, model: Option<PathBuf>, rounds: usize) -> Result<Times> {
     for round in 0..rounds {
         eprintln!("{name}: change {} of {rounds}", round + 1);
         let before = live.status.notes_rendered.load(Ordering::Relaxed);
-        live.settings.timbre = Timbre { seed: 1000 + round as u32, seed_to: 1000 + round as u32, ..Timbre::default() };
         let start = Instant::now();
-        // The first look of the worker makes the keys unready.
-        live.play_until("the worker sees the change", |live| !live.ready(HELD.into_iter()))?;
-        live.play_until("the held notes are rendered", |live| live.ready(HELD.into_iter()))?;
-        times.held_ms.push(1e3 * start.elapsed().as_secs_f64());
+        times.held_ms.push(held_ms(&mut live, 1000 + round as u32)?);
         live.play_until("all keys are rendered", |live| live.ready(live.keys()))?;
         let all_ms = 1e3 * start.elapsed().as_secs_f64();
         times.all_ms.push(all_ms);
@@ -113,6 +119,45 @@ fn changes(name: &str, model: Option<PathBuf>, rounds: usize) -> Result<Times> {
     }
     drop(live.instance);
     Ok(times)
+}
+
+/// Times in ms until the held notes follow the first change of an instance whose notes all came from the disk: nothing was
+/// rendered before.
+fn opened() -> Result<Vec<f64>> {
+    let saved = Timbre { seed: 2000, seed_to: 2000, ..Timbre::default() };
+    let mut live = Live::new(None, saved);
+    live.play_until("all keys are ready", |live| {
+        live.status.generator() == Generator::Ready && live.ready(live.keys())
+    })?;
+    live.instance.session_is_saved();
+    let on_disk = KEYBOARD_NOTES * NOTE_BYTES;
+    live.play_until("all notes are on the disk", |live| live.instance.usage().disk_bytes >= on_disk)?;
+    let mut times = Vec::new();
+    for round in 0..OPENED_ROUNDS {
+        eprintln!("Opened: change {} of {OPENED_ROUNDS}", round + 1);
+        // The service ends with its last instance, and its memory with it.
+        drop(live);
+        live = Live::new(None, saved);
+        live.play_until("the model is loaded", |live| live.status.generator() == Generator::Ready)?;
+        live.strike(&HELD);
+        live.play_until("all keys are ready", |live| live.ready(live.keys()))?;
+        let rendered = live.status.notes_rendered.load(Ordering::Relaxed);
+        ensure!(rendered == 0, "{rendered} notes were rendered that lie on the disk");
+        let pause = Instant::now();
+        live.play_until("", |_| pause.elapsed() > Duration::from_millis(500))?;
+        times.push(held_ms(&mut live, 3000 + round as u32)?);
+    }
+    Ok(times)
+}
+
+/// Changes the timbre to another seed's, and gives the time in ms until the held notes are rendered.
+fn held_ms(live: &mut Live, seed: u32) -> Result<f64> {
+    live.settings.timbre = Timbre { seed, seed_to: seed, ..Timbre::default() };
+    let start = Instant::now();
+    // The first look of the worker makes the keys unready.
+    live.play_until("the worker sees the change", |live| !live.ready(HELD.into_iter()))?;
+    live.play_until("the held notes are rendered", |live| live.ready(HELD.into_iter()))?;
+    Ok(1e3 * start.elapsed().as_secs_f64())
 }
 
 /// The number in what the instrument says of its device: "CPU, 2 threads".

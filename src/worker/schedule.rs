@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::cache::NoteCache;
 use super::device::board::{Board, Lane};
-use super::disk::{Finished, Ledger, Outcome, Task as DiskTask};
+use super::disk::{Finished, LEAST_PATIENCE, Ledger, MOST_PATIENCE, Outcome, Task as DiskTask};
 use super::interrupt::Interrupt;
 use super::loaded::Loaded;
 use super::place::{Class, LoadOrder, Place};
@@ -64,7 +64,11 @@ pub struct Schedule {
     failed: HashMap<NoteKey, Instant>,
     models: Vec<Weak<Loaded>>,
     loading: Option<Loading>,
+    /// Sessions that are being made for notes to come.
+    preparing: Vec<Weak<Interrupt>>,
     pub(super) board: Board,
+    /// What the processor's last note took.
+    render_time: Duration,
     /// Counts the tasks given out.
     turns: u64,
     stopping: bool,
@@ -83,7 +87,9 @@ impl Schedule {
             failed: HashMap::new(),
             models: Vec::new(),
             loading: None,
+            preparing: Vec::new(),
             board: Board::default(),
+            render_time: MOST_PATIENCE,
             turns: 0,
             stopping: false,
         }
@@ -117,6 +123,7 @@ impl Schedule {
         if let Some(loading) = &self.loading {
             loading.interrupt.raise();
         }
+        self.preparing.iter().filter_map(Weak::upgrade).for_each(|interrupt| interrupt.raise());
         self.board.interrupt();
     }
 
@@ -169,6 +176,16 @@ impl Schedule {
         }
         self.lose_hanging_device();
         changed
+    }
+
+    /// A model that is played, of those that a thread which has nothing to render `lacks` a session of. The interrupt ends
+    /// the making of one.
+    pub fn prepare(&mut self, lacks: impl Fn(&Arc<Loaded>) -> bool) -> Option<(Arc<Loaded>, Arc<Interrupt>)> {
+        let loaded = self.places.values().filter_map(Place::model).find(|loaded| lacks(loaded))?;
+        let interrupt = Arc::new(Interrupt::default());
+        self.preparing.retain(|preparing| preparing.strong_count() > 0);
+        self.preparing.push(Arc::downgrade(&interrupt));
+        Some((Arc::clone(loaded), interrupt))
     }
 
     pub(super) fn deliver(&mut self) {
@@ -260,12 +277,17 @@ impl Schedule {
 
     /// The next note of a class for a lane, of the instance that has waited longest for its turn; `only` of one model.
     pub(super) fn next_render(&self, class: Class, lane: Lane, only: Option<ModelId>) -> Option<(PlaceId, NoteKey)> {
+        // A note that sounds is rendered once that takes no longer than to wait.
+        let patience = match class {
+            Class::Sounding => self.render_time.clamp(LEAST_PATIENCE, MOST_PATIENCE),
+            Class::Recent | Class::Rest => MOST_PATIENCE,
+        };
         self.next_of(class, |key, exact| {
             self.board.lane_of(key, exact) == lane
                 && only.is_none_or(|model| key.model == model)
                 && self.is_missing(key, exact)
                 && !self.failed.contains_key(key)
-                && !self.disk.expects(key)
+                && !self.disk.expects(key, patience)
         })
     }
 
@@ -312,6 +334,9 @@ impl Schedule {
         self.touch(key.model);
         match result {
             Ok(note) => {
+                if lane == Lane::Cpu {
+                    self.render_time = took;
+                }
                 // A note of the processor serves everybody, and makes way for none of a device.
                 if note.serves(true) || !self.cache.serves(&key, true) {
                     trash.extend(self.cache.insert(Arc::clone(&note)));
@@ -432,6 +457,11 @@ impl Schedule {
     /// Takes a sentence back wherever it is shown.
     pub(super) fn withdraw(&mut self, sentence: &str) {
         self.places.values_mut().for_each(|place| place.withdraw(sentence));
+    }
+
+    /// Whether there may be notes whose rendering is put off until the disk has taken too long.
+    pub fn waits_for_disk(&self) -> bool {
+        self.disk.is_busy()
     }
 
     /// Goes on without the disk.

@@ -16,7 +16,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::device;
 use super::device::setting::Settings;
-use super::disk::Keeper;
+use super::disk::{Keeper, LEAST_PATIENCE};
 use super::interrupt::Interrupt;
 use super::loaded::{Loaded, Station};
 use super::place::LoadOrder;
@@ -84,6 +84,17 @@ impl Shared {
             disk: Condvar::new(),
             look: Condvar::new(),
         }
+    }
+
+    /// Looks at what the audio threads want ([`Schedule::attend`]), and wakes the threads where that is something new:
+    /// whoever looks first is the only one to see that it is.
+    pub fn attend(&self, schedule: &mut Schedule, trash: &mut Vec<Arc<Note>>) -> bool {
+        let changed = schedule.attend(trash);
+        if changed {
+            self.work.notify_all();
+            self.disk.notify_all();
+        }
+        changed
     }
 }
 
@@ -180,9 +191,7 @@ fn dispatch(shared: &Shared) {
     let mut trash = Vec::new();
     let mut last_wish = Instant::now();
     while !schedule.is_stopping() {
-        if schedule.attend(&mut trash) {
-            shared.work.notify_all();
-            shared.disk.notify_all();
+        if shared.attend(&mut schedule, &mut trash) {
             last_wish = Instant::now();
         }
         if !trash.is_empty() {
@@ -228,13 +237,19 @@ fn generate(shared: &Shared) {
     let mut schedule = shared.schedule.lock();
     loop {
         // The newest wishes count, and those of the last few milliseconds are not yet known.
-        schedule.attend(&mut trash);
+        shared.attend(&mut schedule, &mut trash);
         let task = schedule.pick();
         if schedule.is_stopping() {
             break;
         }
-        if task.is_none() && trash.is_empty() && !stations.has_unused() {
-            shared.work.wait_for(&mut schedule, IDLE);
+        // What comes from the disk now is rendered once its timbre is changed, and should not wait for a session then.
+        let mut session = None;
+        if task.is_none() {
+            session = schedule.prepare(|loaded| stations.lacks(loaded));
+        }
+        if task.is_none() && session.is_none() && trash.is_empty() && !stations.has_unused() {
+            let pause = if schedule.waits_for_disk() { LEAST_PATIENCE } else { IDLE };
+            shared.work.wait_for(&mut schedule, pause);
             continue;
         }
         parking_lot::MutexGuard::unlocked(&mut schedule, || {
@@ -243,6 +258,10 @@ fn generate(shared: &Shared) {
             let renders = matches!(task, Some(Task::Render { .. }));
             if let Some(task) = task {
                 perform(shared, &mut stations, task);
+            }
+            if let Some((loaded, interrupt)) = session {
+                // It is tried again when a note needs it, which then says why it failed.
+                let _ = catch_unwind(AssertUnwindSafe(|| stations.prepare(&loaded, &interrupt)));
             }
             // Not before: the first sound waits for the model and for one note.
             if renders && !makes_way {
@@ -324,35 +343,86 @@ fn load(
 
 /// The sessions of one thread.
 #[derive(Default)]
-struct Stations(Vec<(Weak<Loaded>, Station)>);
+struct Stations {
+    ready: Vec<(Weak<Loaded>, Station)>,
+    /// Models of which a session was to be made ahead. What failed is not tried again and again.
+    prepared: Vec<Weak<Loaded>>,
+}
+
+fn is_of(model: &Weak<Loaded>, loaded: &Arc<Loaded>) -> bool {
+    std::ptr::eq(model.as_ptr(), Arc::as_ptr(loaded))
+}
 
 impl Stations {
     fn keep(&mut self, loaded: &Arc<Loaded>, station: Station) {
-        self.0.push((Arc::downgrade(loaded), station));
+        self.ready.push((Arc::downgrade(loaded), station));
     }
 
     fn forget(&mut self, loaded: &Arc<Loaded>) {
-        self.0.retain(|(model, _)| !std::ptr::eq(model.as_ptr(), Arc::as_ptr(loaded)));
+        self.ready.retain(|(model, _)| !is_of(model, loaded));
     }
 
     fn has_unused(&self) -> bool {
-        self.0.iter().any(|(model, _)| model.strong_count() == 0)
+        self.ready.iter().any(|(model, _)| model.strong_count() == 0)
     }
 
     /// Ends the sessions of models that no instance plays any more.
     fn drop_unused(&mut self) {
-        self.0.retain(|(model, _)| model.strong_count() > 0);
+        self.ready.retain(|(model, _)| model.strong_count() > 0);
+        self.prepared.retain(|model| model.strong_count() > 0);
+    }
+
+    fn position(&self, loaded: &Arc<Loaded>) -> Option<usize> {
+        self.ready.iter().position(|(model, _)| is_of(model, loaded))
+    }
+
+    /// Whether a session should be made ahead.
+    fn lacks(&self, loaded: &Arc<Loaded>) -> bool {
+        self.position(loaded).is_none() && !self.prepared.iter().any(|model| is_of(model, loaded))
+    }
+
+    /// Makes a session ahead.
+    fn prepare(&mut self, loaded: &Arc<Loaded>, interrupt: &Interrupt) -> Result<()> {
+        self.prepared.push(Arc::downgrade(loaded));
+        self.keep(loaded, Station::new(&loaded.model, interrupt)?);
+        Ok(())
     }
 
     fn render(&mut self, loaded: &Arc<Loaded>, key: NoteKey, interrupt: &Interrupt) -> Result<Arc<Note>> {
-        let known = self.0.iter().position(|(model, _)| std::ptr::eq(model.as_ptr(), Arc::as_ptr(loaded)));
-        let index = match known {
+        let index = match self.position(loaded) {
             Some(index) => index,
             None => {
                 self.keep(loaded, Station::new(&loaded.model, interrupt)?);
-                self.0.len() - 1
+                self.ready.len() - 1
             }
         };
-        self.0[index].1.render(loaded, key, interrupt)
+        self.ready[index].1.render(loaded, key, interrupt)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::handmade::{Folder, Handmade};
+
+    #[test]
+    fn a_session_is_made_ahead_once_whether_that_succeeds_or_not() {
+        let folder = Folder::new();
+        let model = Model::read(&Handmade::named("ahead").write(&folder, "ahead.onnx")).unwrap();
+        let loaded = Arc::new(Loaded::new(model));
+        let mut stations = Stations::default();
+        assert!(stations.lacks(&loaded));
+        let stopped = Interrupt::default();
+        stopped.raise();
+        assert!(stations.prepare(&loaded, &stopped).is_err());
+        assert!(!stations.lacks(&loaded), "it would be tried for ever");
+
+        let mut stations = Stations::default();
+        stations.prepare(&loaded, &Interrupt::default()).unwrap();
+        assert!(!stations.lacks(&loaded) && !stations.has_unused());
+        drop(loaded);
+        assert!(stations.has_unused());
+        stations.drop_unused();
+        assert!(stations.ready.is_empty() && stations.prepared.is_empty());
     }
 }

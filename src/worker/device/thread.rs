@@ -32,7 +32,7 @@ pub fn run(shared: &Shared) {
     let mut trash = Vec::new();
     let mut schedule = shared.schedule.lock();
     loop {
-        schedule.attend(&mut trash);
+        shared.attend(&mut schedule, &mut trash);
         let task = schedule.pick_for_device(|model| sessions.has(model));
         if schedule.is_stopping() {
             break;

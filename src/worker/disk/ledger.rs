@@ -12,7 +12,10 @@ use crate::storage::{KEYBOARD_NOTES, NOTE_BYTES};
 
 /// A note that lies on the disk is waited for no longer than this; then it is rendered. Longer than a disk needs to wake
 /// its head, and no longer than a few renderings.
-const PATIENCE: Duration = Duration::from_millis(250);
+pub const MOST_PATIENCE: Duration = Duration::from_millis(250);
+
+/// It is waited for so long at least: several times what it takes to come from a disk that is awake.
+pub const LEAST_PATIENCE: Duration = Duration::from_millis(20);
 
 /// A timbre in use is marked as used this often.
 const TOUCH_EVERY: Duration = Duration::from_secs(600);
@@ -151,14 +154,20 @@ impl Ledger {
         self.limit_bytes.saturating_sub(RESERVE_BYTES)
     }
 
-    /// Whether a note is expected from the disk, so that it need not be rendered.
-    pub fn expects(&self, key: &NoteKey) -> bool {
+    /// Whether a note is expected from the disk, so that it need not be rendered; no longer once what is done there takes
+    /// longer than `patience`.
+    pub fn expects(&self, key: &NoteKey, patience: Duration) -> bool {
         self.is_on()
-            && self.waiting_since.is_none_or(|since| since.elapsed() <= PATIENCE)
+            && self.waiting_since.is_none_or(|since| since.elapsed() <= patience)
             && match &self.sounds {
                 None => true,
                 Some(_) => self.holds(key),
             }
+    }
+
+    /// Whether something is being done that notes may wait for.
+    pub fn is_busy(&self) -> bool {
+        self.is_on() && self.waiting_since.is_some()
     }
 
     /// Whether a note lies on the disk.
@@ -358,6 +367,21 @@ mod tests {
         assert!(matches!(step(&mut ledger, note), Some(Task::Touch(_))));
         assert!(step(&mut ledger, note).is_none(), "it lies there");
         ledger
+    }
+
+    #[test]
+    fn a_note_is_expected_until_the_disk_takes_longer_than_one_has_patience() {
+        let (held, other) = (Arc::new(note(key(7, 60))), Arc::new(note(key(8, 60))));
+        let mut ledger = with(&held);
+        let (short, long) = (Duration::from_millis(1), Duration::from_secs(3600));
+        assert!(ledger.expects(&held.key, short) && !ledger.expects(&other.key, long));
+        // It has to wait for another one to be written.
+        let task = ledger.pick("CPU", |_| None, || vec![(other.key.sound(), vec![other.clone()])]);
+        assert!(matches!(task, Some(Task::Write(_))) && ledger.is_busy());
+        std::thread::sleep(2 * short);
+        assert!(ledger.expects(&held.key, long) && !ledger.expects(&held.key, short));
+        ledger.finish(Outcome::Written(other, Ok(())), &mut Vec::new());
+        assert!(ledger.expects(&held.key, short) && !ledger.is_busy());
     }
 
     #[test]

@@ -15,5 +15,5 @@ pub mod ledger;
 pub mod renderer;
 mod thread;
 
-pub use ledger::{Finished, Ledger, Outcome, Task};
+pub use ledger::{Finished, LEAST_PATIENCE, Ledger, MOST_PATIENCE, Outcome, Task};
 pub use thread::Keeper;

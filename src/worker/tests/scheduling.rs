@@ -346,6 +346,18 @@ fn a_note_that_fails_is_said_once_and_not_tried_again_at_once() {
 }
 
 #[test]
+fn a_thread_without_a_session_of_what_is_played_is_given_it_and_is_ended_at_the_stop() {
+    let mut desk = Desk::new();
+    assert!(desk.schedule.prepare(|_| true).is_none(), "nobody plays yet");
+    let _instance = desk.instance();
+    assert!(desk.schedule.prepare(|_| false).is_none(), "the thread has all that are played");
+    let (played, interrupt) = desk.schedule.prepare(|_| true).unwrap();
+    assert!(Arc::ptr_eq(&played, &desk.loaded) && !interrupt.is_raised());
+    desk.schedule.stop();
+    assert!(interrupt.is_raised());
+}
+
+#[test]
 fn a_new_model_makes_the_keys_stale_and_renders_them_again() {
     let mut desk = Desk::new();
     let (id, mut ear) = desk.instance();
