@@ -36,7 +36,8 @@ fn parts(criterion: &mut Criterion) {
 
     let mut preparer = Preparer::new(REPRESENTATION);
     let key = NoteKey { model: ModelId(1), timbre: Timbre::default(), pitch: 60 };
-    criterion.bench_function("image to note", |bencher| bencher.iter(|| preparer.note(key, black_box(&image))));
+    criterion
+        .bench_function("image to note", |bencher| bencher.iter(|| preparer.note(key, black_box(&image)).unwrap()));
 
     let mut synth = FrameSynth::new(geometry, OVERSAMPLING);
     let mut wave = vec![0.0; synth.window_len()];

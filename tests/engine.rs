@@ -55,7 +55,7 @@ fn image(pitch: u8, partials: &[f64]) -> Vec<f32> {
 
 fn note(seed: u32, pitch: u8, partials: &[f64]) -> Arc<Note> {
     let key = NoteKey { model: MODEL, timbre: timbre(seed), pitch };
-    Arc::new(Preparer::new(Representation::IfHires).note(key, &image(pitch, partials)))
+    Arc::new(Preparer::new(Representation::IfHires).note(key, &image(pitch, partials)).unwrap())
 }
 
 const BRIGHT: &[f64] = &[0.1, 0.08, 0.06, 0.05, 0.04, 0.03, 0.03, 0.02];
@@ -329,7 +329,10 @@ fn a_timbre_that_never_rests_needs_a_bounded_number_of_renderings_offline() {
                 for request in worker.wanted.read().requests() {
                     let key = NoteKey { model: MODEL, timbre: request.timbre, pitch: request.key };
                     if !rendered.contains(&key) {
-                        assert!(worker.notes.push(Arc::new(preparer.note(key, &image))).is_ok(), "the ring has room");
+                        assert!(
+                            worker.notes.push(Arc::new(preparer.note(key, &image).unwrap())).is_ok(),
+                            "the ring has room"
+                        );
                         rendered.push(key);
                     }
                 }
@@ -432,7 +435,7 @@ fn bounce_beside_a_devices_note(bounce_on_cpu: bool) -> (bool, f32) {
     bench.worker.status.bounce_on_cpu.store(bounce_on_cpu, Ordering::Relaxed);
     let cpu = note(1, 60, &[0.1]);
     let key = cpu.key;
-    let device = Preparer::new(Representation::IfHires).note(key, &image(60, &[0.4]));
+    let device = Preparer::new(Representation::IfHires).note(key, &image(60, &[0.4])).unwrap();
     bench.give(&Arc::new(Note { origin: Origin::Device, ..device }));
     // Live, the device's note goes into the bank.
     bench.play(&settings(1), 256, 64, &[]);

@@ -238,7 +238,7 @@ fn around(model: &mut Entry) -> Result<()> {
             let note = preparer.note(key, image);
             all.push(start.elapsed().as_secs_f64());
             note
-        })?;
+        })??;
         if digits.is_empty() {
             digits = hash([&decoded(&note)[..], &note.head, &note.head_phase]);
         }

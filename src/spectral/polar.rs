@@ -83,44 +83,40 @@ impl PolarMap {
         let row = |frame: usize| frame * bins..(frame + 1) * bins;
         match &self.scale {
             Some(scale) => {
-                exponentials(&level[row(frame)], &mut self.power);
+                let is_finite = exponentials(&level[row(frame)], &angle[row(frame)], &mut self.power);
                 let mel = [&*self.power, &angle[row(frame)]];
                 let totals = scale.to_linear(mel, [magnitude, advance_turns], (root, half_turns));
                 // Of the powers, which are at hand there: to square and to search the magnitudes costs more.
-                Level { power: totals.sum + bins as f32 * POWER_EPS, loudest: root(totals.greatest) }
+                Level { power: totals.sum + bins as f32 * POWER_EPS, loudest: root(totals.greatest), is_finite }
             }
             None => {
-                exponentials(&level[row(frame)], magnitude);
+                let is_finite = exponentials(&level[row(frame)], &angle[row(frame)], magnitude);
                 if self.representation.is_phase() && frame > 0 {
                     differences(&angle[row(frame)], &angle[row(frame - 1)], advance_turns);
                 } else {
                     let angles = advance_turns.iter_mut().zip(&angle[row(frame)]);
                     angles.for_each(|(advance, &angle)| *advance = half_turns(angle));
                 }
-                Level::of(magnitude)
+                loudness(magnitude, is_finite)
             }
         }
     }
 }
 
-/// How loud a frame is.
+/// How loud a frame is, and whether it is to be trusted.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Level {
     /// The sum of all bins' squared magnitudes.
     pub power: f32,
     /// The greatest magnitude.
     pub loudest: f32,
+    /// Whether all that the image has there was finite.
+    pub is_finite: bool,
 }
 
-impl Level {
-    /// Of magnitudes, 0 or more.
-    pub fn of(magnitude: &[f32]) -> Self {
-        level(magnitude)
-    }
-}
-
+/// The level of magnitudes, 0 or more.
 #[multiversion(targets("x86_64+avx2+fma"))]
-fn level(magnitude: &[f32]) -> Level {
+fn loudness(magnitude: &[f32], is_finite: bool) -> Level {
     /// Sums side by side: each waits for the one before it, and a processor does several such chains of vectors at once.
     const SIDE_BY_SIDE: usize = 32;
     let (mut power, mut loudest) = ([0.0; SIDE_BY_SIDE], [0.0; SIDE_BY_SIDE]);
@@ -135,15 +131,22 @@ fn level(magnitude: &[f32]) -> Level {
     Level {
         power: power.iter().sum::<f32>() + rest.iter().map(|magnitude| magnitude * magnitude).sum::<f32>(),
         loudest: loudest.iter().chain(rest).copied().fold(0.0, f32::max),
+        is_finite,
     }
 }
 
-/// The exponential of each value.
+/// The exponential of each level. Says whether all levels and angles are finite: here they are at hand, and to look at an
+/// image before takes a quarter of the time that all of the conversion does.
 #[multiversion(targets("x86_64+avx2+fma"))]
-fn exponentials(values: &[f32], out: &mut [f32]) {
-    for (out, &value) in out.iter_mut().zip(values) {
-        *out = exp::<{ is_fused!() }>(value);
+fn exponentials(levels: &[f32], angles: &[f32], out: &mut [f32]) -> bool {
+    const SIGN: u32 = 1 << 31;
+    // Without their signs, bits rise with the value up to infinity and on to what is no number.
+    let mut most = 0;
+    for ((out, &level), &angle) in out.iter_mut().zip(levels).zip(angles) {
+        *out = exp::<{ is_fused!() }>(level);
+        most = most.max(level.to_bits() & !SIGN).max(angle.to_bits() & !SIGN);
     }
+    most < f32::INFINITY.to_bits()
 }
 
 /// What a frame's phases are ahead of those of the frame before, both in units of pi, in turns.
@@ -185,6 +188,21 @@ mod tests {
                 let power: f64 = magnitude.iter().map(|&magnitude| f64::from(magnitude).powi(2)).sum();
                 assert!((f64::from(level.power) / power - 1.0).abs() < 1e-6, "{representation}: {level:?} for {power}");
                 assert_eq!(level.loudest, magnitude.iter().copied().fold(0.0, f32::max), "{representation}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_finite_is_found_wherever_it_lies() {
+        let finite = [f32::MIN, f32::MAX, -0.0, f32::MIN_POSITIVE].repeat(9);
+        let mut out = vec![0.0; finite.len()];
+        assert!(exponentials(&finite, &finite, &mut out));
+        for hostile in [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            for at in 0..finite.len() {
+                let mut values = finite.clone();
+                values[at] = hostile;
+                assert!(!exponentials(&values, &finite, &mut out), "a level of {hostile} at {at}");
+                assert!(!exponentials(&finite, &values, &mut out), "an angle of {hostile} at {at}");
             }
         }
     }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow, bail, ensure};
-use multiversion::multiversion;
 use ort::environment::Environment;
 use ort::logging::LogLevel;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
@@ -64,13 +63,14 @@ impl Generator {
         self.takes_batches
     }
 
-    /// Generates one image, [2, frames, bins], and hands it to `then` where it lies.
+    /// Generates one image, [2, frames, bins], and hands it to `then` where it lies. `then` must bear numbers that are not
+    /// finite, and should refuse them ([`check_finite`]).
     pub fn generate<T>(
         &mut self,
         latent: &[f32],
         pitch: u8,
         interrupt: &Interrupt,
-        then: impl FnOnce(&[f32]) -> T,
+        then: impl FnOnce(&[f32]) -> Result<T>,
     ) -> Result<T> {
         let mut then = Some(then);
         let mut images = self.generate_batch(latent, &[pitch], interrupt, |_, image| {
@@ -80,16 +80,17 @@ impl Generator {
         images.pop().expect("there is one image")
     }
 
-    /// Generates the images of several notes in one run and hands each, with its index, to `then` where it lies.
+    /// Generates the images of several notes in one run and hands each, with its index, to `then` where it lies, as
+    /// [`Self::generate`] does.
     ///
-    /// `latents` lie one behind the other. The outer error is a run that failed; an inner one is an image that holds
-    /// numbers that are not finite, which says nothing of the others.
+    /// `latents` lie one behind the other. The outer error is a run that failed; an inner one is what `then` says of an
+    /// image, which says nothing of the others.
     pub fn generate_batch<T>(
         &mut self,
         latents: &[f32],
         pitches: &[u8],
         interrupt: &Interrupt,
-        mut then: impl FnMut(usize, &[f32]) -> T,
+        mut then: impl FnMut(usize, &[f32]) -> Result<T>,
     ) -> Result<Vec<Result<T>>> {
         let notes = pitches.len();
         debug_assert_eq!(latents.len(), notes * self.latent_size);
@@ -108,11 +109,7 @@ impl Generator {
             shape[..] == expected && images.len() == notes * image_len,
             "puts out an image of {shape:?} where the manifest promises {expected:?}"
         );
-        let images = images.chunks_exact(image_len).enumerate().map(|(index, image)| {
-            ensure!(all_finite(image), "puts out numbers that are not finite");
-            Ok(then(index, image))
-        });
-        Ok(images.collect())
+        Ok(images.chunks_exact(image_len).enumerate().map(|(index, image)| then(index, image)).collect())
     }
 
     /// Renders the lowest and the highest pitch and refuses what is no sound. Errors are sentences.
@@ -120,8 +117,7 @@ impl Generator {
         let manifest = &model.manifest;
         let latent = Latents::new(manifest).latent(&Timbre::default());
         for pitch in [manifest.pitch_min, manifest.pitch_max] {
-            let tried = self.generate(&latent, pitch, interrupt, check_image).and_then(|checked| checked);
-            tried.map_err(|error| {
+            self.generate(&latent, pitch, interrupt, check_image).map_err(|error| {
                 let what = anyhow!("does not pass the test at pitch {pitch}: it {error:#}; choose another model");
                 model::sentence(&model.path, &what)
             })?;
@@ -130,13 +126,13 @@ impl Generator {
     }
 }
 
-/// Whether no value is infinite or no number.
-#[multiversion(targets("x86_64+avx2"))]
-fn all_finite(values: &[f32]) -> bool {
-    const SIGN: u32 = 1 << 31;
-    // Without their signs, bits rise with the value up to infinity and on to what is no number. To look at all takes
-    // vectors, and less time than to stop at the first.
-    values.iter().fold(0, |most, value| most.max(value.to_bits() & !SIGN)) < f32::INFINITY.to_bits()
+/// What is wrong with an image that holds infinities or what is no number.
+pub const NOT_FINITE: &str = "puts out numbers that are not finite";
+
+/// Refuses an image that is [`NOT_FINITE`].
+pub fn check_finite(image: &[f32]) -> Result<()> {
+    ensure!(image.iter().all(|value| value.is_finite()), NOT_FINITE);
+    Ok(())
 }
 
 const LATENT: &str = "latent";
@@ -221,6 +217,7 @@ const SILENT: f32 = -12.0;
 const WIDEST_ADVANCE: f32 = 16.0;
 
 fn check_image(image: &[f32]) -> Result<()> {
+    check_finite(image)?;
     let (levels, advances) = image.split_at(image.len() / 2);
     let loudest = levels.iter().copied().fold(f32::MIN, f32::max);
     let widest = advances.iter().fold(0.0f32, |widest, x| widest.max(x.abs()));
@@ -228,22 +225,4 @@ fn check_image(image: &[f32]) -> Result<()> {
     ensure!(loudest < LOUDEST, "puts out the level {loudest:.0}, which no sound has");
     ensure!(widest < WIDEST_ADVANCE, "puts out the phase advance {widest:.0} pi, which no sound has");
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_not_finite_is_found_wherever_it_lies() {
-        let mut values = [f32::MIN, f32::MAX, -0.0, f32::MIN_POSITIVE].repeat(9);
-        assert!(all_finite(&values));
-        for hostile in [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-            for at in 0..values.len() {
-                let own = std::mem::replace(&mut values[at], hostile);
-                assert!(!all_finite(&values), "{hostile} at {at}");
-                values[at] = own;
-            }
-        }
-    }
 }

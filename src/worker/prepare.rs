@@ -3,6 +3,9 @@
 //! All that can be done once a note is done here: polar form on the linear frequency scale, the head of the note as a
 //! waveform, the sustain region.
 
+use anyhow::{Result, ensure};
+
+use super::generator::NOT_FINITE;
 use super::sustain;
 use crate::frames::{FrameEncoder, Frames};
 use crate::note::{Geometry, Note, NoteKey, Origin};
@@ -35,19 +38,25 @@ impl Preparer {
     }
 
     /// Prepares a note from one generated image, [2, frames, bins], denormalised.
-    pub fn note(&mut self, key: NoteKey, image: &[f32]) -> Note {
+    ///
+    /// # Errors
+    /// When the image holds numbers that are not finite.
+    pub fn note(&mut self, key: NoteKey, image: &[f32]) -> Result<Note> {
+        let mut is_finite = true;
         // Frame by frame, since one fits into the processor's nearest cache and a note does not.
         for (frame, power) in self.power.iter_mut().enumerate() {
             self.encoder.push(|magnitude, advance| {
                 let level = self.polar.convert_frame(image, frame, magnitude, advance);
                 *power = level.power;
+                is_finite &= level.is_finite;
                 level.loudest
             });
         }
         let frames = self.encoder.finish();
+        ensure!(is_finite, NOT_FINITE);
         let sustain = sustain::find(self.geometry, &self.power);
         let (head, head_phase) = self.head(&frames);
-        Note { key, origin: Origin::Cpu, geometry: self.geometry, frames, head, head_phase, sustain }
+        Ok(Note { key, origin: Origin::Cpu, geometry: self.geometry, frames, head, head_phase, sustain })
     }
 
     /// The sound of the frames that start before or at the note's first sample, cut there, and the phase at the last of

@@ -9,7 +9,7 @@ use super::provider;
 use crate::latent::Latents;
 use crate::model::Model;
 use crate::note::Timbre;
-use crate::worker::generator::Generator;
+use crate::worker::generator::{Generator, check_finite};
 use crate::worker::interrupt::Interrupt;
 
 /// How far a device may be from the processor: the first is what all values but one in ten thousand stay within, the
@@ -88,7 +88,11 @@ impl Trial {
         let mut expected = Vec::new();
         for (note, &pitch) in inputs.pitches.iter().enumerate() {
             let start = Instant::now();
-            expected.push(cpu.generate(inputs.latent(note), pitch, interrupt, <[f32]>::to_vec)?);
+            let image = cpu.generate(inputs.latent(note), pitch, interrupt, |image| {
+                check_finite(image)?;
+                Ok(image.to_vec())
+            });
+            expected.push(image?);
             cpu_ms = cpu_ms.min(milliseconds(start.elapsed()));
         }
         let (mut levels, mut angles) = (Vec::new(), Vec::new());
@@ -101,10 +105,12 @@ impl Trial {
             for repeat in 0..REPEATS {
                 let start = Instant::now();
                 let images = device.generate_batch(&latents, &pitches, interrupt, |note, image| {
+                    check_finite(image)?;
                     // Comparing costs time of its own, so it has the run that is slow anyway.
                     if repeat == 0 {
                         compare(image, &expected[note % NOTES], &mut levels, &mut angles);
                     }
+                    Ok(())
                 });
                 let took = start.elapsed();
                 match images {
