@@ -92,13 +92,13 @@ impl TwoTaps {
         maps: (impl Fn(f32) -> f32, impl Fn(f32) -> f32),
     ) -> Totals {
         let rows = LANES * (self.diagonal.len() + self.shuffled.len());
-        assert_eq!(inputs.map(<[f32]>::len), [rows; 2], "a frame has as many bins as the matrix rows");
-        assert_eq!(
-            outputs.each_ref().map(|output| output.len()),
-            [rows; 2],
+        // One by one: an array of lengths would be compared as a vector, which has to wait for its own writing.
+        let is_whole = |len: usize| len == rows;
+        let [one, other] = outputs;
+        assert!(
+            is_whole(inputs[0].len()) && is_whole(inputs[1].len()) && is_whole(one.len()) && is_whole(other.len()),
             "a frame has as many bins as the matrix rows"
         );
-        let [one, other] = outputs;
         multiply(self, inputs, one, other, maps)
     }
 
