@@ -43,8 +43,7 @@ pub fn find(geometry: Geometry, power: &[f32]) -> Sustain {
 
     // The overall fall tells a decaying sound from a sustained one.
     let trends = Trends::new(&level);
-    let (overall, _) = trends.over(attack_end, held_end);
-    let fall = overall * frames_per_second;
+    let fall = trends.line(attack_end, held_end).slope() * frames_per_second;
     let share = ((fall - SUSTAINED_DB_PER_SECOND) / (DECAYING_DB_PER_SECOND - SUSTAINED_DB_PER_SECOND)).clamp(0.0, 1.0);
 
     let (start, end) = if share > 0.5 {
@@ -53,7 +52,7 @@ pub fn find(geometry: Geometry, power: &[f32]) -> Sustain {
     } else {
         steadiest(&trends, attack_end, held_end, least)
     };
-    let (trend_db, _) = trends.over(start, end);
+    let trend_db = trends.line(start, end).slope();
     Sustain { start: start as u16, end: end as u16, trend_db, decay_db: share * trend_db.min(0.0), silent_from }
 }
 
@@ -67,9 +66,14 @@ fn steadiest(trends: &Trends, first: usize, last: usize, least: usize) -> (usize
     let mut best_cost = f32::MAX;
     for start in (first..=last - least).step_by(STEP) {
         for end in (start + least..=last).rev().step_by(STEP) {
-            let (slope, deviation) = trends.over(start, end);
-            let length = end - start;
-            let cost = deviation + slope.abs() * length as f32 * 0.25 - LENGTH_WEIGHT_DB * length as f32;
+            let line = trends.line(start, end);
+            let length = (end - start) as f32;
+            let drift = line.slope().abs() * length * 0.25;
+            // The deviation only adds to it, and is the most part of the work.
+            if drift - LENGTH_WEIGHT_DB * length >= best_cost {
+                continue;
+            }
+            let cost = line.deviation() + drift - LENGTH_WEIGHT_DB * length;
             if cost < best_cost {
                 (best, best_cost) = ((start, end), cost);
             }
@@ -111,9 +115,8 @@ impl Trends {
         Self { sums }
     }
 
-    /// Slope of the line of least squares through the values from `first` to `last`, both included, per step, and their root
-    /// mean square deviation from it.
-    fn over(&self, first: usize, last: usize) -> (f32, f32) {
+    /// The line of least squares through the values from `first` to `last`, both included.
+    fn line(&self, first: usize, last: usize) -> Line {
         let (before, all) = (self.sums[first], self.sums[last + 1]);
         let n = (last + 1 - first) as f64;
         let centre = 0.5 * (first + last) as f64;
@@ -121,8 +124,28 @@ impl Trends {
         let covariance = all.moments - before.moments - centre * sum;
         let variance = n * (n * n - 1.0) / 12.0;
         let slope = if variance > 0.0 { covariance / variance } else { 0.0 };
-        let squares = all.squares - before.squares - sum * sum / n - slope * covariance;
-        (slope as f32, (squares.max(0.0) / n).sqrt() as f32)
+        Line { n, sum, squares: all.squares - before.squares, covariance, slope }
+    }
+}
+
+struct Line {
+    n: f64,
+    sum: f64,
+    squares: f64,
+    covariance: f64,
+    slope: f64,
+}
+
+impl Line {
+    /// Per step.
+    fn slope(&self) -> f32 {
+        self.slope as f32
+    }
+
+    /// Root mean square deviation of the values from it.
+    fn deviation(&self) -> f32 {
+        let squares = self.squares - self.sum * self.sum / self.n - self.slope * self.covariance;
+        (squares.max(0.0) / self.n).sqrt() as f32
     }
 }
 
@@ -136,14 +159,16 @@ mod tests {
     fn trends_are_those_of_the_line_of_least_squares() {
         let values: Vec<f32> = (0..40).map(|i| 30.0 - 0.5 * i as f32 + if i % 2 == 0 { 0.25 } else { -0.25 }).collect();
         let trends = Trends::new(&values);
-        let (slope, deviation) = trends.over(10, 31);
+        let line = trends.line(10, 31);
+        let (slope, deviation) = (line.slope(), line.deviation());
         let (centre, mean) = (20.5, values[10..=31].iter().sum::<f32>() / 22.0);
         let over =
             |map: &dyn Fn(f32, f32) -> f32| (10..=31).map(|i| map(i as f32 - centre, values[i] - mean)).sum::<f32>();
         let right = over(&|x, y| x * y) / over(&|x, _| x * x);
         let off = (over(&|x, y| (y - right * x).powi(2)) / 22.0).sqrt();
         assert!((slope - right).abs() < 1e-5 && (deviation - off).abs() < 1e-4, "{slope} {deviation}, {right} {off}");
-        assert_eq!(trends.over(7, 7), (0.0, 0.0));
+        let point = trends.line(7, 7);
+        assert_eq!((point.slope(), point.deviation()), (0.0, 0.0));
     }
 
     /// The frames' power of a note whose level at frame `t` is `level(t)` dB.
