@@ -151,7 +151,7 @@ def test_named_latents_lie_far_apart_and_have_names_of_their_own(heard) -> None:
     between = [np.linalg.norm(flat[a] - flat[b]) for a in chosen for b in chosen if a < b]
     usual = [np.linalg.norm(flat[a] - flat[b]) for a in range(len(drawn)) for b in range(a)]
     assert np.min(between) > np.percentile(usual, 25)
-    manifest.check({"format": 1, "name": "handmade", "representation": "if-hires", **manifest.geometry("if-hires"),
+    manifest.check({"format": 1, "name": "handmade", **Representation("if-hires").settings,
                     "pitch_min": 48, "pitch_max": 72, "latent_size": 5, "latents": entries})
 
 

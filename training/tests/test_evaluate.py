@@ -60,7 +60,7 @@ def player(tones: DataSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
     model.ir_version = 10
-    fields = {"format": 1, "name": "player", "representation": "if-hires", **manifest.geometry("if-hires"),
+    fields = {"format": 1, "name": "player", **Representation("if-hires").settings,
               "pitch_min": LOW, "pitch_max": HIGH, "latent_size": 3}
     manifest.put(model, fields)
     path = tmp_path_factory.mktemp("player") / "player.onnx"
@@ -151,7 +151,7 @@ def test_bad_input_gives_a_sentence(tones: DataSet, player: Path, tmp_path: Path
     with pytest.raises(TrainingError, match="measures"):
         table.fill_card(tmp_path / "card.md", "text")
     broken = onnx.load(str(player))
-    fields = manifest.read(broken) | {"representation": "if", **manifest.geometry("if")}
+    fields = manifest.read(broken) | Representation("if").settings
     manifest.put(broken, fields)
     manifest.save_model(broken, tmp_path / "broken.onnx")
     with pytest.raises(TrainingError, match="manifest says"):

@@ -1,5 +1,6 @@
 """The representations against the published code's values (tests/golden/README.md), and against themselves."""
 
+import json
 import math
 
 import numpy as np
@@ -146,3 +147,69 @@ def test_what_cannot_be_analysed_is_refused_with_a_sentence() -> None:
         Representation("if-hires").synthesise(torch.zeros(1, 2, 256, 512))
     with pytest.raises(TrainingError, match="if-mel-hires"):
         Representation("mel")
+
+
+def test_the_full_band_has_sizes_of_its_own_and_is_equal_by_them() -> None:
+    full = Representation.linear()
+    assert (full.note_samples, full.pad_left, full.image_shape) == (192_000, 9_216, (2, 128, 2_560))
+    again = Representation.of(json.loads(json.dumps(full.settings)))
+    assert again == full and hash(again) == hash(full)
+    assert Representation.of({"format": 1, "name": "model", **full.settings}) == full
+    assert Representation.linear(bins=2_400) != full
+    assert Representation.of("if-hires") == Representation.of(Representation("if-hires").settings) != full
+
+
+@pytest.mark.parametrize("sizes", [
+    {},
+    {"sample_rate": 48_000, "n_fft": 4_096, "hop": 1_024, "frames": 190, "bins": 1_700},
+    {"sample_rate": 44_100, "n_fft": 2_400, "hop": 600, "frames": 292, "bins": 1_200},
+    {"sample_rate": 16_000, "n_fft": 512, "hop": 128, "frames": 497, "bins": 100},
+])
+def test_the_full_band_gives_back_what_lies_in_its_bins(sizes: dict) -> None:
+    full = Representation.linear(**sizes)
+    time = torch.arange(full.note_samples, dtype=torch.float64) / full.sample_rate
+    top = full.bins * full.sample_rate / full.n_fft
+    within = sum(torch.sin(2 * math.pi * share * top * time + share) for share in (0.05, 0.3, 0.9))
+    wave = (0.2 * torch.exp(-time) * within).float()[None]
+    above = (0.2 * torch.sin(2 * math.pi * min(1.1 * top, 0.49 * full.sample_rate) * time)).float()[None]
+    dropped = full.bins < full.n_fft // 2
+    back = full.synthesise(full.analyse(wave + above if dropped else wave))
+    whole = slice(3 * full.hop, full.note_samples - 3 * full.hop)
+    noise = (wave - back)[:, whole].square().sum()
+    assert 10 * math.log10(wave[:, whole].square().sum() / noise) > 60
+
+
+def test_the_full_band_at_the_sizes_of_the_paper_is_the_papers() -> None:
+    same = Representation.linear(sample_rate=16_000, n_fft=2_048, hop=512, frames=128, bins=1_024)
+    paper = Representation("if-hires")
+    image = paper.analyse(golden_wave(0)[None])
+    assert torch.equal(same.analyse(golden_wave(0)[None]), image)
+    assert torch.equal(same.synthesise(image), paper.synthesise(image))
+
+
+@pytest.mark.parametrize("change, words", [
+    ({"sample_rate": 96_000}, "sample rate 96000"),
+    ({"n_fft": 6_145}, "n_fft"),
+    ({"n_fft": 4_004, "hop": 1_001}, "twos, threes and fives"),
+    ({"n_fft": 8_192, "hop": 2_048}, "6144"),
+    ({"hop": 1_024}, "a quarter"),
+    ({"bins": 3_073}, "3072"),
+    ({"frames": 121}, "from 122 to"),
+    ({"frames": 131}, "from 122 to"),
+    ({"frames": 128.0}, "whole number"),
+])
+def test_sizes_that_the_plugin_does_not_take_are_refused_with_those_that_it_takes(change: dict, words: str) -> None:
+    sizes = {"sample_rate": 48_000, "n_fft": 6_144, "hop": 1_536, "frames": 128, "bins": 2_560}
+    with pytest.raises(TrainingError, match=words):
+        Representation.of({"representation": "if-linear", **sizes, **change})
+
+
+def test_sizes_that_are_missing_or_wrong_give_a_sentence() -> None:
+    with pytest.raises(TrainingError, match="bins is not told"):
+        Representation.of({"representation": "if-linear", "sample_rate": 48_000, "n_fft": 6_144, "hop": 1_536, "frames": 128})
+    with pytest.raises(TrainingError, match="if-linear with its sizes"):
+        Representation("if-linear")
+    with pytest.raises(TrainingError, match="hop 256 is told"):
+        Representation.of({**Representation("if-hires").settings, "hop": 256})
+    with pytest.raises(TrainingError, match="192000 samples, 4 s at 48000 Hz"):
+        Representation.linear().analyse(torch.zeros(1, 64_000))

@@ -37,7 +37,7 @@ QUICK = {"latents": 20, "key_step": 6, "train_notes": 1_500, "test_notes": 600, 
 def measure_model(model: ModelFile, latents: int, key_step: int, seed: int) -> Notes:
     """Plays `latents` draws of N(0, 1), each on every `key_step`-th key, and measures the notes."""
     drawn = model.draw(latents, seed)
-    representation = Representation(model.representation)
+    representation = Representation.of(model.representation)
     meter = NoteMeter()
     groups = np.concatenate([np.full(len(model.pitches[n % key_step :: key_step]), n) for n in range(latents)])
     keys = np.concatenate([model.pitches[n % key_step :: key_step] for n in range(latents)])

@@ -13,6 +13,7 @@ import onnx
 
 from timbrel_training.errors import TrainingError
 from timbrel_training.files import write_bytes
+from timbrel_training.geometry import SIZES, Geometry
 from timbrel_training.spectral import Representation
 
 FORMAT = 1
@@ -27,22 +28,18 @@ MAX_FIGURES = 256
 MAX_COORDINATE = 1.0e3
 
 
-def geometry(representation: str) -> dict:
-    """Sample rate [Hz], FFT and hop [samples], frames and bins of a representation, as manifest fields."""
-    sizes = Representation(representation)
-    return {key: getattr(sizes, key) for key in ("sample_rate", "n_fft", "hop", "frames", "bins")}
-
-
 def manifest_of(generator, **fields) -> dict:
-    """The manifest of a generator module. `fields` are name, author, licence, trained_on and whatever else is known."""
+    """The manifest of a generator module, whose `representation` is what `Representation.of` takes.
+
+    `fields` are name, author, licence, trained_on and whatever else is known.
+    """
     manifest = {
         "format": FORMAT,
         "name": "unnamed",
         "author": "",
         "licence": "",
         "trained_on": "",
-        "representation": generator.representation,
-        **geometry(generator.representation),
+        **Representation.of(generator.representation).settings,
         "pitch_min": int(generator.pitch_min),
         "pitch_max": int(generator.pitch_max),
         "latent_size": int(generator.latent_size),
@@ -58,16 +55,15 @@ def manifest_of(generator, **fields) -> dict:
 
 def check(manifest: dict) -> None:
     """Refuses, with a sentence, a manifest that the plugin would refuse or cut short."""
-    missing = {"format", "name", "representation", "pitch_min", "pitch_max", "latent_size"} - set(manifest)
+    missing = {"format", "name", "representation", *SIZES, "pitch_min", "pitch_max", "latent_size"} - set(manifest)
     if missing:
         raise TrainingError(f"The manifest lacks {', '.join(sorted(missing))}.")
     if manifest["format"] != FORMAT:
         raise TrainingError(f"The manifest has format {manifest['format']}; this code knows format {FORMAT}.")
-    for key, right in geometry(manifest["representation"]).items():
-        if manifest.get(key) != right:
-            raise TrainingError(
-                f"The manifest names {key} {manifest.get(key)}, and {manifest['representation']} has {right}."
-            )
+    try:
+        Geometry.of(manifest)
+    except TrainingError as error:
+        raise TrainingError(f"The manifest's sizes are none that a model has: {error}") from error
     low, high = manifest["pitch_min"], manifest["pitch_max"]
     if not 0 <= low <= high <= 127:
         raise TrainingError(f"The manifest names the pitch range {low} to {high}; MIDI notes go from 0 to 127.")

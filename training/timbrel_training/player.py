@@ -24,7 +24,7 @@ class Player:
 
     def __init__(self, model: ModelFile):
         self.model = model
-        self._representation = Representation(model.representation)
+        self._representation = Representation.of(model.representation)
 
     def keys(self, count: int) -> np.ndarray:
         """Keys spread over the middle of the keyboard."""

@@ -1,26 +1,30 @@
-"""The six spectral representations of the paper: waves to images and back.
+"""Spectral representations, the six of the paper and the full band's `if-linear`: waves to images and back.
 
-Names, sizes and numbers are those of the plugin (`src/spectral/`) and of magenta's `specgrams_helper.py` and
-`spectral_ops.py`: four seconds at 16 kHz, periodic Hann windows that overlap by three quarters, all padding in front,
-the DC bin dropped.
+Names, sizes and numbers are those of the plugin (`src/spectral/`); of the six also those of magenta's
+`specgrams_helper.py` and `spectral_ops.py`: four seconds at 16 kHz, periodic Hann windows that overlap by three
+quarters, all padding in front, the DC bin dropped. `if-linear` is the paper's `if-hires` with sizes of its own
+(`geometry.py`), and may drop bins at the top, too, which are then silent.
 """
 
 import math
+from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from timbrel_training.errors import TrainingError
+from timbrel_training.geometry import LINEAR, NAMES, NOTE_SECONDS, OVERLAPPING, PUBLISHED_RATE, Geometry
 from timbrel_training.mel import linear_to_mel, mel_to_linear
 from timbrel_training.normaliser import FIT_IMAGES, PUBLISHED_MEL, Normaliser
 
-__all__ = ["FIT_IMAGES", "NAMES", "NOTE_SAMPLES", "PUBLISHED_MEL", "SAMPLE_RATE", "Normaliser", "Representation"]
+__all__ = ["FIT_IMAGES", "LINEAR", "NAMES", "NOTE_SAMPLES", "PUBLISHED_MEL", "SAMPLE_RATE", "Geometry", "Normaliser",
+           "Representation"]
 
-SAMPLE_RATE = 16_000
-NOTE_SAMPLES = 64_000
-
-NAMES = ("phase", "phase-hires", "if", "if-hires", "if-mel", "if-mel-hires")
+# Of the six published representations.
+SAMPLE_RATE = PUBLISHED_RATE
+NOTE_SAMPLES = NOTE_SECONDS * PUBLISHED_RATE
 
 # Added before a logarithm is taken (`_safe_log`): to the magnitude, and to the mel power.
 LOG_EPS = 1e-6
@@ -29,9 +33,6 @@ LOG_EPS = 1e-6
 # (`inverse_stft_window_fn` of TensorFlow).
 HANN_SQUARED_OVERLAP = 1.5
 
-# The windows overlap by three quarters.
-OVERLAPPING = 4
-
 
 class Representation:
     """What the two channels of an image [N, 2, frames, bins] hold.
@@ -39,39 +40,60 @@ class Representation:
     Channel 0 is the natural logarithm of magnitude (linear scales) or of power (mel); channel 1 is phase or its advance
     from frame to frame in units of pi. The matrices of the mel scale are made at the first use and kept.
 
+    Two are equal when their sizes are.
+
     Attributes:
-        name: one of `NAMES`.
+        geometry: all sizes; the most used are attributes here as well.
+        name: one of `NAMES`, or `LINEAR`.
         frames, bins: size of an image.
         n_fft, hop, pad_left: of the short-time Fourier transform, in samples.
         sample_rate: in Hz.
+        note_samples: samples of a note.
     """
 
-    def __init__(self, name: str):
-        if name not in NAMES:
-            raise TrainingError(f"There is no spectral representation named {name!r}; use one of {', '.join(NAMES)}.")
-        self.name = name
-        self.is_hires = name.endswith("-hires")
-        self.is_mel = "mel" in name
-        self.is_phase = name.startswith("phase")
-        self.frames, self.bins = (128, 1024) if self.is_hires else (256, 512)
-        self.n_fft = 2 * self.bins
-        self.hop = self.n_fft // OVERLAPPING
-        self.pad_left = (self.frames - 1) * self.hop + self.n_fft - NOTE_SAMPLES
-        self.sample_rate = SAMPLE_RATE
+    def __init__(self, told: str | Mapping[str, Any] | Geometry):
+        """`told` is a published name, settings or a manifest (which tell sizes), or a geometry."""
+        geometry = Geometry.of(told)
+        self.geometry = geometry
+        self.name = geometry.name
+        self.is_hires = geometry.name.endswith("-hires")
+        self.is_mel = "mel" in geometry.name
+        self.is_phase = geometry.name.startswith("phase")
+        self.frames, self.bins = geometry.frames, geometry.bins
+        self.n_fft, self.hop = geometry.n_fft, geometry.hop
+        self.pad_left = geometry.pad_left
+        self.sample_rate = geometry.sample_rate
+        self.note_samples = geometry.note_samples
+
+    @classmethod
+    def linear(cls, sample_rate: int = 48_000, n_fft: int = 6_144, hop: int = 1_536, frames: int = 128,
+               bins: int = 2_560) -> "Representation":
+        """`if-linear` of these sizes; a TrainingError says which the plugin takes."""
+        return cls(Geometry.linear(sample_rate, n_fft, hop, frames, bins))
+
+    @classmethod
+    def of(cls, told: "str | Mapping[str, Any] | Geometry | Representation") -> "Representation":
+        """The representation that a name, settings, a manifest or a geometry tell of; one that is made already stays."""
+        return told if isinstance(told, Representation) else cls(told)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Plain values from which `of` makes it again; they are the fields of a manifest."""
+        return self.geometry.settings
 
     def __repr__(self) -> str:
-        return f"Representation({self.name!r})"
+        return f"Representation({self.settings if self.name == LINEAR else self.name!r})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Representation) and other.name == self.name
+        return isinstance(other, Representation) and other.geometry == self.geometry
 
     def __hash__(self) -> int:
-        return hash(self.name)
+        return hash(self.geometry)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """Shape of one image: (2, frames, bins)."""
-        return 2, self.frames, self.bins
+        return self.geometry.image_shape
 
     @property
     def published_normaliser(self) -> Normaliser | None:
@@ -82,7 +104,8 @@ class Representation:
         """Analyses notes.
 
         Args:
-            waves: [N, 64000] float32 at 16 kHz, full scale 1, on any device. A note takes some 6 MB on the way.
+            waves: [N, note_samples] float32 at `sample_rate`, full scale 1, on any device. A note takes some 6 MB on the
+                way at 16 kHz, 20 MB at 48.
 
         Returns:
             [N, 2, frames, bins] float32, not normalised.
@@ -90,14 +113,15 @@ class Representation:
         Raises:
             TrainingError: when the waves are of another length or hold what is no number.
         """
-        if waves.ndim != 2 or waves.shape[1] != NOTE_SAMPLES:
+        if waves.ndim != 2 or waves.shape[1] != self.note_samples:
             raise TrainingError(
-                f"Waves of the shape {tuple(waves.shape)} cannot be analysed; cut or pad each to {NOTE_SAMPLES} samples."
+                f"Waves of the shape {tuple(waves.shape)} cannot be analysed; cut or pad each to {self.note_samples} "
+                f"samples, {NOTE_SECONDS} s at {self.sample_rate} Hz."
             )
         _check_finite(waves, "wave")
         padded = torch.nn.functional.pad(waves.float(), (self.pad_left, 0))
         windows = padded.unfold(1, self.n_fft, self.hop) * self._window.to(waves.device)
-        spectrum = torch.fft.rfft(windows)[..., 1:]
+        spectrum = torch.fft.rfft(windows)[..., 1 : 1 + self.bins]
         level = torch.log(spectrum.abs() + LOG_EPS)
         # Adding zero takes the sign from a negative zero, so that digital silence has phase 0 and not pi.
         phase = torch.atan2(spectrum.imag + 0.0, spectrum.real + 0.0)
@@ -118,7 +142,7 @@ class Representation:
             image: [N, 2, frames, bins], not normalised, on any device.
 
         Returns:
-            [N, 64000] float32. The last three hops fade, since no window follows that would complete them: the published
+            [N, note_samples] float32. The last three hops fade, since no window follows that would complete them: the published
             padding stands all in front.
 
         Raises:
@@ -138,9 +162,10 @@ class Representation:
         radians = (phase - phase.round()) * (2.0 * math.pi)
         imaginary = magnitude * torch.sin(radians)
         # The transform of a real signal is real at the Nyquist frequency; the published inverse takes that part alone.
-        imaginary[..., -1] = 0.0
+        imaginary[..., self.n_fft // 2 - 1 :] = 0.0
         spectrum = torch.complex(magnitude * torch.cos(radians), imaginary)
-        spectrum = torch.nn.functional.pad(spectrum, (1, 0))
+        # No constant part, and nothing above the bins that the image has.
+        spectrum = torch.nn.functional.pad(spectrum, (1, self.n_fft // 2 - self.bins))
         windows = torch.fft.irfft(spectrum, n=self.n_fft) * (self._window.to(image.device) / HANN_SQUARED_OVERLAP)
         return self._overlap_add(windows)[:, self.pad_left :]
 
@@ -181,7 +206,7 @@ class Representation:
 
     @property
     def mel_matrices(self) -> tuple[Tensor, Tensor]:
-        """The published matrix to the mel scale [bins, mel bins], and the one back [mel bins, bins]."""
+        """The published matrix to the mel scale [bins, mel bins], and the one back [mel bins, bins]; none of `if-linear`."""
         return self._mel
 
     @property
