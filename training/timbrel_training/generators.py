@@ -25,6 +25,7 @@ from timbrel_training.normaliser import Normaliser
 CLASSES = {
     "progressive": ("timbrel_training.progressive", "ProgressiveGenerator"),
     "factored": ("timbrel_training.factored", "Generator"),
+    "continuous": ("timbrel_training.continuous", "Generator"),
 }
 
 # Where a run keeps its checkpoint.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, anyhow};
 use rustysynth::{SoundFont, Synthesizer, SynthesizerSettings};
 
-use super::font::{Font, HELD_SECONDS, Player, RENDER_RATE};
+use super::font::{Font, HELD_SECONDS, Player};
 use super::presets::Preset;
 
 /// Controller that chooses a bank.
@@ -49,23 +49,25 @@ impl Font for Fluid {
         shifts.min_by(|a, b| a.abs().total_cmp(&b.abs()))
     }
 
-    fn player(&self) -> Result<Box<dyn Player + '_>> {
-        let mut settings = SynthesizerSettings::new(RENDER_RATE as i32);
+    fn player(&self, render_rate: usize) -> Result<Box<dyn Player + '_>> {
+        let mut settings = SynthesizerSettings::new(render_rate as i32);
         settings.enable_reverb_and_chorus = false;
         let synthesizer = Synthesizer::new(&self.font, &settings)
             .map_err(|error| anyhow!("The synthesiser cannot be started ({error})."))?;
-        Ok(Box::new(FluidPlayer { synthesizer }))
+        Ok(Box::new(FluidPlayer { synthesizer, held: HELD_SECONDS * render_rate }))
     }
 }
 
 struct FluidPlayer {
     synthesizer: Synthesizer,
+    /// Samples that a key is held.
+    held: usize,
 }
 
 impl Player for FluidPlayer {
     fn play(&mut self, preset: &Preset, key: u8, velocity: u8, left: &mut [f32], right: &mut [f32]) -> Result<()> {
         let synthesizer = &mut self.synthesizer;
-        let held = HELD_SECONDS * RENDER_RATE;
+        let held = self.held;
         synthesizer.reset();
         synthesizer.process_midi_message(0, CONTROL_CHANGE, BANK_SELECT, i32::from(preset.bank));
         synthesizer.process_midi_message(0, PROGRAM_CHANGE, i32::from(preset.program), 0);

@@ -8,9 +8,11 @@ use super::fluid::Fluid;
 use super::musescore::MuseScore;
 use super::presets::{FLUID, MUSESCORE, Preset};
 
-/// Samples a second of a rendering. Three times the notes' rate: what a sample sounds above 8 kHz is filtered out
-/// afterwards and not folded down.
-pub const RENDER_RATE: usize = 48_000;
+/// Samples a second of a rendering of notes at a rate. A multiple of it: what a sample sounds above half the notes' rate is
+/// filtered out afterwards and not folded down.
+pub fn render_rate(note_rate: u32) -> usize {
+    if note_rate == 16_000 { 48_000 } else { 2 * note_rate as usize }
+}
 
 /// Seconds that a key is held, as in NSynth.
 pub const HELD_SECONDS: usize = 3;
@@ -73,13 +75,13 @@ pub trait Font: Sync {
     /// `None` where the font has nothing for the key.
     fn shift(&self, preset: &Preset, key: u8, velocity: u8) -> Option<f32>;
 
-    /// Somebody to play the font, on one thread.
-    fn player(&self) -> Result<Box<dyn Player + '_>>;
+    /// Somebody to play the font at a rate in samples a second, on one thread.
+    fn player(&self, render_rate: usize) -> Result<Box<dyn Player + '_>>;
 }
 
 /// Plays single notes.
 pub trait Player: Send {
-    /// A note held for [`HELD_SECONDS`], begun at sample 0, without reverb or chorus. `left` and `right` are filled with
-    /// [`RENDER_RATE`] samples a second.
+    /// A note held for [`HELD_SECONDS`], begun at sample 0, without reverb or chorus. `left` and `right` are filled at
+    /// the player's rate.
     fn play(&mut self, preset: &Preset, key: u8, velocity: u8, left: &mut [f32], right: &mut [f32]) -> Result<()>;
 }

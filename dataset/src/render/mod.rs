@@ -1,11 +1,13 @@
 //! `render`: notes from a SoundFont, as NSynth was made.
 //!
 //! Every preset that is a real instrument plays every key of that instrument at five velocities, dry, for three seconds,
-//! and rings for one. Rendered at 48 kHz, filtered to 16 kHz. Notes that are silent or out of tune are left out; the others
-//! keep their level.
+//! and rings for one. Rendered at a multiple of the set's rate and filtered to it. Notes that are silent or out of tune are
+//! left out; the others keep their level. What they sound like is judged at 16 kHz, so that sets of all rates hold the same
+//! notes.
 
 mod font;
 mod fluid;
+mod full_band;
 mod musescore;
 mod presets;
 mod parts;
@@ -18,6 +20,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail, ensure};
 use clap::Args;
 use rayon::prelude::*;
+use timbrel::spectral::SAMPLE_RATE;
 
 use crate::example::{self, Example, Examples};
 use crate::progress;
@@ -46,6 +49,9 @@ pub struct Options {
     /// Lowest and highest MIDI key.
     #[arg(long, num_args = 2, default_values_t = [24, 84], value_names = ["LOWEST", "HIGHEST"])]
     pub keys: Vec<u8>,
+    /// Samples a second of the notes: 16000, as NSynth has it in 16 bits, or 48000 for the full band, in 32-bit floats.
+    #[arg(long, default_value_t = 16_000, value_parser = rate)]
+    pub rate: u32,
     /// MIDI velocities.
     #[arg(long, value_delimiter = ',', default_values_t = [25, 50, 75, 100, 127])]
     pub velocities: Vec<u8>,
@@ -78,13 +84,20 @@ pub fn render(options: &Options, command: &str) -> Result<()> {
             rendering.add(font, &parts, options, &writer)?;
         }
     }
-    let about = rendering.about(&parts, command);
+    let about = rendering.about(&parts, options.rate, command);
     let Rendering { mut examples, tally, .. } = rendering;
     example::number(&mut examples);
     writer.finish(&examples, &about, options.seed)?;
     println!("{}\n{tally}", tally::HEADING);
     println!("{} notes are in {}.", tally.total().kept, options.out.display());
     Ok(())
+}
+
+fn rate(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(rate @ (16_000 | 48_000)) => Ok(rate),
+        _ => Err("the rate of a set is 16000 or 48000".to_string()),
+    }
 }
 
 /// What has been rendered so far.
@@ -102,20 +115,20 @@ impl Rendering {
     fn add(&mut self, name: FontName, parts: &[&Part], options: &Options, writer: &SetWriter) -> Result<()> {
         let font = name.load(options.font_file.as_deref())?;
         let requests = requests(parts, options)?;
-        let renderers = Renderers::new(&*font);
+        let renderers = Renderers::new(&*font, options.rate);
         let fates = judge(&*font, &renderers, parts, &requests)?;
         let peaks = fates.iter().filter_map(Fate::peak);
         let peak = peaks.fold(0.0, f32::max);
         ensure!(peak > 0.0, "No note of {} sounds: choose other presets or keys.", name.title());
         let gain = LOUDEST / peak;
         let kept = select(parts, &requests, &fates, gain, &mut self.tally);
-        self.examples.extend(write(&renderers, parts, &kept, gain, writer)?);
+        self.examples.extend(write(&renderers, parts, &kept, gain, options.rate, writer)?);
         self.gains.insert(name.title().to_string(), gain);
         self.licences.push(name.licence());
         Ok(())
     }
 
-    fn about(&self, parts: &[Part], command: &str) -> About {
+    fn about(&self, parts: &[Part], rate: u32, command: &str) -> About {
         let total = self.tally.total();
         let counts = [
             ("asked", total.asked),
@@ -130,9 +143,12 @@ impl Rendering {
         About {
             name: format!("Notes from {fonts}"),
             licence: self.licences.join("; "),
-            description: "SoundFont presets of real instruments, dry, half of left and right, rendered at 48 kHz and \
-                          filtered to 16 kHz; three seconds held, one released; levels as played."
-                .to_string(),
+            description: format!(
+                "SoundFont presets of real instruments, dry, half of left and right, rendered at {} kHz and filtered to {} \
+                 kHz; three seconds held, one released; levels as played.",
+                font::render_rate(rate) / 1_000,
+                rate / 1_000
+            ),
             command: command.to_string(),
             counts: counts.map(|(name, count)| (name.to_string(), count)).into(),
             gains: self.gains.clone(),
@@ -185,14 +201,26 @@ fn select(parts: &[&Part], requests: &[Request], fates: &[Fate], gain: f32, tall
 }
 
 /// Renders the notes again, now that the gain is known: keeping them all in memory would take gigabytes.
-fn write(renderers: &Renderers, parts: &[&Part], kept: &[Request], gain: f32, writer: &SetWriter) -> Result<Examples> {
+fn write(
+    renderers: &Renderers,
+    parts: &[&Part],
+    kept: &[Request],
+    gain: f32,
+    rate: u32,
+    writer: &SetWriter,
+) -> Result<Examples> {
     let progress = progress::bar("Writing", kept.len());
     let write = |&request: &Request| {
         let Part { preset, instrument, .. } = parts[request.part];
-        let example = Example::new(instrument, request.key, request.velocity);
+        let example = Example { sample_rate: rate, ..Example::new(instrument, request.key, request.velocity) };
         let wave = renderers.lend(|renderer| renderer.render(preset, request))?;
-        let samples: Vec<i16> = wave.iter().map(|sample| wav::to_i16(sample * gain)).collect();
-        wav::write(&writer.wav(&example.note_str), &samples)?;
+        let path = writer.wav(&example.note_str);
+        if rate == SAMPLE_RATE {
+            let samples: Vec<i16> = wave.iter().map(|sample| wav::to_i16(sample * gain)).collect();
+            wav::write(&path, &samples)?;
+        } else {
+            full_band::write(&path, rate, wave.iter().map(|sample| sample * gain))?;
+        }
         progress.inc(1);
         Ok((example.note_str.clone(), example))
     };

@@ -9,7 +9,7 @@ use oxisynth::{InterpolationMethod, MidiEvent, SoundFontId, Synth, SynthDescript
 use soundfont::raw::{GeneratorAmount, GeneratorType};
 use soundfont::{SoundFont2, Zone};
 
-use super::font::{Font, HELD_SECONDS, Player, RENDER_RATE};
+use super::font::{Font, HELD_SECONDS, Player};
 use super::presets::Preset;
 
 /// Cents a key where a zone says nothing.
@@ -53,11 +53,11 @@ impl Font for MuseScore {
         shifts.min_by(|a, b| a.abs().total_cmp(&b.abs()))
     }
 
-    fn player(&self) -> Result<Box<dyn Player + '_>> {
+    fn player(&self, render_rate: usize) -> Result<Box<dyn Player + '_>> {
         let descriptor = SynthDescriptor {
             reverb_active: false,
             chorus_active: false,
-            sample_rate: RENDER_RATE as f32,
+            sample_rate: render_rate as f32,
             interpolation: InterpolationMethod::SeventhOrder,
             ..Default::default()
         };
@@ -66,7 +66,7 @@ impl Font for MuseScore {
         let font = oxisynth::SoundFont::load(&mut open(&self.path)?)
             .map_err(|error| anyhow!("{} cannot be played ({error:?}).", self.path.display()))?;
         let font = synth.add_font(font, true);
-        Ok(Box::new(MuseScorePlayer { synth, font }))
+        Ok(Box::new(MuseScorePlayer { synth, font, held: HELD_SECONDS * render_rate }))
     }
 }
 
@@ -116,12 +116,13 @@ impl Layer<'_> {
 struct MuseScorePlayer {
     synth: Synth,
     font: SoundFontId,
+    /// Samples that a key is held.
+    held: usize,
 }
 
 impl Player for MuseScorePlayer {
     fn play(&mut self, preset: &Preset, key: u8, velocity: u8, left: &mut [f32], right: &mut [f32]) -> Result<()> {
-        let synth = &mut self.synth;
-        let held = HELD_SECONDS * RENDER_RATE;
+        let (synth, held) = (&mut self.synth, self.held);
         let cannot = |error| anyhow!("{} cannot be played ({error:?}).", preset.name);
         synth.send_event(MidiEvent::SystemReset).map_err(cannot)?;
         synth.select_program(0, self.font, u32::from(preset.bank), preset.program).map_err(cannot)?;

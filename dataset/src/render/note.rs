@@ -1,11 +1,11 @@
-//! One note of a font: played, brought to 16 kHz, and judged.
+//! One note of a font: played, brought to the set's rate, and judged.
 
 use std::sync::Mutex;
 
 use anyhow::{Result, anyhow};
 use timbrel::spectral::{NOTE_SAMPLES, SAMPLE_RATE};
 
-use super::font::{Font, Player, RENDER_RATE};
+use super::font::{Font, Player, render_rate};
 use super::presets::Preset;
 use crate::resample::Resampler;
 use crate::tuning::{Tuner, Tuning};
@@ -55,19 +55,21 @@ pub fn is_in_range(font: &dyn Font, preset: &Preset, request: Request) -> bool {
 /// A renderer for every thread that asks. They are kept from note to note, since a font may take seconds to load.
 pub struct Renderers<'a> {
     font: &'a dyn Font,
+    note_rate: u32,
     idle: Mutex<Vec<Renderer<'a>>>,
 }
 
 impl<'a> Renderers<'a> {
-    pub fn new(font: &'a dyn Font) -> Self {
-        Self { font, idle: Mutex::default() }
+    /// For notes of `note_rate` samples a second.
+    pub fn new(font: &'a dyn Font, note_rate: u32) -> Self {
+        Self { font, note_rate, idle: Mutex::default() }
     }
 
     /// Does some work with a renderer that nobody else uses meanwhile.
     pub fn lend<T>(&self, work: impl FnOnce(&mut Renderer) -> Result<T>) -> Result<T> {
         let idle = || self.idle.lock().map_err(|_| anyhow!("a thread has failed"));
         let waiting = idle()?.pop();
-        let mut renderer = waiting.map_or_else(|| Renderer::new(self.font), Ok)?;
+        let mut renderer = waiting.map_or_else(|| Renderer::new(self.font, self.note_rate), Ok)?;
         let result = work(&mut renderer);
         idle()?.push(renderer);
         result
@@ -77,36 +79,50 @@ impl<'a> Renderers<'a> {
 /// Renders notes, on one thread.
 pub struct Renderer<'a> {
     player: Box<dyn Player + 'a>,
+    /// To the rate of the set.
     resampler: Resampler,
+    /// To the rate at which pitch is measured.
+    judged: Resampler,
+    /// Samples of a note of the set.
+    samples: usize,
     tuner: Tuner,
     left: Vec<f32>,
     right: Vec<f32>,
 }
 
 impl<'a> Renderer<'a> {
-    fn new(font: &'a dyn Font) -> Result<Self> {
+    fn new(font: &'a dyn Font, note_rate: u32) -> Result<Self> {
+        let render_rate = render_rate(note_rate);
+        let seconds = NOTE_SAMPLES / SAMPLE_RATE as usize;
         // The filter reaches beyond the last sample that is kept.
-        let samples = NOTE_SAMPLES * RENDER_RATE / SAMPLE_RATE as usize + RENDER_RATE / 10;
+        let rendered = seconds * render_rate + render_rate / 10;
         Ok(Self {
-            player: font.player()?,
-            resampler: Resampler::new(RENDER_RATE as f64 / f64::from(SAMPLE_RATE)),
+            player: font.player(render_rate)?,
+            resampler: Resampler::new(render_rate as f64 / f64::from(note_rate)),
+            judged: Resampler::new(render_rate as f64 / f64::from(SAMPLE_RATE)),
+            samples: seconds * note_rate as usize,
             tuner: Tuner::default(),
-            left: vec![0.0; samples],
-            right: vec![0.0; samples],
+            left: vec![0.0; rendered],
+            right: vec![0.0; rendered],
         })
     }
 
-    /// A note of four seconds at 16 kHz: half the sum of left and right.
+    /// A note of four seconds at the set's rate: half the sum of left and right.
     pub fn render(&mut self, preset: &Preset, request: Request) -> Result<Vec<f32>> {
-        self.player.play(preset, request.key, request.velocity, &mut self.left, &mut self.right)?;
-        let mono: Vec<f32> = self.left.iter().zip(&self.right).map(|(left, right)| 0.5 * (left + right)).collect();
-        Ok(self.resampler.resample(&mono, NOTE_SAMPLES))
+        let mono = self.play(preset, request)?;
+        Ok(self.resampler.resample(&mono, self.samples))
     }
 
     /// Renders a note and measures it.
     pub fn judge(&mut self, preset: &Preset, request: Request) -> Result<Fate> {
-        let wave = self.render(preset, request)?;
+        let mono = self.play(preset, request)?;
+        let wave = self.judged.resample(&mono, NOTE_SAMPLES);
         let peak = wave.iter().fold(0.0f32, |peak, sample| peak.max(sample.abs()));
         Ok(Fate::Sounds { peak, tuning: self.tuner.measure(&wave, request.key, preset.tone) })
+    }
+
+    fn play(&mut self, preset: &Preset, request: Request) -> Result<Vec<f32>> {
+        self.player.play(preset, request.key, request.velocity, &mut self.left, &mut self.right)?;
+        Ok(self.left.iter().zip(&self.right).map(|(left, right)| 0.5 * (left + right)).collect())
     }
 }

@@ -1,0 +1,345 @@
+"""The continuous generator: full-band notes from a latent in which every point is a sound of its own.
+
+Like the factored generator (`factored.py`) it makes a note as sums of products of spectra and envelopes,
+
+    level[t, f] = mean_p[f] + sum_j envelope_j[t] table_pj[f] + sum_r course_r[t] spectrum_r[f]
+
+and is in tune by construction. It differs in four things:
+
+- Its images are linear in frequency and reach over the whole band (`if-linear`), so that what it makes is what is heard.
+- Its latent chooses nothing. Each instrument of the training set has a place in the latent space and a code; the code of
+  a latent is a weighted mean of theirs whose weights change slowly over the whole space (`Mapping`), so that the way
+  between two sounds has no border on it. What is sharp about a sound comes from the adversary and from the anchors.
+- Velocity is no sound of its own: `touch` says what a stroke of another velocity does to the spectrum.
+- Notes are learnt straight; `movement` says which vibrato and tremolo the player puts back (`straighten.py`).
+"""
+
+import math
+from dataclasses import asdict, dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from timbrel_training.loudness import LOUDEST_SECONDS, key_weights, loudness_gain
+from timbrel_training.measures.pitch import key_hz
+from timbrel_training.mel import hertz_to_mel
+from timbrel_training.spectral import Representation
+
+# Code numbers of a pitch, beside the timbre's.
+PITCH_CODE = 24
+
+# What sums of products are divided by, so that factors of unit size begin with sums of a few nepers.
+PRODUCT_SCALE = math.sqrt(8.0)
+
+# Coherence from which on an angle counts as a partial's, and below which as noise.
+NOISE_BELOW = 0.15
+TONE_ABOVE = 0.8
+
+# The points, evenly spaced on the mel scale up to half the sample rate, at which `touch` is given.
+TOUCH_POINTS = 32
+
+# The velocity that notes are generated as struck at.
+VELOCITY = 100
+
+# Mean and deviation of the logarithm of a Rayleigh distributed magnitude: noise has this spread in every bin.
+NOISE_SPREAD = math.pi / math.sqrt(24.0)
+
+# Vibrato and tremolo are kept as numbers of unit size: depth [cents], rate [Hz], depth [dB], onset [s].
+MOVEMENT_SCALE = (10.0, 5.0, 1.0, 0.5)
+
+NEPER_PER_DB = math.log(10.0) / 20.0
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of a continuous generator."""
+
+    instruments: int
+    latent: int = 24
+    pitch_min: int = 24
+    pitch_max: int = 84
+    code: int = 48
+    tables: int = 40
+    channels: int = 64
+    layers: int = 3
+    hidden: int = 192
+    knots: int = 48
+    spectra: int = 24
+    angle: int = 6
+    coherence: int = 6
+
+
+class Mapping(nn.Module):
+    """From latents [N, latent] to timbre codes [N, code].
+
+        weights(z) = softmax((2 z.x_k - |x_k|^2 + w_k) / temperature)
+        code(z) = mean + reach (sum_k weights_k(z) c_k - mean)
+
+    A high temperature makes the weights change slowly and evenly; a mean of many codes is a dull one, and `reach` above 1
+    brings the spread back that the mean takes away.
+    """
+
+    def __init__(self, shape: Shape):
+        super().__init__()
+        self.places = nn.Parameter(torch.randn(shape.instruments, shape.latent))
+        self.masses = nn.Parameter(torch.zeros(shape.instruments))
+        self.codes = nn.Parameter(torch.randn(shape.instruments, shape.code) * 0.5)
+        self.log_temperature = nn.Parameter(torch.tensor(math.log(4.0)))
+        self.reach = nn.Parameter(torch.tensor(1.5))
+
+    def weights(self, latent: Tensor) -> Tensor:
+        squares = self.places.square().sum(dim=1)
+        scores = 2.0 * latent @ self.places.T - squares + self.masses
+        return torch.softmax(scores / self.log_temperature.exp(), dim=1)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        mean = self.codes.mean(dim=0, keepdim=True)
+        return mean + self.reach * (self.weights(latent) @ self.codes - mean)
+
+
+@dataclass
+class Parts:
+    """What a note is expected to be. Levels [N, frames, bins] in nepers of magnitude, angles in units of pi, coherence 0..1
+    of the same shape; touch [N, TOUCH_POINTS] dB per 100 of velocity; movement [N, 4] in units of `MOVEMENT_SCALE`."""
+
+    level: Tensor
+    angle: Tensor
+    coherence: Tensor
+    touch: Tensor
+    movement: Tensor
+
+
+class Expected(nn.Module):
+    """Makes the parts of notes from codes [N, code] and pitch indices [N] that count from the lowest pitch. With `frames`,
+    int64, only those frames are made."""
+
+    def __init__(self, shape: Shape, representation: Representation):
+        super().__init__()
+        self.shape = shape
+        pitches = shape.pitch_max - shape.pitch_min + 1
+        frames, bins = representation.frames, representation.bins
+        self.ranks = [shape.tables, shape.spectra, shape.angle, shape.coherence]
+
+        self.mean_level = nn.Parameter(torch.zeros(pitches, bins))
+        self.mean_angle = nn.Parameter(partial_advances(shape, representation))
+        self.mean_coherence = nn.Parameter(torch.zeros(pitches, bins))
+        self.table = nn.Parameter(torch.randn(pitches, shape.tables, bins) * 0.1)
+        self.pitch_code = nn.Parameter(torch.randn(pitches, PITCH_CODE) * 0.5)
+
+        # Envelopes: knots in time, close together at onset and release, for each factor.
+        self.knots = nn.Parameter(_knots(shape.knots, frames))
+        self.steady = nn.Linear(shape.code, shape.tables * shape.knots)
+        self.condition = nn.Sequential(
+            nn.Linear(shape.code + PITCH_CODE, shape.hidden), nn.SiLU(), nn.Linear(shape.hidden, shape.hidden), nn.SiLU()
+        )
+        self.envelopes = nn.Linear(shape.hidden, sum(self.ranks) * shape.knots)
+        with torch.no_grad():
+            # The tables begin with what they are given; what the network adds to them begins small.
+            self.envelopes.weight[: shape.tables * shape.knots] *= 0.05
+            self.envelopes.bias[: shape.tables * shape.knots] = 0.0
+
+        # Spectra: a network along the bins, steered by the condition.
+        self.register_buffer("places", _places(shape, representation), persistent=False)
+        self.band_code = nn.Parameter(torch.randn(bins, 16) * 0.3)
+        self.into = nn.Linear(shape.tables + 16 + self.places.shape[-1], shape.channels)
+        self.steering = nn.Linear(shape.hidden, 2 * shape.layers * shape.channels)
+        nn.init.normal_(self.steering.weight, std=0.5 / math.sqrt(shape.hidden))
+        nn.init.zeros_(self.steering.bias)
+        self.mixing = nn.ModuleList(nn.Linear(shape.channels, shape.channels) for _ in range(shape.layers))
+        self.neighbours = nn.ModuleList(
+            nn.Conv1d(shape.channels, shape.channels, 5, padding=2, groups=shape.channels)
+            for _ in range(shape.layers - 1)
+        )
+        self.out = nn.Linear(shape.channels, sum(self.ranks[1:]))
+        with torch.no_grad():
+            self.out.weight *= 0.2
+            self.out.weight[: shape.spectra] = 0.0
+            self.out.bias.zero_()
+
+        # What a player adds: velocity and movement.
+        self.touch = nn.Linear(shape.hidden, TOUCH_POINTS)
+        self.movement = nn.Linear(shape.hidden, len(MOVEMENT_SCALE))
+        for head in (self.touch, self.movement):
+            nn.init.zeros_(head.bias)
+            with torch.no_grad():
+                head.weight *= 0.1
+
+    def forward(self, code: Tensor, index: Tensor, frames: Tensor | None = None) -> Parts:
+        shape = self.shape
+        knots = self.knots if frames is None else self.knots[:, frames]
+        condition = self.condition(torch.cat([code, self.pitch_code[index]], dim=1))
+        courses = self.envelopes(condition).view(-1, sum(self.ranks), shape.knots) @ knots
+        steady = self.steady(code).view(-1, shape.tables, shape.knots) @ knots
+        tables = self.table[index]
+        spectra = self._spectra(condition, tables, index)
+
+        envelope, level_course, angle_course, coherence_course = courses.split(self.ranks, dim=1)
+        level_spectrum, angle_spectrum, coherence_spectrum = spectra.split(self.ranks[1:], dim=1)
+        factors = torch.cat([steady + envelope, level_course], dim=1), torch.cat([tables, level_spectrum], dim=1)
+        return Parts(
+            level=self.mean_level[index].unsqueeze(1) + _product(*factors),
+            angle=self.mean_angle[index].unsqueeze(1) + 0.1 * _product(angle_course, angle_spectrum),
+            coherence=torch.sigmoid(
+                self.mean_coherence[index].unsqueeze(1) + _product(coherence_course, coherence_spectrum)
+            ),
+            touch=10.0 * self.touch(condition),
+            movement=functional.softplus(self.movement(condition)),
+        )
+
+    def _spectra(self, condition: Tensor, tables: Tensor, index: Tensor) -> Tensor:
+        """[N, factors, bins]"""
+        shape = self.shape
+        bands = self.band_code.unsqueeze(0).expand(index.shape[0], -1, -1)
+        x = self.into(torch.cat([tables.transpose(1, 2), bands, self.places[index]], dim=2))
+        steering = self.steering(condition).view(-1, shape.layers, 2, 1, shape.channels)
+        for layer, mixing in enumerate(self.mixing):
+            y = functional.silu(mixing(x) * (1.0 + steering[:, layer, 0]) + steering[:, layer, 1])
+            if layer > 0:
+                y = y + self.neighbours[layer - 1](y.transpose(1, 2)).transpose(1, 2)
+            x = x + y
+        return self.out(x).transpose(1, 2)
+
+
+class Generator(nn.Module):
+    """From latent and pitch to an image, as the plugin reads it.
+
+    Attributes: `latent_size`, `pitch_min`, `pitch_max`, `representation`, `kind` and `settings`, as every generator's
+    (`generators.py`); `names` of the instruments that it knows.
+    """
+
+    kind = "continuous"
+
+    def __init__(self, representation: dict | Representation, names: list[str], **sizes: int):
+        """`sizes` are those of `Shape` but for `instruments`, which are counted by `names`."""
+        super().__init__()
+        images = representation if isinstance(representation, Representation) else Representation.of(representation)
+        self.names = list(names)
+        self.shape = shape = Shape(instruments=len(self.names), **sizes)
+        self.representation = images
+        kept = {name: value for name, value in asdict(shape).items() if name != "instruments"}
+        self.settings = {"representation": images.settings, "names": self.names, **kept}
+        self.latent_size = shape.latent
+        self.pitch_min, self.pitch_max = shape.pitch_min, shape.pitch_max
+        self.mapping = Mapping(shape)
+        # What the instruments are: the code that each was learnt with. The mapping's own codes begin there and may move.
+        self.codes = nn.Parameter(torch.randn(shape.instruments, shape.code) * 0.5)
+        self.expected = Expected(shape, images)
+        level, angle = noise_fluctuations(images)
+        self.register_buffer("noise_level", level.clone())
+        self.register_buffer("noise_angle", angle.clone())
+        self.register_buffer("loudness_weights", key_weights(images), persistent=False)
+        self.loudest_frames = max(1, round(LOUDEST_SECONDS * images.sample_rate / images.hop))
+
+    def features(self, latent: Tensor, pitch: Tensor) -> Tensor:
+        """The timbre code, [N, code], from which principal directions are taken."""
+        return self.mapping(latent)
+
+    def forward(self, latent: Tensor, pitch: Tensor) -> Tensor:
+        return self.notes(self.mapping(latent), pitch - self.pitch_min)[0]
+
+    def play(self, latent: Tensor, pitch: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Image, touch [N, TOUCH_POINTS] and movement [N, 4] (cents, Hz, dB, s) of notes, as the model file answers."""
+        image, parts = self.notes(self.mapping(latent), pitch - self.pitch_min)
+        return image, parts.touch, parts.movement * parts.movement.new_tensor(MOVEMENT_SCALE)
+
+    def notes(self, code: Tensor, index: Tensor) -> tuple[Tensor, Parts]:
+        """Images [N, 2, frames, bins] of codes, and what they were made of."""
+        parts = self.expected(code, index)
+        return self.image(parts), parts
+
+    def image(self, parts: Parts) -> Tensor:
+        """Adds the noise, and brings each note to the common loudness."""
+        t = ((TONE_ABOVE - parts.coherence) / (TONE_ABOVE - NOISE_BELOW)).clamp(0.0, 1.0)
+        noise = t * t * (3.0 - 2.0 * t)
+        level = parts.level + noise * self.noise_level
+        # What the networks leave of differences in loudness goes.
+        power = (2.0 * level).exp() @ self.loudness_weights
+        level = level + loudness_gain(power, self.loudest_frames).view(-1, 1, 1)
+        # The shorter way round from the angle to the noise's.
+        turns = 0.5 * (self.noise_angle - parts.angle)
+        turns = turns - torch.floor(turns + 0.5)
+        return torch.stack([level, parts.angle + noise * (2.0 * turns)], dim=1)
+
+    def known_latents(self, steps: int = 600) -> dict[str, Tensor]:
+        """The latent [latent] of each known instrument: of all that map to its code, as near as can be, the one found from
+        its own place on."""
+        target = self.codes.detach()
+        weights = [parameter.requires_grad for parameter in self.parameters()]
+        self.requires_grad_(False)
+        with torch.enable_grad():
+            latents = self.mapping.places.detach().clone().requires_grad_(True)
+            optimiser = torch.optim.Adam([latents], lr=0.05)
+            for _ in range(steps):
+                optimiser.zero_grad()
+                # A latent that is hardly ever drawn is not to be preferred for a hair's breadth.
+                loss = (self.mapping(latents) - target).square().sum() + 1e-3 * latents.square().sum()
+                loss.backward()
+                optimiser.step()
+        for parameter, wanted in zip(self.parameters(), weights, strict=True):
+            parameter.requires_grad_(wanted)
+        return dict(zip(self.names, latents.detach(), strict=True))
+
+
+def touch_curve(representation: Representation) -> Tensor:
+    """The matrix [TOUCH_POINTS, bins] that interpolates touch points to the bins."""
+    frequency = (np.arange(representation.bins) + 1) * representation.sample_rate / representation.n_fft
+    place = hertz_to_mel(frequency) / hertz_to_mel(representation.sample_rate / 2) * (TOUCH_POINTS - 1)
+    points = np.arange(TOUCH_POINTS)[:, None]
+    return torch.tensor(np.maximum(0.0, 1.0 - np.abs(place[None] - points)), dtype=torch.float32)
+
+
+def partial_advances(shape: Shape, representation: Representation) -> Tensor:
+    """The phase advance [pitches, bins], -1 to 1 [units of pi], of the partial that is nearest to each bin."""
+    frequency = (torch.arange(representation.bins).double() + 1.0) * representation.sample_rate / representation.n_fft
+    fundamental = key_hz(torch.arange(shape.pitch_min, shape.pitch_max + 1).double())[:, None]
+    partial = (frequency / fundamental).round().clamp(min=1.0) * fundamental
+    advance = 2.0 * representation.hop / representation.sample_rate * partial
+    return (advance - 2.0 * (0.5 * advance).round()).float()
+
+
+@cache
+def noise_fluctuations(representation: Representation, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """What white noise does about its mean log magnitude, and its angle; each [frames, bins]."""
+    random = torch.Generator().manual_seed(seed)
+    image = representation.analyse(0.1 * torch.randn(1, 4 * representation.sample_rate, generator=random))[0]
+    level = image[0]
+    # The first frames reach into the silence before the note: their mean is none of the noise.
+    held = level[representation.frames // 10 :]
+    level = (level - level.mean(dim=1, keepdim=True)) * (NOISE_SPREAD / held.std())
+    return level.clamp(-2.0, 1.5), image[1].clone()
+
+
+def _product(courses: Tensor, spectra: Tensor) -> Tensor:
+    """Sum over factors: [N, factors, frames] x [N, factors, bins] -> [N, frames, bins]."""
+    return torch.bmm(courses.transpose(1, 2), spectra) / PRODUCT_SCALE
+
+
+def _knots(count: int, frames: int) -> Tensor:
+    """A basis [count, frames] of overlapping triangles, narrow where a note begins and where its key is let go."""
+    density = np.full(frames, 0.2)
+    density[: frames // 8] = 1.0
+    release = round(0.75 * frames)
+    density[release - 2 : release + 6] = 1.0
+    position = np.cumsum(density) - density[0]
+    position *= (count - 1) / position[-1]
+    return torch.tensor(np.maximum(0.0, 1.0 - np.abs(position[None] - np.arange(count)[:, None])), dtype=torch.float32)
+
+
+def _places(shape: Shape, representation: Representation) -> Tensor:
+    """Where each bin stands among the partials of each pitch, [pitches, bins, 6]."""
+    spacing = representation.sample_rate / representation.n_fft
+    frequency = ((torch.arange(representation.bins) + 1.0) * spacing)[None]
+    pitch = torch.arange(shape.pitch_min, shape.pitch_max + 1).float()[:, None]
+    fundamental = key_hz(pitch)
+    harmonic = frequency / fundamental
+    # The bell by which a bin is near its partial is as wide as the Hann window's main lobe.
+    distance = (frequency - harmonic.round().clamp(min=1.0) * fundamental) / spacing
+    turn = 2.0 * math.pi * harmonic
+    return torch.stack(
+        [turn.cos(), turn.sin(), (0.5 * turn).cos(), (-0.5 * distance.square()).exp(), (harmonic + 0.2).log2() / 3.0,
+         (1.0 - harmonic).abs().neg().exp()],
+        dim=-1,
+    )
