@@ -12,8 +12,8 @@ from timbrel_training.latent_space import feature_components, regressed_componen
 from timbrel_training.measures import spectrogram
 from timbrel_training.measures.character import LABELS, character
 from timbrel_training.measures.pitch import key_hz
-from timbrel_training.model_file import ModelFile
-from timbrel_training.named_latents import Sound, choose_latents
+from timbrel_training.model_file import Generated, ModelFile
+from timbrel_training.named_latents import Candidates, Sound, choose_latents, instrument_of
 from timbrel_training.normaliser import PUBLISHED_MEL
 from timbrel_training.player import Player
 from timbrel_training.progressive import ProgressiveGenerator
@@ -41,7 +41,8 @@ class HandmadeModel:
     """What a `Player` asks of a model file."""
 
     latent_size = 5
-    pitches = np.arange(48, 73)
+    # Few keys, since named latents are played on each.
+    pitches = np.arange(48, 73, 6)
     representation = "if-hires"
 
     def draw(self, count: int, seed: int) -> np.ndarray:
@@ -51,6 +52,9 @@ class HandmadeModel:
         analyse = Representation(self.representation).analyse
         for latent, key in zip(latents, keys):
             yield analyse(torch.from_numpy(play(latent, int(key)))[None]).numpy()
+
+    def generate(self, latents: np.ndarray, keys: np.ndarray, size: int = 4):
+        return (Generated(images) for images in self.batches(latents, keys))
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +74,7 @@ def test_each_number_gets_its_label_and_the_idle_one_none(heard, monkeypatch) ->
     player, drawn, grid = heard
     monkeypatch.setattr(directions, "BASES", 2)
     monkeypatch.setattr(directions, "BASE_KEYS", 2)
+    monkeypatch.setattr(directions, "WALK", np.linspace(-3.0, 3.0, 3))
     # The axes alone: what is tested is the naming.
     monkeypatch.setattr(directions, "candidates", lambda *_: np.eye(5) * np.array([-1, 1, -1, 1, 1])[:, None])
     entries, chosen = directions.find_directions(player, None, drawn, grid)
@@ -140,13 +145,23 @@ def test_a_number_goes_to_the_direction_that_bears_the_label_less() -> None:
     assert entries[1]["vector"] == [0, -1, 0], "turned round"
 
 
-def test_named_latents_lie_far_apart_and_have_names_of_their_own(heard) -> None:
+def choose(heard, count: int, known: list[Sound] = [], places: list[str] = [], **named) -> list[dict]:
     player, drawn, grid = heard
-    entries = choose_latents(drawn, grid, [], 6)
+    return choose_latents(player, Candidates(drawn, grid, places), known, count, **named)
+
+
+def places_of(heard, entries: list[dict]) -> list[int]:
+    """Which of the latents that were drawn the entries are."""
+    return [int(np.flatnonzero(np.isclose(heard[1], entry["vector"], atol=1e-4).all(1))[0]) for entry in entries]
+
+
+def test_named_latents_lie_far_apart_and_have_names_of_their_own(heard) -> None:
+    _, drawn, grid = heard
+    entries = choose(heard, 4)
     names = [entry["name"] for entry in entries]
-    assert len(entries) == 6 and len(set(names)) == 6 and all(names)
-    chosen = [int(np.flatnonzero(np.isclose(drawn, entry["vector"], atol=1e-4).all(1))[0]) for entry in entries]
-    assert len(set(chosen)) == 6
+    assert len(entries) == 4 and len(set(names)) == 4 and all(names)
+    chosen = places_of(heard, entries)
+    assert len(set(chosen)) == 4
     flat = grid.pictures.reshape(len(drawn), -1)
     between = [np.linalg.norm(flat[a] - flat[b]) for a in chosen for b in chosen if a < b]
     usual = [np.linalg.norm(flat[a] - flat[b]) for a in range(len(drawn)) for b in range(a)]
@@ -156,24 +171,116 @@ def test_named_latents_lie_far_apart_and_have_names_of_their_own(heard) -> None:
 
 
 def test_a_latent_near_a_training_sound_bears_its_name(heard) -> None:
-    player, drawn, grid = heard
-    first = choose_latents(drawn, grid, [], 1)[0]
-    place = int(np.flatnonzero(np.isclose(drawn, first["vector"], atol=1e-4).all(1))[0])
+    _, drawn, grid = heard
+    first = choose(heard, 1)
+    (place,) = places_of(heard, first)
     far = spectrogram.picture(spectrogram.power_of(spectrogram.transform(play(np.full(5, -3.0), 60))))
     drum, gong = Sound("Drum", np.stack([far, far])), Sound("Gong", np.stack([far, far]))
-    known = [Sound("Oboe", grid.pictures[place]), drum, gong]
-    assert choose_latents(drawn, grid, known, 1)[0]["name"] == "Near oboe"
+    known = [Sound("Oboe", grid.pictures[place], "reed_acoustic_001"), drum, gong]
+    (named,) = choose(heard, 1, known)
+    assert (named["name"], named["instrument"]) == ("Near oboe", "reed_acoustic_001")
     # Where the nearest sound is no nearer than any other, the latent is named by what is heard.
     elsewhere = [Sound("Drum", np.stack([far, far])), Sound("Gong", np.stack([far + 1, far + 1]))]
-    assert not choose_latents(drawn, grid, elsewhere, 1)[0]["name"].startswith("Near")
+    (named,) = choose(heard, 1, elsewhere)
+    assert not named["name"].startswith("Near") and "instrument" not in named
 
 
 def test_silent_latents_are_not_chosen(heard) -> None:
     player, drawn, grid = heard
     characters = grid.characters.copy()
     characters[: DRAWS - 1] = np.nan
-    (only,) = choose_latents(drawn, type(grid)(grid.pictures, characters), [], 5)
+    (only,) = choose((player, drawn, type(grid)(grid.pictures, characters)), 5)
     assert np.allclose(only["vector"], drawn[DRAWS - 1], atol=1e-4)
+
+
+def test_places_of_instruments_come_first_and_bear_their_names(heard) -> None:
+    entries = choose(heard, 4, places=["reed_acoustic_001", "brass_acoustic_002", "Bagpipe"],
+                     names={"reed_acoustic_001": "Oboe", "brass_acoustic_002": "Oboe"})
+    told = [(entry["name"], entry.get("instrument")) for entry in entries]
+    assert {label for _, label in told[:3]} == {"reed_acoustic_001", "brass_acoustic_002", "Bagpipe"}
+    assert sorted(places_of(heard, entries[:3])) == [0, 1, 2] and places_of(heard, entries[3:])[0] > 2
+    assert len({name for name, _ in told}) == 4 and sum(name.startswith("Oboe") for name, _ in told) == 2
+    assert told[3][1] is None
+
+
+@pytest.mark.parametrize("fault", ["off key", "noise or silence"])
+def test_a_latent_with_a_fault_at_a_single_key_is_left_out(heard, monkeypatch, fault: str) -> None:
+    player, drawn, _ = heard
+    (first,) = places_of(heard, choose(heard, 1))
+    wave = play(drawn[first], 73) if fault == "off key" else np.zeros(64_000, np.float32)
+    faulty = Representation(HandmadeModel.representation).analyse(torch.from_numpy(wave)[None]).numpy()
+    batches = HandmadeModel.batches
+
+    def with_fault(self, latents, keys):
+        for latent, key, image in zip(latents, keys, batches(self, latents, keys)):
+            yield faulty if key == 72 and np.array_equal(latent, drawn[first]) else image
+
+    monkeypatch.setattr(HandmadeModel, "batches", with_fault)
+    said = []
+    entries = choose(heard, 1, progress=said.append)
+    assert len(entries) == 1 and places_of(heard, entries) != [first]
+    assert any(f"{fault} at 72" in line for line in said)
+    keyboard = player.keyboard(drawn[first])
+    assert not keyboard.is_playable and list(keyboard.bad) == [False] * 4 + [fault != "off key"]
+    assert (np.abs(keyboard.cents[:-1]) < 5).all()
+    assert fault != "off key" or keyboard.cents[-1] == pytest.approx(100, abs=3)
+
+
+def test_a_named_latent_tells_the_instrument_that_it_stands_for() -> None:
+    names = {"reed_acoustic_001": "Oboe", "brass_acoustic_002": "French horn"}
+    assert instrument_of({"name": "anything", "instrument": "brass_acoustic_002"}, names) == "brass_acoustic_002"
+    assert instrument_of({"name": "Near french horn, bright"}, names) == "brass_acoustic_002"
+    assert instrument_of({"name": "Oboe"}, names) == "reed_acoustic_001"
+    assert instrument_of({"name": "Bright, slow"}, names) is None
+
+
+def direction(largest: float, axis: int = 0, change: float = 10.0, effect: float = 0.5, at: int = 0) -> directions.Direction:
+    effects = np.zeros(len(LABELS))
+    effects[at] = effect
+    return directions.Direction(np.eye(12)[axis], change, effects, largest)
+
+
+def test_a_knob_that_jumps_stands_back_behind_those_that_move_evenly() -> None:
+    tried = [direction(4.0, axis, change=30.0) for axis in range(6)] + [direction(1.5, axis) for axis in range(6, 9)]
+    chosen = directions.select(tried)
+    assert [one.is_even for one in chosen] == [True] * 3 + [False] * 5, "eight knobs are there in any case"
+    assert directions.select([direction(1.5, axis) for axis in range(12)] + tried[:2]).__len__() == 12
+
+
+def test_the_way_of_a_knob_is_measured_from_end_to_end(heard) -> None:
+    player, _, _ = heard
+
+    class Switch(HandmadeModel):
+        """Where the first number passes 2.2, far out on the way, the sound changes at once."""
+
+        def batches(self, latents, keys):
+            latents = np.array(latents)
+            latents[:, 0] = np.where(latents[:, 0] > 2.2, 2.0, -2.0) + 0.05 * latents[:, 0]
+            return super().batches(latents, keys)
+
+    bases = np.zeros((1, 5))
+    vector, keys = np.eye(5)[0], np.array([60])
+    assert directions._largest_step(player, vector, bases, keys) <= directions.EVEN
+    assert directions._largest_step(Player(Switch()), vector, bases, keys) > 6
+
+
+def test_an_effect_counts_when_other_latents_show_it_too() -> None:
+    first, again = direction(1.0, effect=0.5), direction(3.0, effect=-0.4)
+    assert (directions.confirmed(first, again).effects == 0).all()
+    both = directions.confirmed(first, direction(3.0, effect=0.3, change=20.0))
+    assert both.effects[0] == 0.3 and both.change_db == 15.0 and both.largest == 2.0
+
+
+def test_directions_that_attributes_follow_are_found_with_few_draws_for_many_numbers() -> None:
+    random = np.random.default_rng(0)
+    drawn = random.standard_normal((150, 100))
+    axis = random.standard_normal(100)
+    axis /= np.linalg.norm(axis)
+    characters = np.full((150, 2, 2), np.nan)
+    characters[..., 0] = (drawn @ axis)[:, None] + np.array([3.0, -5.0])
+    found = directions.attribute_directions(drawn, characters)
+    assert found.shape == (1, 100), "nothing is known of the second one"
+    assert found[0] @ axis > 0.75 and np.linalg.norm(found[0]) == pytest.approx(1)
 
 
 def test_what_is_found_is_written_into_the_file_and_the_rest_kept(tmp_path, monkeypatch) -> None:

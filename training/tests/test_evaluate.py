@@ -11,10 +11,11 @@ import pytest
 from timbrel_training import manifest
 from timbrel_training.data import DataSet
 from timbrel_training.errors import TrainingError
-from timbrel_training.evaluate import evaluate, main, measure_model
+from timbrel_training.evaluate import evaluate, main, measure_latents
 from timbrel_training.measures import table
 from timbrel_training.measures.reference import prepare
-from timbrel_training.measures.summary import FIGURES, constancy, diversity, like_real, nearest, summarise
+from timbrel_training.measures.figures import FIGURES
+from timbrel_training.measures.summary import constancy, diversity, like_real, nearest, summarise
 from timbrel_training.model_file import ModelFile
 from timbrel_training.spectral import Representation
 
@@ -73,8 +74,13 @@ def reference(tones: DataSet, tmp_path_factory: pytest.TempPathFactory):
     return prepare(tones, tmp_path_factory.mktemp("cache"), epochs=30)
 
 
+def measure(path: Path, latents: int, key_step: int):
+    model = ModelFile(path)
+    return measure_latents(model, model.draw(latents, 0), key_step)
+
+
 def test_a_model_that_plays_real_notes_measures_like_real_notes(player: Path, reference) -> None:
-    notes = measure_model(ModelFile(player), latents=4, key_step=1, seed=0)
+    notes = measure(player, latents=4, key_step=1)
     figures = summarise(notes, reference, key_step=1)
     assert len(notes) == 24
     assert figures["pitch_accuracy"] > 90
@@ -87,7 +93,7 @@ def test_a_model_that_plays_real_notes_measures_like_real_notes(player: Path, re
 
 
 def test_each_latent_is_played_on_other_keys(player: Path) -> None:
-    notes = measure_model(ModelFile(player), latents=3, key_step=3, seed=0)
+    notes = measure(player, latents=3, key_step=3)
     assert [list(notes.midi[notes.group == n]) for n in range(3)] == [[58, 61], [59, 62], [60, 63]]
 
 
@@ -107,7 +113,7 @@ def test_what_was_measured_of_the_data_is_kept(tones: DataSet, tmp_path: Path) -
 
 
 def test_notes_are_compared_at_the_keys_of_the_data(player: Path, reference) -> None:
-    notes = measure_model(ModelFile(player), latents=5, key_step=1, seed=0)
+    notes = measure(player, latents=5, key_step=1)
     chosen = like_real(notes, reference, seed=0)
     assert len(chosen) == len(set(chosen))
     keys, counts = np.unique(reference.train.midi, return_counts=True)
@@ -136,12 +142,15 @@ def test_the_command_prints_a_table_and_fills_manifest_and_card(
     rows = json.loads(out.read_text())["rows"]
     assert [row["name"] for row in rows] == ["real, held out", "player"]
     assert set(rows[1]["by_key"]) == {str(key) for key in range(LOW, HIGH + 1)}
-    assert all(figure.key in row for row in rows for figure in FIGURES)
-    assert "| pitch error, median (cents) |" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert all(f"| {figure.heading} |" in told.out for figure in FIGURES if "full band" not in figure.heading
+               and "8 kHz" not in figure.heading and figure.key != "vibrato_hz")
     text = card.read_text()
     assert text.startswith("before") and text.endswith("after\n") and "old" not in text and "Inception" in text
     quality = ModelFile(model).manifest["quality"]
-    assert quality["cents_median"] < 3 and "real_pitch_accuracy" in quality
+    assert quality["cents_median"] < 3 and "real_cents_median" in quality
+    # Eight rounds over 36 notes teach the classifier too little to judge by, and its figures are not written.
+    assert "pitch_accuracy" not in quality and "the classifier knows" in told.err
 
 
 def test_bad_input_gives_a_sentence(tones: DataSet, player: Path, tmp_path: Path) -> None:
@@ -155,4 +164,4 @@ def test_bad_input_gives_a_sentence(tones: DataSet, player: Path, tmp_path: Path
     manifest.put(broken, fields)
     manifest.save_model(broken, tmp_path / "broken.onnx")
     with pytest.raises(TrainingError, match="manifest says"):
-        measure_model(ModelFile(tmp_path / "broken.onnx"), 1, 1, 0)
+        measure(tmp_path / "broken.onnx", 1, 1)

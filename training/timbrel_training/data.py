@@ -1,7 +1,8 @@
 """A data set in NSynth's format: labels, split, waves.
 
-A data set is a folder with `examples.json` (NSynth's labels by note name) and `audio/NAME.wav` (16 kHz, mono, 64000
-samples; FLAC or Ogg do as well), and, where this project's tools made it, `split.json` and `dataset.json`.
+A data set is a folder with `examples.json` (NSynth's labels by note name) and `audio/NAME.wav` (mono, four seconds, all
+of one rate, which the labels tell: 16 kHz in NSynth, up to 48 kHz in a set of the full band; FLAC or Ogg do as well),
+and, where this project's tools made it, `split.json` and `dataset.json`.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from timbrel_training.errors import TrainingError
 from timbrel_training.files import read_json
-from timbrel_training.spectral import NOTE_SAMPLES, SAMPLE_RATE
+from timbrel_training.geometry import NOTE_SECONDS, PUBLISHED_RATE, SAMPLE_RATES
 
 # Share of the notes that the paper trains on, and the seed of the split where a set brings none of its own.
 TRAIN_SHARE = 0.8
@@ -50,6 +51,7 @@ class DataSet:
         name: as `dataset.json` has it, else the folder's.
         examples: the labels of all notes within the pitch range.
         train, test: indices into `examples`, int64 arrays in rising order.
+        sample_rate: of every wave, in Hz.
         peak: each wave is brought to this peak; None leaves levels as recorded.
     """
 
@@ -68,6 +70,7 @@ class DataSet:
         examples = (_example(name, labels[name]) for name in sorted(labels))
         self.examples = [example for example in examples if pitches[0] <= example.pitch <= pitches[1]]
         self.train, self.test = self._split()
+        self.sample_rate = self._rate(labels)
         if len(self.train) == 0:
             raise TrainingError(
                 f"{self.folder} has no note between the MIDI pitches {pitches[0]} and {pitches[1]} to train on; give "
@@ -82,6 +85,11 @@ class DataSet:
         """What `dataset.json` says (name, licence, description, ...); empty where there is none."""
         path = self.folder / "dataset.json"
         return read_json(path) if path.exists() else {}
+
+    @property
+    def note_samples(self) -> int:
+        """Samples of every wave: four seconds."""
+        return NOTE_SECONDS * self.sample_rate
 
     @property
     def name(self) -> str:
@@ -116,7 +124,7 @@ class DataSet:
         return hashlib.sha256(json.dumps([self.audio_identity, self.train.tolist()]).encode()).hexdigest()[:32]
 
     def wave(self, index: int) -> Tensor:
-        """The wave of one note, [64000] float32.
+        """The wave of one note, [note_samples] float32.
 
         Raises:
             TrainingError: when the file is missing, damaged, of another rate or length, or holds NaN.
@@ -126,19 +134,19 @@ class DataSet:
             wave, rate = soundfile.read(path, dtype="float32", always_2d=True)
         except (soundfile.LibsndfileError, RuntimeError) as error:
             raise TrainingError(f"{path} cannot be read as audio ({error}); make or copy it again.") from error
-        if rate != SAMPLE_RATE:
+        if rate != self.sample_rate:
             raise TrainingError(
-                f"{path} has {rate} samples a second where {SAMPLE_RATE} are needed; make the set with `cargo xtask "
-                "dataset`, which resamples."
+                f"{path} has {rate} samples a second where {self.sample_rate} are needed, as the labels tell; make the set "
+                "with `cargo xtask dataset`, which resamples."
             )
         if wave.shape[1] != 1:
             raise TrainingError(
                 f"{path} has {wave.shape[1]} channels where one is needed; make the set with `cargo xtask dataset`, "
                 "which mixes them."
             )
-        if len(wave) != NOTE_SAMPLES:
+        if len(wave) != self.note_samples:
             raise TrainingError(
-                f"{path} has {len(wave)} samples where {NOTE_SAMPLES} are needed: it was cut, or is no NSynth note. "
+                f"{path} has {len(wave)} samples where {self.note_samples} are needed: it was cut, or is no NSynth note. "
                 "Copy it again, or leave it out of examples.json."
             )
         if not np.isfinite(wave).all():
@@ -150,7 +158,7 @@ class DataSet:
         return wave
 
     def waves(self, indices: Iterable[int], batch: int = 32) -> Iterator[Tensor]:
-        """The waves of some notes in batches: tensors [N, 64000] with N up to `batch`."""
+        """The waves of some notes in batches: tensors [N, note_samples] with N up to `batch`."""
         pending: list[Tensor] = []
         for index in indices:
             pending.append(self.wave(int(index)))
@@ -169,6 +177,23 @@ class DataSet:
             f"{self.folder / 'audio' / name}.wav is missing, though examples.json names it; copy the audio again, or "
             "leave the note out of examples.json."
         )
+
+    def _rate(self, labels: dict[str, Any]) -> int:
+        """The one rate of all notes: what `dataset.json` tells, else the labels, else that of NSynth."""
+        told = [self.about["sample_rate"]] if "sample_rate" in self.about else []
+        told += [labels[example.name]["sample_rate"] for example in self.examples if "sample_rate" in labels[example.name]]
+        rates = sorted({str(rate) for rate in told})
+        if len(rates) > 1:
+            raise TrainingError(
+                f"{self.folder} has notes of several sample rates ({', '.join(rates)} Hz); make the set again with one."
+            )
+        rate = told[0] if told else PUBLISHED_RATE
+        low, high = SAMPLE_RATES
+        if not isinstance(rate, int) or isinstance(rate, bool) or not low <= rate <= high:
+            raise TrainingError(
+                f"{self.folder} tells the sample rate {rate!r}; from {low} to {high} Hz can be learnt from. Make the set again."
+            )
+        return rate
 
     def _split(self) -> tuple[np.ndarray, np.ndarray]:
         """The set's own split, else the paper's kind: shuffled, 80 to 20."""

@@ -3,10 +3,13 @@
     python -m timbrel_training.directions MODEL.onnx [--run RUN] [--data DIR]
 
 Candidates are the principal components of the generator's early activations (with --run), else of the spectra of its
-notes; in a latent of few numbers also the numbers themselves, and the directions that attributes follow. Each is
-played at several latents and keys from -2 to +2 standard deviations, and bears the label of what it changes most, no
-two the same. They are ordered by how much they change, and what changes nothing is left out. All goes into the model's
-manifest.
+notes; the directions that attributes follow; and in a latent of few numbers these themselves. Each is played at several
+latents and keys from -2 to +2 standard deviations, and bears the label of what it changes most, no two the same; what
+does not change the same way at other latents does not count. Each is walked from -3 to +3, where a knob goes, and one
+that jumps on the way has to stand back. They are ordered by how much they change, and what changes nothing is left out.
+
+Named latents are the places of instruments, where the run's generator knows them, and random latents, far apart; each is
+played on every key, and left out when one is off. All goes into the model's manifest.
 """
 
 import argparse
@@ -22,18 +25,20 @@ from scipy.optimize import linear_sum_assignment
 from timbrel_training import generators, manifest
 from timbrel_training.data import DataSet
 from timbrel_training.errors import TrainingError, run_command
-from timbrel_training.latent_space import feature_components, regressed_components
+from timbrel_training.latent_space import feature_components, regressed_components, slope_of
 from timbrel_training.measures.character import ATTRIBUTES, LABELS, mean_of_known
+from timbrel_training.measures.evenness import walk_steps
 from timbrel_training.measures.spectrogram import distance_db
 from timbrel_training.model_file import ModelFile
-from timbrel_training.named_latents import LATENTS, choose_latents, sounds_of
+from timbrel_training.named_latents import LATENTS, Candidates, choose_latents, display_names, sounds_of
 from timbrel_training.player import Heard, Player
 
-# Of the manifest. The plugin shows the first eight.
+# Of the manifest. The plugin shows the first eight, which must be there even where they are uneven.
 MOST_DIRECTIONS = 12
+KNOBS = 8
 MOST_COMPONENTS = 16
 
-# In a latent of no more numbers than this, each one is a candidate itself, and the draws suffice for a regression.
+# In a latent of no more numbers than this, each one is a candidate itself.
 FEW_NUMBERS = 24
 
 # Candidates with a greater cosine need not be tried twice.
@@ -47,6 +52,10 @@ DRAW_KEYS = 3
 BASES = 4
 BASE_KEYS = 3
 STEPS = np.array([-2.0, -1.0, 1.0, 2.0])
+
+# The way of a knob, and the largest of its steps as a multiple of their mean, in the middle of the walks.
+WALK = np.linspace(-3.0, 3.0, 13)
+EVEN = 2.0
 
 # Less than this between -2 and +2 deviations [dB rms] is not heard, unless an attribute changes clearly: a vibrato
 # hardly changes the spectrum.
@@ -67,11 +76,17 @@ WEIGHTS = np.array([attribute.weight for attribute in ATTRIBUTES])
 
 @dataclass
 class Direction:
-    """A tried direction: unit `vector` [L], what it changes [dB rms], and its effect on each attribute."""
+    """A tried direction: unit `vector` [L], what it changes [dB rms], its effect on each attribute, and the largest step of
+    its way as a multiple of the mean one."""
 
     vector: np.ndarray
     change_db: float
     effects: np.ndarray
+    largest: float = 1.0
+
+    @property
+    def is_even(self) -> bool:
+        return self.largest <= EVEN
 
 
 def candidates(player: Player, generator: torch.nn.Module | None, drawn: np.ndarray, heard: Heard) -> np.ndarray:
@@ -81,8 +96,9 @@ def candidates(player: Player, generator: torch.nn.Module | None, drawn: np.ndar
         found = feature_components(generator, MOST_COMPONENTS)
     else:
         found = regressed_components(drawn, heard.pictures.reshape(len(drawn), -1), MOST_COMPONENTS)
+    found = np.concatenate([found, attribute_directions(drawn, heard.characters)])
     if size <= FEW_NUMBERS:
-        found = np.concatenate([found, attribute_directions(drawn, heard.characters), np.eye(size)])
+        found = np.concatenate([found, np.eye(size)])
     kept: list[np.ndarray] = []
     for vector in found:
         if all(abs(vector @ other) < TRIED for other in kept):
@@ -91,16 +107,15 @@ def candidates(player: Player, generator: torch.nn.Module | None, drawn: np.ndar
 
 
 def attribute_directions(drawn: np.ndarray, characters: np.ndarray) -> np.ndarray:
-    """Unit directions [<= attributes, L] that attributes [N, keys, attributes] follow, by least squares."""
+    """Unit directions [<= attributes, L] that attributes [N, keys, attributes] follow."""
     directions = []
     for values in np.moveaxis(characters, 2, 0):
         values = values - mean_of_known(values, axis=0)
         known = np.isfinite(values).any(1)
-        if known.sum() < 3 * drawn.shape[1]:
-            continue
-        slope = np.linalg.lstsq(drawn[known], mean_of_known(values[known], axis=1), rcond=None)[0]
-        if np.linalg.norm(slope) > 0:
-            directions.append(slope / np.linalg.norm(slope))
+        if known.sum() > 2:
+            slope = slope_of(drawn[known], mean_of_known(values[known], axis=1))
+            if np.linalg.norm(slope) > 0:
+                directions.append(slope / np.linalg.norm(slope))
     return np.array(directions).reshape(-1, drawn.shape[1])
 
 
@@ -121,7 +136,25 @@ def try_direction(
     change = float(distance_db(pictures[:, -1], pictures[:, 0]).mean())
     values = heard.characters.reshape(*shape, -1) / usual
     effects = np.array([_effect(values[..., index]) for index in range(values.shape[-1])])
-    return Direction(vector, change, effects)
+    return Direction(vector, change, effects, _largest_step(player, vector, bases, keys))
+
+
+def _largest_step(player: Player, vector: np.ndarray, bases: np.ndarray, keys: np.ndarray) -> float:
+    """Largest step of a knob's way as a multiple of the mean one, the median of the walks from each base, keys in turn."""
+    ratios = []
+    for number, base in enumerate(bases):
+        latents = (base + WALK[:, None] * vector).astype(np.float32)
+        steps, _ = walk_steps(player.model, latents, int(keys[number % len(keys)]))
+        ratios.append(steps.max() / max(steps.mean(), 1e-9))
+    return float(np.median(ratios))
+
+
+def confirmed(direction: Direction, again: Direction) -> Direction:
+    """A direction that was tried twice, at other latents: an effect is what both show of it."""
+    agree = np.sign(direction.effects) == np.sign(again.effects)
+    smaller = np.where(np.abs(direction.effects) < np.abs(again.effects), direction.effects, again.effects)
+    return Direction(direction.vector, 0.5 * (direction.change_db + again.change_db), np.where(agree, smaller, 0.0),
+                     0.5 * (direction.largest + again.largest))
 
 
 def _effect(values: np.ndarray) -> float:
@@ -138,16 +171,21 @@ def _effect(values: np.ndarray) -> float:
 
 
 def select(tried: list[Direction]) -> list[Direction]:
-    """The directions that are heard, without those that are another one over again, the strongest first."""
-    chosen: list[Direction] = []
+    """The directions that are heard, without those that are another one over again, the strongest first.
+
+    Those that move evenly come before the others, of which as many as the plugin has knobs for are taken, the evenest.
+    """
+    heard = [one for one in tried if one.change_db >= LEAST_CHANGE_DB or np.abs(one.effects).max() >= CLEAR_EFFECT]
     # What changes one thing clearly comes before what changes as much, but many things a little.
-    for direction in sorted(tried, key=lambda one: -one.change_db * (0.2 + np.abs(one.effects * WEIGHTS).max())):
-        audible = direction.change_db >= LEAST_CHANGE_DB or np.abs(direction.effects).max() >= CLEAR_EFFECT
-        if not audible or len(chosen) == MOST_DIRECTIONS:
-            continue
-        if all(abs(direction.vector @ other.vector) < SAME for other in chosen):
-            chosen.append(direction)
-    return sorted(chosen, key=lambda one: -one.change_db)
+    even = sorted((one for one in heard if one.is_even),
+                  key=lambda one: -one.change_db * (0.2 + np.abs(one.effects * WEIGHTS).max()))
+    uneven = sorted((one for one in heard if not one.is_even), key=lambda one: one.largest)
+    chosen: list[Direction] = []
+    for most, directions in ((MOST_DIRECTIONS, even), (KNOBS, uneven)):
+        for direction in directions:
+            if len(chosen) < most and all(abs(direction.vector @ other.vector) < SAME for other in chosen):
+                chosen.append(direction)
+    return sorted(chosen, key=lambda one: (not one.is_even, -one.change_db))
 
 
 def label(chosen: list[Direction]) -> list[dict]:
@@ -199,14 +237,18 @@ def find_directions(player: Player, generator: torch.nn.Module | None, drawn: np
                     seed: int = 0, progress=lambda _: None) -> tuple[list[dict], list[Direction]]:
     """Manifest entries of the directions, and what was measured of each, in the same order."""
     usual = usual_deviation(heard.characters)
-    bases = np.random.default_rng(seed + 1).standard_normal((BASES, player.model.latent_size))
+    bases, others = np.random.default_rng(seed + 1).standard_normal((2, BASES, player.model.latent_size))
     keys = player.keys(BASE_KEYS)
     vectors = candidates(player, generator, drawn, heard)
     tried = []
     for number, vector in enumerate(vectors):
         progress(f"trying direction {number + 1} of {len(vectors)}")
         tried.append(try_direction(player, vector, bases, keys, usual))
-    chosen = select(tried)
+    chosen = []
+    for direction in select(tried):
+        progress("trying a chosen direction at other latents")
+        chosen.append(confirmed(direction, try_direction(player, direction.vector, others, keys, usual)))
+    chosen = select(chosen)
     return label(chosen), chosen
 
 
@@ -214,7 +256,8 @@ def describe(path: Path, generator: torch.nn.Module | None = None, data: DataSet
              named: int = LATENTS, seed: int = 0, progress=lambda _: None) -> str:
     """Writes directions and named latents into the manifest of a model file; answers a few lines that tell of them.
 
-    `generator` is the model's module, for its early activations; `data` are its training notes, for names of latents.
+    `generator` is the model's module, for its early activations, and for `known_latents()`, the places of instruments;
+    `data` are its training notes, for names of latents.
     """
     player = Player(ModelFile(path))
     progress(f"listening to {draws} latents")
@@ -222,14 +265,32 @@ def describe(path: Path, generator: torch.nn.Module | None = None, data: DataSet
     keys = player.keys(DRAW_KEYS)
     heard = player.hear_grid(drawn, keys)
     entries, chosen = find_directions(player, generator, drawn, heard, seed, progress)
-    latents = choose_latents(drawn, heard, sounds_of(data, keys, progress) if data else [], named)
+    sounds = sounds_of(data, keys, progress) if data else []
+    names = display_names(data) if data else {}
+    latents = choose_latents(player, _with_places(player, generator, drawn, heard, keys, progress), sounds, named, names, progress)
     manifest.update(path, directions=entries, latents=latents, mean=[0.0] * player.model.latent_size)
     lines = []
     for entry, direction in zip(entries, chosen):
         strongest = np.argsort(-np.abs(direction.effects))[:3]
         told = ", ".join(f"{LABELS[index]} {direction.effects[index]:+.2f}" for index in strongest)
-        lines.append(f"{entry['name']:14} {direction.change_db:5.1f} dB   {told}")
+        uneven = "" if direction.is_even else " UNEVEN"
+        lines.append(f"{entry['name']:14} {direction.change_db:5.1f} dB, largest step {direction.largest:.1f}{uneven}   {told}")
+    if len(latents) < named:
+        lines.append(f"Only {len(latents)} of {named} named latents: no other one was in tune on every key.")
     return "\n".join([*lines, "latents: " + "; ".join(latent["name"] for latent in latents)])
+
+
+def _with_places(player: Player, generator: torch.nn.Module | None, drawn: np.ndarray, heard: Heard, keys: np.ndarray,
+                 progress) -> Candidates:
+    """The random latents, behind the places of the instruments that the generator knows."""
+    known = generator.known_latents() if generator is not None and hasattr(generator, "known_latents") else {}
+    if not known:
+        return Candidates(drawn, heard, [])
+    progress(f"listening to {len(known)} instruments at their places")
+    places = np.stack([torch.as_tensor(latent).detach().cpu().numpy() for latent in known.values()]).astype(np.float32)
+    theirs = player.hear_grid(places, keys)
+    together = Heard(np.concatenate([theirs.pictures, heard.pictures]), np.concatenate([theirs.characters, heard.characters]))
+    return Candidates(np.concatenate([places, drawn]), together, list(known))
 
 
 def main() -> None:

@@ -58,6 +58,17 @@ def regressed_components(latents: np.ndarray, features: np.ndarray, count: int) 
     return np.array(directions).reshape(-1, latents.shape[1])
 
 
+def slope_of(latents: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The direction [L], not of unit length, that values [N] follow over latents [N, L], by ridge regression.
+
+    The penalty is that of a signal as strong as its noise: with many draws for each number of the latent it hardly counts,
+    and with few it keeps the numbers that do not matter from making up the direction.
+    """
+    size = latents.shape[1]
+    latents = latents - latents.mean(0)
+    return np.linalg.solve(latents.T @ latents + size * np.eye(size), latents.T @ (values - values.mean()))
+
+
 def _principal_scores(centred: np.ndarray, count: int) -> np.ndarray:
     """Scores [N, <= count] of the principal components, each of unit variance."""
     rows, columns = centred.shape

@@ -3,12 +3,19 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from timbrel_training.measures.character import character
+from timbrel_training.measures.noise import is_noise
+from timbrel_training.measures.pitch import measure_pitch
+from timbrel_training.measures.rate import to_rate
+from timbrel_training.measures.segment import SAMPLE_RATE, level_db
 from timbrel_training.measures.spectrogram import picture, power_of, transform
 from timbrel_training.model_file import ModelFile
+from timbrel_training.played import play
 from timbrel_training.spectral import Representation
+
+# A key farther off than this is another key's neighbour.
+OFF_KEY_CENTS = 50.0
 
 
 @dataclass
@@ -19,12 +26,34 @@ class Heard:
     characters: np.ndarray
 
 
+@dataclass
+class Keyboard:
+    """A latent on every key of its model: `cents` [K] off each (NaN for silence), and whether it is `bad` [K]: noise or
+    silence."""
+
+    keys: np.ndarray
+    cents: np.ndarray
+    bad: np.ndarray
+
+    @property
+    def is_playable(self) -> bool:
+        """Whether every key is a note, and none is off by more than 50 cents."""
+        return not self.bad.any() and bool((np.abs(self.cents) <= OFF_KEY_CENTS).all())
+
+    @property
+    def faults(self) -> str:
+        """What is wrong, in words; empty where nothing is."""
+        off = ~(np.abs(self.cents) <= OFF_KEY_CENTS) & ~self.bad
+        told = [("noise or silence at", self.keys[self.bad]), ("off key at", self.keys[off])]
+        return "; ".join(f"{what} {', '.join(map(str, keys))}" for what, keys in told if len(keys))
+
+
 class Player:
-    """Plays a model and listens."""
+    """Plays a model and listens, to what 16 kHz hold of its notes."""
 
     def __init__(self, model: ModelFile):
         self.model = model
-        self._representation = Representation.of(model.representation)
+        self._rate = Representation.of(model.representation).sample_rate
 
     def keys(self, count: int) -> np.ndarray:
         """Keys spread over the middle of the keyboard."""
@@ -35,12 +64,10 @@ class Player:
     def hear(self, latents: np.ndarray, keys: np.ndarray) -> Heard:
         """Plays latents [N, L] at keys [N]."""
         pictures, characters = [], []
-        played = 0
-        for images in self.model.batches(latents, keys):
-            for wave in self._representation.synthesise(torch.from_numpy(images)).numpy():
-                pictures.append(picture(power_of(transform(wave))))
-                characters.append(character(wave, int(keys[played])))
-                played += 1
+        for wave, key in zip(play(self.model, latents, keys), keys, strict=True):
+            wave = to_rate(wave, self._rate, SAMPLE_RATE)
+            pictures.append(picture(power_of(transform(wave))))
+            characters.append(character(wave, int(key)))
         return Heard(np.stack(pictures), np.stack(characters))
 
     def hear_grid(self, latents: np.ndarray, keys: np.ndarray) -> Heard:
@@ -49,3 +76,14 @@ class Player:
         shape = (len(latents), len(keys))
         return Heard(heard.pictures.reshape(*shape, *heard.pictures.shape[1:]),
                      heard.characters.reshape(*shape, heard.characters.shape[1]))
+
+    def keyboard(self, latent: np.ndarray) -> Keyboard:
+        """Plays a latent [L] on every key, and measures pitch and noise."""
+        keys = np.asarray(self.model.pitches)
+        cents, bad = np.zeros(len(keys)), np.zeros(len(keys), bool)
+        latents = np.repeat(np.asarray(latent, np.float32)[None], len(keys), axis=0)
+        for place, wave in enumerate(play(self.model, latents, keys)):
+            wave = to_rate(wave, self._rate, SAMPLE_RATE)
+            found = measure_pitch(wave, int(keys[place]))
+            cents[place], bad[place] = found.cents, is_noise(found, level_db(wave))
+        return Keyboard(keys, cents, bad)

@@ -56,9 +56,9 @@ def write_sheet(
     replace_file(path, lambda beside: figure.savefig(beside))
 
 
-def write_waves(path: Path, waves: Tensor, peak: float = 0.7) -> None:
+def write_waves(path: Path, waves: Tensor, peak: float = 0.7, sample_rate: int = SAMPLE_RATE) -> None:
     """Writes waves [N, samples] one after the other as one WAV of 16 bit, each brought to the same peak."""
     waves = waves.detach().float().cpu().nan_to_num()
     greatest = waves.abs().amax(dim=1, keepdim=True).clamp(min=1e-9)
     samples = (peak * waves / greatest).flatten().numpy()
-    replace_file(path, lambda beside: soundfile.write(beside, samples, SAMPLE_RATE, subtype="PCM_16"))
+    replace_file(path, lambda beside: soundfile.write(beside, samples, sample_rate, subtype="PCM_16"))

@@ -135,11 +135,12 @@ class Representation:
         mel_phase = torch.cumsum(frequency * math.pi, dim=1) @ to_mel
         return torch.stack([torch.log(power + LOG_EPS), instantaneous_frequency(mel_phase)], dim=1)
 
-    def synthesise(self, image: Tensor) -> Tensor:
+    def synthesise(self, image: Tensor, gain: Tensor | None = None) -> Tensor:
         """Synthesises notes; the inverse of `analyse`, for the mel scale only nearly.
 
         Args:
             image: [N, 2, frames, bins], not normalised, on any device.
+            gain: factors of the linear magnitudes, of a shape that spreads to [N, frames, bins]; None leaves them.
 
         Returns:
             [N, note_samples] float32. The last three hops fade, since no window follows that would complete them: the published
@@ -155,6 +156,8 @@ class Representation:
             )
         _check_finite(image, "image")
         magnitude, turns = self.polar(image)
+        if gain is not None:
+            magnitude = magnitude * gain
         if self.is_phase:
             phase = turns
         else:

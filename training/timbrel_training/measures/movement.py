@@ -8,7 +8,7 @@ tremolo.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import signal
+from scipy import fft, signal
 
 from timbrel_training.measures.segment import SAMPLE_RATE
 
@@ -28,6 +28,9 @@ BAND_HZ = 25.0
 COURSE_RATE = 200
 FILTER_TAPS = 41
 
+# The rate is read from a transform with so many times the points.
+FINER = 8
+
 # The strongest of this many partials is followed.
 PARTIALS = 8
 HIGHEST_HZ = 6_000.0
@@ -40,21 +43,24 @@ LEAST_S = 1.0
 @dataclass(frozen=True)
 class Movement:
     """`rise_ms` of the level from a tenth to nine tenths of its greatest; depths of the movement of the strongest partial
-    at 3.5 to 9 Hz, as the amplitude of a sine of the same energy: `vibrato_cents` and `tremolo_db`. NaN where the note is
-    silent or does not stand for a second."""
+    at 3.5 to 9 Hz, as the amplitude of a sine of the same energy: `vibrato_cents` and `tremolo_db`; and the rate within
+    that range at which the frequency moves most, `vibrato_hz`. NaN where the note is silent or does not stand for a
+    second."""
 
     rise_ms: float
     vibrato_cents: float
+    vibrato_hz: float
     tremolo_db: float
 
 
 def measure_movement(wave: np.ndarray, frequency_hz: float) -> Movement:
     """Measures a wave [samples] at 16 kHz whose fundamental is known (NaN: only the rise is measured)."""
-    vibrato, tremolo = _depths(wave, frequency_hz) if np.isfinite(frequency_hz) else (float("nan"),) * 2
-    return Movement(_rise_ms(wave), vibrato, tremolo)
+    depths = _depths(wave, frequency_hz) if np.isfinite(frequency_hz) else (float("nan"),) * 3
+    return Movement(rise_ms(wave), *depths)
 
 
-def _rise_ms(wave: np.ndarray) -> float:
+def rise_ms(wave: np.ndarray) -> float:
+    """Time of a wave [samples] at 16 kHz from a tenth to nine tenths of its greatest level [ms]; NaN for silence."""
     step = int(STEP_S * SAMPLE_RATE)
     power = np.square(wave[: len(wave) // step * step], dtype=np.float64).reshape(-1, step).mean(1)
     level = np.sqrt(np.convolve(power, np.full(SMOOTHED_STEPS, 1 / SMOOTHED_STEPS), mode="same"))
@@ -65,25 +71,36 @@ def _rise_ms(wave: np.ndarray) -> float:
     return 1000.0 * STEP_S * (there - begun)
 
 
-def _depths(wave: np.ndarray, frequency_hz: float) -> tuple[float, float]:
-    """Vibrato [cents] and tremolo [dB]."""
+def _depths(wave: np.ndarray, frequency_hz: float) -> tuple[float, float, float]:
+    """Vibrato [cents and Hz] and tremolo [dB]."""
     part = wave[int(START_S * SAMPLE_RATE) : int(END_S * SAMPLE_RATE)].astype(np.float64)
-    numbers = range(1, max(1, min(PARTIALS, int(HIGHEST_HZ / frequency_hz))) + 1)
-    courses = {number: _course(part, number * frequency_hz, 0.4 * frequency_hz) for number in numbers}
-    strongest = max(numbers, key=lambda number: np.square(np.abs(courses[number])).sum())
-    course = courses[strongest]
+    strongest = _strongest(part, frequency_hz)
+    course = _course(part, strongest * frequency_hz, 0.4 * frequency_hz)
     level = np.abs(course)
     if level.max() <= 0:
-        return float("nan"), float("nan")
+        return (float("nan"),) * 3
     course = course[: np.flatnonzero(level >= level.max() * 10 ** (DEAD_DB / 20))[-1] + 1]
     if len(course) < LEAST_S * COURSE_RATE:
-        return float("nan"), float("nan")
+        return (float("nan"),) * 3
     level = np.abs(course)
     turns = np.angle(course[1:] * course[:-1].conj()) / (2 * np.pi)
     cents = 1200 / np.log(2) * turns * COURSE_RATE / (strongest * frequency_hz)
     # Where the partial passes through nothing its frequency means nothing.
     cents = np.where(level[1:] > 0.1 * np.median(level), cents, np.median(cents))
-    return _depth(cents), _depth(20 * np.log10(level + 1e-3 * level.max()))
+    tremolo, _ = _sine(20 * np.log10(level + 1e-3 * level.max()))
+    return *_sine(cents), tremolo
+
+
+def _strongest(wave: np.ndarray, frequency_hz: float) -> int:
+    """The number of the partial with the greatest energy in the band that is followed."""
+    power = np.square(np.abs(fft.rfft(wave, fft.next_fast_len(len(wave), real=True))))
+    bin_hz = 0.5 * SAMPLE_RATE / (len(power) - 1)
+    numbers = np.arange(1, max(1, min(PARTIALS, int(HIGHEST_HZ / frequency_hz))) + 1)
+    reach = min(BAND_HZ, 0.4 * frequency_hz)
+    edges = np.stack([numbers * frequency_hz - reach, numbers * frequency_hz + reach]) / bin_hz
+    total = np.concatenate([[0.0], np.cumsum(power)])
+    low, high = np.clip(edges.astype(int), 0, len(power))
+    return int(numbers[np.argmax(total[high] - total[low])])
 
 
 def _course(wave: np.ndarray, frequency_hz: float, band_hz: float) -> np.ndarray:
@@ -93,10 +110,17 @@ def _course(wave: np.ndarray, frequency_hz: float, band_hz: float) -> np.ndarray
     return signal.convolve(coarse, signal.firwin(FILTER_TAPS, min(BAND_HZ, band_hz), fs=COURSE_RATE), mode="same")
 
 
-def _depth(course: np.ndarray) -> float:
-    """Amplitude of the sine that has the energy of a course at the rates of a vibrato; a drift is taken out first."""
+def _sine(course: np.ndarray) -> tuple[float, float]:
+    """Amplitude of the sine that has the energy of a course at the rates of a vibrato, and the rate [Hz] at which most of
+    it lies; a drift is taken out first."""
     time = np.linspace(-1, 1, len(course))
     moving = (course - np.polyval(np.polyfit(time, course, 3), time)) * np.hanning(len(course))
     rates = np.fft.rfftfreq(len(course), 1 / COURSE_RATE)
-    energy = np.square(np.abs(np.fft.rfft(moving)))[(rates >= SLOWEST) & (rates <= FASTEST)].sum()
-    return float(np.sqrt(4 * energy / (len(course) * np.square(np.hanning(len(course))).sum())))
+    power = np.square(np.abs(np.fft.rfft(moving)))
+    energy = power[(rates >= SLOWEST) & (rates <= FASTEST)].sum()
+    amplitude = float(np.sqrt(4 * energy / (len(course) * np.square(np.hanning(len(course))).sum())))
+    # Between the steps of the transform, which are nearly half a hertz.
+    fine = np.square(np.abs(np.fft.rfft(moving, FINER * len(course))))
+    rates = np.fft.rfftfreq(FINER * len(course), 1 / COURSE_RATE)
+    within = np.flatnonzero((rates >= SLOWEST) & (rates <= FASTEST))
+    return amplitude, float(rates[within[np.argmax(fine[within])]])

@@ -1,6 +1,6 @@
-"""Real notes to compare with: those that models learn from, those held out, and a classifier trained on the former.
+"""Real notes to compare with: those that models learn from, those held out, and classifiers trained on the former.
 
-Measuring some thousand notes and training the classifier takes minutes, so both are kept in a file, named by the data's
+Measuring some thousand notes and training the classifiers takes minutes, so both are kept in a file, named by the data's
 identity and by what was asked for.
 """
 
@@ -18,34 +18,74 @@ from timbrel_training.data import DataSet
 from timbrel_training.errors import TrainingError
 from timbrel_training.files import write_bytes
 from timbrel_training.measures import classifier as classifiers
+from timbrel_training.measures import families, struck
 from timbrel_training.measures.distribution import DifferentBins
+from timbrel_training.measures.families import Above
 from timbrel_training.measures.note import NoteMeter, Notes
+from timbrel_training.measures.struck import Struck
 
 # A change of any measure makes what was kept worthless: raise this with it.
-VERSION = 2
+VERSION = 3
 
 TRAIN_NOTES = 6_000
 TEST_NOTES = 3_000
 SEED = 0
 
 
+class FullBand:
+    """The judges of the band up to 20 kHz, made from the training notes' pictures of it."""
+
+    def __init__(self, train: Notes, classifier: classifiers.PitchClassifier):
+        self._classifier = classifier
+        self.train_features, _ = self.hear(train.bands)
+        self.bins = DifferentBins(self.coarse(train.bands), seed=SEED)
+
+    def hear(self, bands: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Features [N, 128] and probabilities of pitches [N, keys] of pictures [N, rows, bands]."""
+        return classifiers.classify(self._classifier, classifiers.band_image(bands))
+
+    @staticmethod
+    def coarse(bands: np.ndarray) -> np.ndarray:
+        """Pictures as the vectors that bins are made of: two bands to a cell."""
+        return bands.astype(np.float32).reshape(*bands.shape[:2], -1, 2).mean(-1).reshape(len(bands), -1)
+
+
 @dataclasses.dataclass
 class Reference:
-    """Real notes, measured, and the judges made from the training part."""
+    """Real notes, measured, and the judges made from the training part; `full` where the notes have a full band."""
 
     name: str
     train: Notes
     test: Notes
+    struck: Struck
+    above: Above
     classifier: classifiers.PitchClassifier
     lowest: int
     bins: DifferentBins
     train_features: np.ndarray
+    full: FullBand | None
 
     def judge(self, notes: Notes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Features [N, 128], probabilities [N, keys] and labels [N] of notes; label -1 for keys unknown to the data."""
         features, probabilities = classifiers.classify(self.classifier, notes.image)
         labels = notes.midi - self.lowest
         return features, probabilities, np.where((labels >= 0) & (labels < probabilities.shape[1]), labels, -1)
+
+
+@dataclasses.dataclass
+class _Kept:
+    """What is kept in the file."""
+
+    train: Notes
+    test: Notes
+    struck: Struck
+    above: Above
+    weights: dict[str, torch.Tensor]
+    full_weights: dict[str, torch.Tensor]
+
+
+# The parts of `_Kept` that are made of arrays.
+MEASURED = {"train": Notes, "test": Notes, "struck": Struck, "above": Above}
 
 
 def prepare(
@@ -61,23 +101,45 @@ def prepare(
         raise TrainingError(f"{data.folder} has no held-out notes to compare with; give split.json a test part.")
     asked = f"{VERSION} {data.identity} {train_notes} {test_notes} {epochs} {SEED}"
     path = cache / f"measures-{hashlib.sha256(asked.encode()).hexdigest()[:16]}.npz"
-    low, high = data.pitch_range
     kept = _load(path)
     if kept is None:
-        groups = _groups(data)
-        train = _measure(data, _draw(data.train, train_notes), groups, "training", progress)
-        test = _measure(data, _draw(data.test, test_notes), groups, "held-out", progress)
-        progress("training the pitch classifier")
-        classifier = classifiers.train(train.image, train.midi - low, high - low + 1, SEED, epochs)
-        _save(path, train, test, classifier)
-    else:
-        train, test, weights = kept
-        classifier = classifiers.PitchClassifier(high - low + 1)
-        classifier.load_state_dict(weights)
-        classifier.eval()
-    features, _ = classifiers.classify(classifier, train.image)
-    bins = DifferentBins(train.picture.reshape(len(train), -1), seed=SEED)
-    return Reference(data.name, train, test, classifier, low, bins, features)
+        kept = _make(data, train_notes, test_notes, epochs, progress)
+        _save(path, kept)
+    low, high = data.pitch_range
+    classifier = _classifier(kept.weights, high - low + 1)
+    full = None
+    if kept.full_weights:
+        full = FullBand(kept.train, _classifier(kept.full_weights, high - low + 1, *kept.train.bands.shape[1:]))
+    features, _ = classifiers.classify(classifier, kept.train.image)
+    bins = DifferentBins(kept.train.picture.reshape(len(kept.train), -1), seed=SEED)
+    return Reference(data.name, kept.train, kept.test, kept.struck, kept.above, classifier, low, bins, features, full)
+
+
+def _make(data: DataSet, train_notes: int, test_notes: int, epochs: int, progress: Callable[[str], None]) -> _Kept:
+    low, high = data.pitch_range
+    groups = _groups(data)
+    chosen = _draw(data.train, train_notes)
+    train = _measure(data, chosen, groups, "training", progress)
+    test = _measure(data, _draw(data.test, test_notes), groups, "held-out", progress)
+    progress("measuring what velocity does")
+    played = struck.real(data, train.has_full_band)
+    above = families.real(data, progress)
+    progress("training the pitch classifier")
+    weights = classifiers.train(train.image, train.midi - low, high - low + 1, SEED, epochs).state_dict()
+    full_weights = {}
+    if train.has_full_band:
+        progress("training the classifier of the full band")
+        kinds = sorted({example.family for example in data.examples})
+        labels = np.array([kinds.index(data.examples[index].family) for index in chosen])
+        images = classifiers.band_image(train.bands)
+        full_weights = classifiers.train(images, train.midi - low, high - low + 1, SEED, epochs, labels).state_dict()
+    return _Kept(train, test, played, above, weights, full_weights)
+
+
+def _classifier(weights: dict[str, torch.Tensor], pitches: int, *sizes: int) -> classifiers.PitchClassifier:
+    classifier = classifiers.PitchClassifier(pitches, *sizes, families=len(weights.get("families.weight", ())))
+    classifier.load_state_dict(weights)
+    return classifier.eval()
 
 
 def _groups(data: DataSet) -> dict[tuple[str, int], int]:
@@ -91,7 +153,7 @@ def _draw(indices: np.ndarray, count: int) -> np.ndarray:
 
 
 def _measure(data: DataSet, indices: np.ndarray, groups: dict, what: str, progress: Callable[[str], None]) -> Notes:
-    meter = NoteMeter()
+    meter = NoteMeter(data.sample_rate)
     for done, index in enumerate(indices):
         if done % 500 == 0:
             progress(f"measuring {what} notes: {done} of {len(indices)}")
@@ -100,10 +162,13 @@ def _measure(data: DataSet, indices: np.ndarray, groups: dict, what: str, progre
     return meter.notes()
 
 
-def _save(path: Path, train: Notes, test: Notes, classifier: classifiers.PitchClassifier) -> None:
-    arrays = {f"train/{field.name}": getattr(train, field.name) for field in dataclasses.fields(Notes)}
-    arrays |= {f"test/{field.name}": getattr(test, field.name) for field in dataclasses.fields(Notes)}
-    arrays |= {f"weights/{name}": value.numpy() for name, value in classifier.state_dict().items()}
+def _save(path: Path, kept: _Kept) -> None:
+    arrays = {}
+    for part in MEASURED:
+        measured = getattr(kept, part)
+        arrays |= {f"{part}/{field.name}": getattr(measured, field.name) for field in dataclasses.fields(measured)}
+    for part in ("weights", "full_weights"):
+        arrays |= {f"{part}/{name}": value.numpy() for name, value in getattr(kept, part).items()}
     content = io.BytesIO()
     np.savez(content, **arrays)
     try:
@@ -114,14 +179,15 @@ def _save(path: Path, train: Notes, test: Notes, classifier: classifiers.PitchCl
         ) from error
 
 
-def _load(path: Path) -> tuple[Notes, Notes, dict[str, torch.Tensor]] | None:
+def _load(path: Path) -> _Kept | None:
     """What was kept; None where there is nothing, or what there is cannot be read and is to be made anew."""
     try:
         with np.load(path) as arrays:
-            parts = [Notes(**{field.name: arrays[f"{part}/{field.name}"] for field in dataclasses.fields(Notes)})
-                     for part in ("train", "test")]
-            weights = {name.removeprefix("weights/"): torch.from_numpy(arrays[name])
-                       for name in arrays.files if name.startswith("weights/")}
+            measured = {part: kind(**{field.name: arrays[f"{part}/{field.name}"] for field in dataclasses.fields(kind)})
+                        for part, kind in MEASURED.items()}
+            weights = {part: {name.removeprefix(f"{part}/"): torch.from_numpy(arrays[name])
+                              for name in arrays.files if name.startswith(f"{part}/")}
+                       for part in ("weights", "full_weights")}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
-    return parts[0], parts[1], weights
+    return _Kept(**measured, **weights)

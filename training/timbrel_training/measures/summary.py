@@ -1,7 +1,5 @@
 """The figures of a set of notes: one row of the table."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.spatial.distance import cdist
 
@@ -15,40 +13,11 @@ OFF_KEY_CENTS = 50.0
 # Timbres at one pitch are compared pair by pair, up to this many.
 MOST_AT_A_PITCH = 40
 
+# A vibrato from this depth on is heard as one.
+VIBRATO_CENTS = 5.0
 
-@dataclass(frozen=True)
-class Figure:
-    """A column: key in the JSON, heading, format of a value, and which way is better ("", where real notes show it)."""
-
-    key: str
-    heading: str
-    form: str
-    better: str = ""
-
-
-FIGURES = (
-    Figure("pitch_accuracy", "pitch accuracy (%)", "{:.1f}", "high"),
-    Figure("pitch_entropy", "pitch entropy (nat)", "{:.3f}", "low"),
-    Figure("inception_score", "Inception score", "{:.1f}", "high"),
-    Figure("fid", "FID", "{:.2f}", "low"),
-    Figure("ndb", "NDB / k", "{:.2f}", "low"),
-    Figure("cents_median", "pitch error, median (cents)", "{:.1f}", "low"),
-    Figure("cents_95", "pitch error, 95 % (cents)", "{:.1f}", "low"),
-    Figure("off_key", "off by more than 50 cents (%)", "{:.1f}", "low"),
-    Figure("bad", "noise or silence (%)", "{:.1f}", "low"),
-    Figure("bad_timbres", "timbres with noise or silence at a key (%)", "{:.0f}", "low"),
-    Figure("level_over_keys_db", "level spread over keys (dB)", "{:.1f}"),
-    Figure("level_over_timbres_db", "level spread over timbres (dB)", "{:.1f}"),
-    Figure("envelope_correlation", "envelope correlation, neighbour keys", "{:.2f}"),
-    Figure("envelope_change_db", "envelope change, neighbour keys (dB)", "{:.1f}"),
-    Figure("diversity_db", "distance of timbres at one pitch (dB)", "{:.1f}"),
-    Figure("nearest_db", "distance to nearest training note (dB)", "{:.1f}"),
-    Figure("beating_db", "beating of partials (dB)", "{:.1f}"),
-    Figure("noise_db", "noise between partials (dB)", "{:.0f}"),
-    Figure("rise_ms", "rise from 10 to 90 %, median (ms)", "{:.0f}"),
-    Figure("vibrato_cents", "vibrato, 90 % (cents)", "{:.1f}"),
-    Figure("tremolo_db", "tremolo, 90 % (dB)", "{:.1f}"),
-)
+# A timbre says something of itself as a whole from so many keys on.
+LEAST_KEYS = 3
 
 
 def summarise(notes: Notes, reference: Reference, key_step: int, seed: int = 0) -> dict[str, float]:
@@ -76,7 +45,9 @@ def summarise(notes: Notes, reference: Reference, key_step: int, seed: int = 0) 
         "bad_timbres": 100 * float(np.mean([notes.bad[notes.group == one].any() for one in np.unique(notes.group)])),
         "level_over_keys_db": spread(notes.level_db, notes.group),
         "level_over_timbres_db": spread(notes.level_db, notes.midi),
+        "tuning_worst_cents": worst_tuning(notes),
     }
+    figures |= loudness(notes) | full_band(notes, reference, like)
     correlation, change = constancy(notes, key_step)
     figures |= {
         "envelope_correlation": correlation,
@@ -87,9 +58,59 @@ def summarise(notes: Notes, reference: Reference, key_step: int, seed: int = 0) 
         "noise_db": _median(notes.noise_db),
         "rise_ms": _median(notes.rise_ms),
         "vibrato_cents": _percentile(notes.vibrato_cents, 90),
+        "vibrato_share": 100 * float((notes.vibrato_cents >= VIBRATO_CENTS).mean()),
+        "vibrato_hz": _median(notes.vibrato_hz[notes.vibrato_cents >= VIBRATO_CENTS]),
         "tremolo_db": _percentile(notes.tremolo_db, 90),
     }
     return figures
+
+
+def full_band(notes: Notes, reference: Reference, like: np.ndarray) -> dict[str, float]:
+    """Figures of the band up to 20 kHz, where notes and reference have it; `like` are the notes to compare."""
+    if not (notes.has_full_band and reference.full is not None):
+        return dict.fromkeys(("fid_full", "ndb_full", "full_accuracy", "above_db"), float("nan"))
+    judge = reference.full
+    features, probabilities = judge.hear(notes.bands)
+    labels = notes.midi - reference.lowest
+    known = (labels >= 0) & (labels < probabilities.shape[1])
+    return {
+        "fid_full": frechet_distance(features[like], judge.train_features) if len(like) > 1 else np.nan,
+        "ndb_full": judge.bins.different(judge.coarse(notes.bands[like])) if len(like) else np.nan,
+        "full_accuracy": 100 * float((probabilities.argmax(1) == labels)[known].mean()) if known.any() else np.nan,
+        "above_db": _median(notes.above_db),
+    }
+
+
+def worst_tuning(notes: Notes) -> float:
+    """The greatest median error [cents] of a timbre over its keys: by how much a whole timbre is out of tune."""
+    medians = [abs(_median(notes.cents[place])) for place in _timbres(notes)]
+    return float(np.nanmax(medians)) if np.isfinite(medians).any() else float("nan")
+
+
+def loudness(notes: Notes) -> dict[str, float]:
+    """How loud notes are to a listener, how much timbres differ in it, and keys from their timbre.
+
+    A timbre is as loud as its keys are in the mean of their powers; a key jumps by what it is off the median of its timbre.
+    """
+    timbres, jumps = [], []
+    for place in _timbres(notes):
+        found = notes.loudness_lufs[place]
+        timbres.append(10 * np.log10(np.mean(10 ** (found / 10))))
+        jumps.append(np.abs(found - np.median(found)))
+    jumps = np.concatenate(jumps or [np.full(1, np.nan)])
+    return {
+        "loudness_lufs": _median(notes.loudness_lufs),
+        "loudness_spread_lu": float(np.std(timbres, ddof=1)) if len(timbres) > 1 else float("nan"),
+        "loudness_range_lu": float(np.ptp(timbres)) if len(timbres) > 1 else float("nan"),
+        "level_jump_lu": float(jumps.max()),
+        "level_jump_99_lu": _percentile(jumps, 99),
+    }
+
+
+def _timbres(notes: Notes) -> list[np.ndarray]:
+    """Indices of the notes of each timbre that has enough of them."""
+    places = (np.flatnonzero(notes.group == one) for one in np.unique(notes.group))
+    return [place for place in places if len(place) >= LEAST_KEYS]
 
 
 def by_key(notes: Notes) -> dict[str, dict[str, float]]:

@@ -7,22 +7,30 @@ from typing import Any
 
 from timbrel_training.errors import TrainingError
 from timbrel_training.files import write_bytes
-from timbrel_training.measures.summary import FIGURES
+from timbrel_training.measures.figures import FIGURES, faults
 
 # A card keeps its own text around these two comments.
 BEGIN = "<!-- measures -->"
 END = "<!-- /measures -->"
 
+# What a manifest says of the points half-way between two sounds.
+MIDPOINT_FIGURES = ("pitch_accuracy", "fid", "fid_full", "ndb", "ndb_full", "cents_median", "cents_95", "off_key", "bad")
+
 
 def markdown(rows: list[dict]) -> str:
-    """Rows {"name", key: value} as a Markdown table, one line a figure, one column a row: figures outnumber models."""
+    """Rows {"name", "notes", key: value} as a Markdown table, one line a figure, one column a row: figures outnumber models.
+
+    A figure that no row has is left out.
+    """
     lines = [
         "| | " + " | ".join(row["name"] for row in rows) + " |",
         "|---|" + "---:|" * len(rows),
         "| notes | " + " | ".join(str(row["notes"]) for row in rows) + " |",
     ]
     for figure in FIGURES:
-        lines.append(f"| {figure.heading} | " + " | ".join(_text(figure.form, row[figure.key]) for row in rows) + " |")
+        values = [row.get(figure.key, math.nan) for row in rows]
+        if any(math.isfinite(value) for value in values):
+            lines.append(f"| {figure.heading} | " + " | ".join(_text(figure.form, value) for value in values) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -43,14 +51,34 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def quality(row: dict, real: dict) -> dict[str, float]:
-    """The figures for a model's manifest, those of real notes beside them, rounded to what they are worth."""
+def quality(rows: list[dict], real: dict) -> dict[str, float]:
+    """The figures for a model's manifest, those of real notes beside them, rounded to what they are worth.
+
+    `rows` are those of the model: its random latents, and its mid-points where there are any. What a judge says that fails
+    on the real notes themselves is left out: it would tell nothing of the model.
+    """
+    failing = faults(real)
     figures = {}
     for figure in FIGURES:
-        for prefix, source in (("", row), ("real_", real)):
-            if math.isfinite(source[figure.key]):
-                figures[prefix + figure.key] = float(f"{source[figure.key]:.4g}")
+        if figure.needs in failing:
+            continue
+        sources = [("", rows[0]), ("real_", real)]
+        if figure.key in MIDPOINT_FIGURES:
+            sources += [("midpoint_", row) for row in rows[1:]]
+        for prefix, source in sources:
+            value = source.get(figure.key, math.nan)
+            if math.isfinite(value):
+                figures[prefix + figure.key] = float(f"{value:.4g}")
     return figures
+
+
+def left_out(real: dict) -> list[str]:
+    """A sentence for each judge whose figures `quality` leaves out."""
+    return [
+        f"Not written: {', '.join(figure.heading for figure in FIGURES if figure.needs == judge)}; {told}, so that they would "
+        "tell nothing of a model."
+        for judge, told in faults(real).items()
+    ]
 
 
 def fill_card(card: Path, text: str) -> None:
