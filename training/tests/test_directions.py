@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from timbrel_training import directions, manifest
+from timbrel_training import directions, knobs, manifest
 from timbrel_training.export import export
 from timbrel_training.latent_space import feature_components, regressed_components
 from timbrel_training.measures import spectrogram
@@ -72,12 +72,12 @@ def test_an_attribute_rises_with_what_it_names(number: int, label: str) -> None:
 
 def test_each_number_gets_its_label_and_the_idle_one_none(heard, monkeypatch) -> None:
     player, drawn, grid = heard
-    monkeypatch.setattr(directions, "BASES", 2)
-    monkeypatch.setattr(directions, "BASE_KEYS", 2)
-    monkeypatch.setattr(directions, "WALK", np.linspace(-3.0, 3.0, 3))
+    monkeypatch.setattr(knobs, "BASES", 2)
+    monkeypatch.setattr(knobs, "BASE_KEYS", 2)
+    monkeypatch.setattr(knobs, "WALK", np.linspace(-3.0, 3.0, 3))
     # The axes alone: what is tested is the naming.
-    monkeypatch.setattr(directions, "candidates", lambda *_: np.eye(5) * np.array([-1, 1, -1, 1, 1])[:, None])
-    entries, chosen = directions.find_directions(player, None, drawn, grid)
+    monkeypatch.setattr(knobs, "candidates", lambda *_: np.eye(5) * np.array([-1, 1, -1, 1, 1])[:, None])
+    entries, chosen = knobs.find_directions(player, None, drawn, grid)
     named = {entry["name"]: np.array(entry["vector"]) for entry in entries}
     assert set(named) == {"Brightness", "Attack", "Noise", "Vibrato"}
     for number, label in enumerate(("Brightness", "Attack", "Noise", "Vibrato")):
@@ -127,20 +127,20 @@ def test_directions_that_are_nearly_the_same_are_named_once() -> None:
     effects[0] = 0.5
     axis, other = np.eye(4)[0], np.array([0.9, np.sqrt(1 - 0.81), 0, 0])
     third, fourth = np.eye(4)[2:]
-    tried = [directions.Direction(axis, 10.0, effects), directions.Direction(other, 9.0, effects),
-             directions.Direction(third, 5.0, effects * 0.3), directions.Direction(fourth, 0.5, effects * 0.3)]
-    chosen = directions.select(tried)
+    tried = [knobs.Direction(axis, 10.0, effects), knobs.Direction(other, 9.0, effects),
+             knobs.Direction(third, 5.0, effects * 0.3), knobs.Direction(fourth, 0.5, effects * 0.3)]
+    chosen = knobs.select(tried)
     assert [direction.change_db for direction in chosen] == [10.0, 5.0]
     # Both change brightness and nothing else: the one that does so more bears the name, the other a number.
-    assert [entry["name"] for entry in directions.label(chosen)] == ["Brightness", "Brightness 2"]
+    assert [entry["name"] for entry in knobs.label(chosen)] == ["Brightness", "Brightness 2"]
 
 
 def test_a_number_goes_to_the_direction_that_bears_the_label_less() -> None:
     weak, strong = np.zeros(len(LABELS)), np.zeros(len(LABELS))
     weak[0], strong[0] = 0.2, -0.9
-    chosen = [directions.Direction(np.eye(3)[0], 9.0, weak), directions.Direction(np.eye(3)[1], 8.0, strong),
-              directions.Direction(np.eye(3)[2], 7.0, np.full(len(LABELS), 0.001))]
-    entries = directions.label(chosen)
+    chosen = [knobs.Direction(np.eye(3)[0], 9.0, weak), knobs.Direction(np.eye(3)[1], 8.0, strong),
+              knobs.Direction(np.eye(3)[2], 7.0, np.full(len(LABELS), 0.001))]
+    entries = knobs.label(chosen)
     assert [entry["name"] for entry in entries] == ["Brightness 2", "Brightness", "Colour"]
     assert entries[1]["vector"] == [0, -1, 0], "turned round"
 
@@ -234,17 +234,17 @@ def test_a_named_latent_tells_the_instrument_that_it_stands_for() -> None:
     assert instrument_of({"name": "Bright, slow"}, names) is None
 
 
-def direction(largest: float, axis: int = 0, change: float = 10.0, effect: float = 0.5, at: int = 0) -> directions.Direction:
+def direction(largest: float, axis: int = 0, change: float = 10.0, effect: float = 0.5, at: int = 0) -> knobs.Direction:
     effects = np.zeros(len(LABELS))
     effects[at] = effect
-    return directions.Direction(np.eye(12)[axis], change, effects, largest)
+    return knobs.Direction(np.eye(12)[axis], change, effects, largest)
 
 
 def test_a_knob_that_jumps_stands_back_behind_those_that_move_evenly() -> None:
     tried = [direction(4.0, axis, change=30.0) for axis in range(6)] + [direction(1.5, axis) for axis in range(6, 9)]
-    chosen = directions.select(tried)
+    chosen = knobs.select(tried)
     assert [one.is_even for one in chosen] == [True] * 3 + [False] * 5, "eight knobs are there in any case"
-    assert directions.select([direction(1.5, axis) for axis in range(12)] + tried[:2]).__len__() == 12
+    assert knobs.select([direction(1.5, axis) for axis in range(12)] + tried[:2]).__len__() == 12
 
 
 def test_the_way_of_a_knob_is_measured_from_end_to_end(heard) -> None:
@@ -260,14 +260,14 @@ def test_the_way_of_a_knob_is_measured_from_end_to_end(heard) -> None:
 
     bases = np.zeros((1, 5))
     vector, keys = np.eye(5)[0], np.array([60])
-    assert directions._largest_step(player, vector, bases, keys) <= directions.EVEN
-    assert directions._largest_step(Player(Switch()), vector, bases, keys) > 6
+    assert knobs._largest_step(player, vector, bases, keys) <= knobs.EVEN
+    assert knobs._largest_step(Player(Switch()), vector, bases, keys) > 6
 
 
 def test_an_effect_counts_when_other_latents_show_it_too() -> None:
     first, again = direction(1.0, effect=0.5), direction(3.0, effect=-0.4)
-    assert (directions.confirmed(first, again).effects == 0).all()
-    both = directions.confirmed(first, direction(3.0, effect=0.3, change=20.0))
+    assert (knobs.confirmed(first, again).effects == 0).all()
+    both = knobs.confirmed(first, direction(3.0, effect=0.3, change=20.0))
     assert both.effects[0] == 0.3 and both.change_db == 15.0 and both.largest == 2.0
 
 
@@ -278,7 +278,7 @@ def test_directions_that_attributes_follow_are_found_with_few_draws_for_many_num
     axis /= np.linalg.norm(axis)
     characters = np.full((150, 2, 2), np.nan)
     characters[..., 0] = (drawn @ axis)[:, None] + np.array([3.0, -5.0])
-    found = directions.attribute_directions(drawn, characters)
+    found = knobs.attribute_directions(drawn, characters)
     assert found.shape == (1, 100), "nothing is known of the second one"
     assert found[0] @ axis > 0.75 and np.linalg.norm(found[0]) == pytest.approx(1)
 
@@ -289,10 +289,10 @@ def test_what_is_found_is_written_into_the_file_and_the_rest_kept(tmp_path, monk
                                      channels_base=1024, channels_max=8).eval()
     path = tmp_path / "model.onnx"
     export(generator, path, {"name": "small", "quality": {"cents_median": 3.0}})
-    monkeypatch.setattr(directions, "BASES", 1)
-    monkeypatch.setattr(directions, "BASE_KEYS", 1)
+    monkeypatch.setattr(knobs, "BASES", 1)
+    monkeypatch.setattr(knobs, "BASE_KEYS", 1)
     monkeypatch.setattr(directions, "DRAW_KEYS", 1)
-    monkeypatch.setattr(directions, "candidates", lambda *_: np.eye(3))
+    monkeypatch.setattr(knobs, "candidates", lambda *_: np.eye(3))
     told = directions.describe(path, generator, draws=12, named=4)
     found = ModelFile(path).manifest
     assert found["name"] == "small" and found["quality"] == {"cents_median": 3.0} and found["mean"] == [0, 0, 0]

@@ -121,7 +121,8 @@ def test_reading_at_a_moving_speed_adds_no_noise() -> None:
     straight = np.sin(2 * math.pi * hertz * np.arange(4 * 48_000) / 48_000).astype(np.float32)
     found = move(straight, np.array([cents, rate, 0.0, 0.0]), 48_000)
     time = np.arange(4 * 48_000) / 48_000
-    ahead = np.concatenate([[0.0], np.cumsum(2 ** (cents * np.sin(2 * math.pi * rate * time) / 1200))[:-1]]) / 48_000
+    speed = 2 ** (cents * np.sin(2 * math.pi * rate * time) / 1200)
+    ahead = np.concatenate([[0.0], np.cumsum(0.5 * (speed[1:] + speed[:-1]))]) / 48_000
     right = np.sin(2 * math.pi * hertz * ahead)
     inside = slice(100, int(0.98 * len(right)))
     assert 10 * math.log10(np.square(found - right)[inside].mean() / np.square(right)[inside].mean()) < -70

@@ -25,6 +25,12 @@ GENERATED_VELOCITY = 100
 # Fifth-order splines between the samples: 90 dB exact up to half of the band.
 SPLINE = 5
 
+# Samples from one value of the course to the next: at 16 kHz and 9 Hz a line between them is 120 dB exact.
+KNOT = 8
+
+# What no one hears is not done, since it takes as long as what is heard.
+INAUDIBLE_CENTS, INAUDIBLE_DB = 0.2, 0.02
+
 
 def play(model: ModelFile, latents: np.ndarray, keys: np.ndarray, velocities: np.ndarray | int = GENERATED_VELOCITY,
          size: int = BATCH) -> Iterator[np.ndarray]:
@@ -56,14 +62,21 @@ def touch_gain(touch: np.ndarray, velocities: np.ndarray, representation: Repres
 def move(wave: np.ndarray, movement: np.ndarray, sample_rate: int) -> np.ndarray:
     """A straight wave [samples], read at a speed that goes to and fro, and made louder and softer; float32."""
     cents, rate, decibels, half_s = (float(value) for value in movement)
+    cents = 0.0 if abs(cents) < INAUDIBLE_CENTS else cents
+    decibels = 0.0 if abs(decibels) < INAUDIBLE_DB else decibels
     if cents == 0.0 and decibels == 0.0:
         return wave
-    time = np.arange(len(wave)) / sample_rate
-    share = np.clip(time / (2.0 * half_s), 0.0, 1.0) if half_s > 0.0 else np.ones(len(wave))
+    samples = np.arange(len(wave))
+    knots = np.arange(0, len(wave) + KNOT, KNOT)
+    time = knots / sample_rate
+    share = np.clip(time / (2.0 * half_s), 0.0, 1.0) if half_s > 0.0 else np.ones(len(knots))
     swing = share * share * (3.0 - 2.0 * share) * np.sin(2.0 * np.pi * rate * time)
     if cents != 0.0:
-        ahead = np.cumsum(2.0 ** (cents * swing / 1200.0) - 1.0)
-        # A sample is read where the speed of all samples before it has brought it.
-        places = np.arange(len(wave)) + np.concatenate([[0.0], ahead[:-1]])
+        # A sample is read where the speed of all before it has brought it: the integral, by trapezia.
+        ahead = KNOT * (2.0 ** (cents * swing / 1200.0) - 1.0)
+        ahead = np.concatenate([[0.0], np.cumsum(0.5 * (ahead[1:] + ahead[:-1]))])
+        places = samples + np.interp(samples, knots, ahead)
         wave = ndimage.map_coordinates(wave.astype(np.float64), places[None], order=SPLINE, mode="constant")
-    return (wave * 10.0 ** (decibels * swing / 20.0)).astype(np.float32)
+    if decibels != 0.0:
+        wave = wave * np.interp(samples, knots, 10.0 ** (decibels * swing / 20.0))
+    return wave.astype(np.float32)

@@ -6,6 +6,7 @@ tremolo.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy import fft, signal
@@ -106,8 +107,16 @@ def _strongest(wave: np.ndarray, frequency_hz: float) -> int:
 def _course(wave: np.ndarray, frequency_hz: float, band_hz: float) -> np.ndarray:
     """The part of a wave within so many Hz of a frequency, brought to 0 Hz, complex, at `COURSE_RATE`."""
     turns = frequency_hz / SAMPLE_RATE * np.arange(len(wave))
-    coarse = signal.resample_poly(wave * np.exp(-2j * np.pi * turns), 1, SAMPLE_RATE // COURSE_RATE)
+    lowered = wave * np.exp(-2j * np.pi * turns)
+    coarse = signal.resample_poly(lowered, 1, SAMPLE_RATE // COURSE_RATE, window=_coarse_filter())
     return signal.convolve(coarse, signal.firwin(FILTER_TAPS, min(BAND_HZ, band_hz), fs=COURSE_RATE), mode="same")
+
+
+@cache
+def _coarse_filter() -> np.ndarray:
+    """The filter that `resample_poly` makes for itself, made once."""
+    factor = SAMPLE_RATE // COURSE_RATE
+    return signal.firwin(2 * 10 * factor + 1, 1 / factor, window=("kaiser", 5.0))
 
 
 def _sine(course: np.ndarray) -> tuple[float, float]:
