@@ -197,6 +197,7 @@ def test_the_full_band_at_the_sizes_of_the_paper_is_the_papers() -> None:
     ({"frames": 121}, "from 122 to"),
     ({"frames": 131}, "from 122 to"),
     ({"frames": 128.0}, "whole number"),
+    ({"bins": 3_000}, "355000 points"),
 ])
 def test_sizes_that_the_plugin_does_not_take_are_refused_with_those_that_it_takes(change: dict, words: str) -> None:
     sizes = {"sample_rate": 48_000, "n_fft": 6_144, "hop": 1_536, "frames": 128, "bins": 2_560}

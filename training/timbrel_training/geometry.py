@@ -25,6 +25,9 @@ FFT_FACTORS = (2, 3, 5)
 MOST_FRAMES = 1_024
 MOST_PAD_HOPS = 8
 
+# Frames times bins: a note takes four bytes a point in the plugin, some 160 KB beside, and 1.6 MB at most.
+MOST_POINTS = 355_000
+
 
 @dataclass(frozen=True)
 class Geometry:
@@ -124,6 +127,10 @@ class Geometry:
             raise TrainingError(f"{LINEAR} cannot have hop {self.hop}: it is a quarter of n_fft, {self.n_fft // OVERLAPPING}.")
         if self.bins > self.n_fft // 2:
             raise TrainingError(f"{LINEAR} cannot have {self.bins} bins: n_fft {self.n_fft} has {self.n_fft // 2}.")
+        if self.frames * self.bins > MOST_POINTS:
+            raise TrainingError(
+                f"{LINEAR} cannot have {self.frames} frames of {self.bins} bins: {MOST_POINTS} points are the most."
+            )
         if self.frames > MOST_FRAMES or not 0 <= self.pad_left <= MOST_PAD_HOPS * self.hop:
             fewest = -(-(self.note_samples - self.n_fft) // self.hop) + 1
             most = min(MOST_FRAMES, fewest + MOST_PAD_HOPS)
