@@ -76,10 +76,13 @@ class Mapping(nn.Module):
     """From latents [N, latent] to timbre codes [N, code].
 
         weights(z) = softmax((2 z.x_k - |x_k|^2 + w_k) / temperature)
-        code(z) = mean + reach (sum_k weights_k(z) c_k - mean)
+        d = reach (sum_k weights_k(z) c_k - mean)
+        code(z) = mean + d / (1 + (|F d| / radius)^4)^(1/4)
 
     A high temperature makes the weights change slowly and evenly; a mean of many codes is a dull one, and `reach` above 1
-    brings the spread back that the mean takes away.
+    brings the spread back that the mean takes away. `F` brings codes to coordinates in which their distance is that of the
+    levels that they stand for: no latent lies farther from the mean than `radius`, since nothing is known of sounds out
+    there.
     """
 
     def __init__(self, shape: Shape):
@@ -89,6 +92,8 @@ class Mapping(nn.Module):
         self.codes = nn.Parameter(torch.randn(shape.instruments, shape.code) * 0.5)
         self.log_temperature = nn.Parameter(torch.tensor(math.log(4.0)))
         self.reach = nn.Parameter(torch.tensor(1.5))
+        self.register_buffer("felt", torch.eye(shape.code))
+        self.register_buffer("radius", torch.tensor(1e3))
 
     def weights(self, latent: Tensor) -> Tensor:
         squares = self.places.square().sum(dim=1)
@@ -97,7 +102,9 @@ class Mapping(nn.Module):
 
     def forward(self, latent: Tensor) -> Tensor:
         mean = self.codes.mean(dim=0, keepdim=True)
-        return mean + self.reach * (self.weights(latent) @ self.codes - mean)
+        distance = self.reach * (self.weights(latent) @ self.codes - mean)
+        far = (distance @ self.felt).square().sum(dim=1, keepdim=True) / self.radius.square()
+        return mean + distance * (1.0 + far.square()) ** -0.25
 
 
 @dataclass
@@ -245,6 +252,9 @@ class Generator(nn.Module):
         image, parts = self.notes(self.mapping(latent), pitch - self.pitch_min)
         return image, parts.touch, parts.movement * parts.movement.new_tensor(MOVEMENT_SCALE)
 
+    def for_inference(self) -> "Playing":
+        return Playing(self)
+
     def notes(self, code: Tensor, index: Tensor) -> tuple[Tensor, Parts]:
         """Images [N, 2, frames, bins] of codes, and what they were made of."""
         parts = self.expected(code, index)
@@ -281,6 +291,19 @@ class Generator(nn.Module):
         for parameter, wanted in zip(self.parameters(), weights, strict=True):
             parameter.requires_grad_(wanted)
         return dict(zip(self.names, latents.detach(), strict=True))
+
+
+class Playing(nn.Module):
+    """The generator as a model file holds it: it answers image, touch and movement."""
+
+    outputs = ("spectrogram", "touch", "movement")
+
+    def __init__(self, generator: Generator):
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, latent: Tensor, pitch: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self.generator.play(latent, pitch)
 
 
 def touch_curve(representation: Representation) -> Tensor:

@@ -29,6 +29,9 @@ from timbrel_training.model_file import session
 OPSET = 18
 IR_VERSION = 10
 
+# What a generator answers, unless its `for_inference()` names more in `outputs`: `touch` and `movement` may follow.
+OUTPUTS = ("spectrogram",)
+
 # What rounding makes of the values, in the network's range of -1..1: all but a small share of them stay within this.
 # Pixel norm divides by the length of a pixel's vector; where that almost vanishes, or where a function jumps, rounding
 # is enlarged, so that single values may lie farther off.
@@ -70,7 +73,7 @@ def export(generator: torch.nn.Module, path: Path | str, manifest_fields: dict |
     generator.eval()
     try:
         inference = generator.for_inference() if hasattr(generator, "for_inference") else generator
-        model = to_onnx(inference.eval(), generator.latent_size, generator.pitch_min)
+        model = to_onnx(inference.eval(), generator.latent_size, generator.pitch_min, getattr(inference, "outputs", OUTPUTS))
         if half_weights:
             halve_weights(model)
         manifests.put(model, manifest)
@@ -89,8 +92,8 @@ def export(generator: torch.nn.Module, path: Path | str, manifest_fields: dict |
     return parity
 
 
-def to_onnx(module: torch.nn.Module, latent_size: int, pitch: int) -> onnx.ModelProto:
-    """Traces a module into an ONNX model with the contract's names and a free batch size."""
+def to_onnx(module: torch.nn.Module, latent_size: int, pitch: int, outputs: tuple[str, ...] = OUTPUTS) -> onnx.ModelProto:
+    """Traces a module into an ONNX model with the contract's names and a free batch size; `outputs` are what it answers."""
     latent = torch.zeros(2, latent_size, device=_device(module))
     pitches = torch.full((2,), pitch, dtype=torch.int64, device=latent.device)
     buffer = io.BytesIO()
@@ -98,8 +101,8 @@ def to_onnx(module: torch.nn.Module, latent_size: int, pitch: int) -> onnx.Model
         # The tracing exporter writes smaller graphs than the newer one, and says at each call that it is the older.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            module, (latent, pitches), buffer, input_names=["latent", "pitch"], output_names=["spectrogram"],
-            dynamic_axes={name: {0: "n"} for name in ("latent", "pitch", "spectrogram")},
+            module, (latent, pitches), buffer, input_names=["latent", "pitch"], output_names=list(outputs),
+            dynamic_axes={name: {0: "n"} for name in ("latent", "pitch", *outputs)},
             opset_version=OPSET, dynamo=False,
         )
     model = onnx.load_model_from_string(buffer.getvalue())

@@ -36,7 +36,10 @@ BALANCE_LATENTS, BALANCE_ROUNDS = 8192, 300
 # What the way from one random latent to another is to be like: the share of its change in the four largest of twenty steps
 # (an even way has 0.20), and its length beside that from one instrument to another.
 WANTED_SHARE = 0.25
-WANTED_LENGTH = 0.95
+WANTED_LENGTH = 0.8
+
+# How far from the mean a latent may lie, as a quantile of the instruments' distances.
+FARTHEST = 0.97
 
 
 @torch.no_grad()
@@ -86,7 +89,7 @@ def initialise(generator: Generator, corpus: Corpus) -> float:
     generator.codes.zero_()
     generator.codes[:, : code.shape[1]] = code
     lay_out(generator)
-    corpus.lend(torch.cdist(_felt(generator, generator.codes), _felt(generator, generator.codes)))
+    corpus.lend(felt_distances(generator))
     return float(deviation)
 
 
@@ -95,13 +98,15 @@ def lay_out(generator: Generator) -> None:
     """Gives the instruments their places in the latent space, and the mapping the temperature and reach with which the
     ways through it are as even and as long as they should be."""
     mapping = generator.mapping
-    felt = _felt(generator, generator.codes)
+    felt = generator.codes @ felt_basis(generator)
     felt = felt - felt.mean(dim=0)
     left, _, _ = torch.linalg.svd(felt, full_matrices=False)
     size = min(generator.latent_size, left.shape[1])
     mapping.places.zero_()
     mapping.places[:, :size] = left[:, :size] * math.sqrt(len(left))
     mapping.codes.copy_(generator.codes)
+    mapping.felt.copy_(felt_basis(generator))
+    mapping.radius.fill_(1e6)
     between = torch.pdist(felt).square().mean().sqrt()
     random = torch.Generator(felt.device).manual_seed(0)
     for temperature in torch.linspace(1.0, 30.0, 59).tolist():
@@ -112,6 +117,7 @@ def lay_out(generator: Generator) -> None:
         if share <= WANTED_SHARE:
             break
     mapping.reach.fill_(float(WANTED_LENGTH * between / length))
+    mapping.radius.copy_(felt.norm(dim=1).quantile(FARTHEST))
 
 
 @torch.no_grad()
@@ -121,7 +127,7 @@ def evenness(generator: Generator, random: torch.Generator, pairs: int = 64, ste
     device = generator.codes.device
     ends = torch.randn(2, pairs, 1, generator.latent_size, generator=random, device=device)
     way = great_circle(ends[0], ends[1], torch.linspace(0.0, 1.0, steps + 1, device=device))
-    felt = _felt(generator, generator.mapping(way.reshape(-1, generator.latent_size)))
+    felt = generator.mapping(way.reshape(-1, generator.latent_size)) @ felt_basis(generator)
     felt = felt.view(pairs, steps + 1, -1)
     lengths = (felt[:, 1:] - felt[:, :-1]).norm(dim=2)
     share = lengths.topk(4, dim=1).values.sum(dim=1) / lengths.sum(dim=1)
@@ -137,11 +143,18 @@ def great_circle(a: Tensor, b: Tensor, shares: Tensor) -> Tensor:
     return (torch.sin((1.0 - shares) * angle) * a + torch.sin(shares * angle) * b) / torch.sin(angle)
 
 
-def _felt(generator: Generator, codes: Tensor) -> Tensor:
-    """Codes [N, code] in coordinates in which their distance is that of the steady levels that they stand for."""
-    weight = generator.expected.steady.weight
+def felt_basis(generator: Generator) -> Tensor:
+    """The matrix [code, code] that brings codes to coordinates in which their distance is that of the steady levels that
+    they stand for."""
+    weight = generator.expected.steady.weight.detach()
     values, vectors = torch.linalg.eigh(weight.T @ weight)
-    return codes @ (vectors * values.clamp(min=0.0).sqrt())
+    return vectors * values.clamp(min=0.0).sqrt()
+
+
+def felt_distances(generator: Generator) -> Tensor:
+    """How far the instruments lie from one another, [instruments, instruments]."""
+    felt = generator.codes.detach() @ felt_basis(generator)
+    return torch.cdist(felt, felt)
 
 
 def _balance(generator: Generator, random: torch.Generator) -> None:

@@ -171,8 +171,7 @@ class Run:
             if state["generator"]["settings"]["names"] != corpus.names:
                 raise TrainingError("The run was trained on other instruments; give it the data set it began with.")
             self.generator = generators.from_state({**state["generator"], "weights": state["weights"]}).to(self.device)
-            felt = first_tables._felt(self.generator, self.generator.codes.detach())
-            corpus.lend(torch.cdist(felt, felt))
+            corpus.lend(first_tables.felt_distances(self.generator))
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
         self.critics = Critics(self.generator.shape, config["adversary"]["width"]).to(self.device)
         self.views = Views(self.generator.shape, corpus.representation, self.device)
@@ -186,8 +185,7 @@ class Run:
             self.random.set_state(state["random"])
             for name in ("steps", "notes", "seconds", "adversarial_steps"):
                 setattr(self, name, state[name])
-        felt = first_tables._felt(self.generator, self.generator.codes.detach())
-        self.apart = torch.pdist(felt).square().mean().sqrt().item()
+        self.apart = self._apart()
 
     def _make_optimisers(self) -> None:
         generator, expected = self.generator, self.generator.expected
@@ -311,6 +309,12 @@ class Run:
         self.critics_optimiser.step()
         return logged
 
+    def _apart(self) -> float:
+        """The root mean square distance of two instruments."""
+        distances = first_tables.felt_distances(self.generator)
+        count = len(distances)
+        return (distances.square().sum() / (count * (count - 1))).sqrt().item()
+
     def _critics(self) -> list[nn.Module]:
         return [self.critics.fine, self.critics.whole]
 
@@ -409,11 +413,10 @@ class Run:
         self.generator.load_state_dict(self.average.state_dict())
         first_tables.lay_out(self.generator)
         self.average.load_state_dict(self.generator.state_dict())
-        felt = first_tables._felt(self.generator, self.generator.codes.detach())
-        self.apart = torch.pdist(felt).square().mean().sqrt().item()
+        self.apart = self._apart()
         self._make_optimisers()
         self._say(f"the adversary begins after {self.steps} steps; temperature "
-                  f"{float(self.generator.mapping.log_temperature.exp()):.1f}, reach {float(self.generator.mapping.reach):.2f}")
+                  f"{self.generator.mapping.log_temperature.exp().item():.1f}, reach {self.generator.mapping.reach.item():.2f}")
         checkpoint.save(self.folder / "supervised", {"generator": generators.to_state(self.average)})
 
     def sheet(self) -> None:
