@@ -28,8 +28,8 @@ class Heard:
 
 @dataclass
 class Keyboard:
-    """A latent on every key of its model: `cents` [K] off each (NaN for silence), and whether it is `bad` [K]: noise or
-    silence."""
+    """A latent on the keys of its model, up to the first that fails: `cents` [K] off each (NaN for silence), and whether it
+    is `bad` [K]: noise or silence."""
 
     keys: np.ndarray
     cents: np.ndarray
@@ -38,14 +38,17 @@ class Keyboard:
     @property
     def is_playable(self) -> bool:
         """Whether every key is a note, and none is off by more than 50 cents."""
-        return not self.bad.any() and bool((np.abs(self.cents) <= OFF_KEY_CENTS).all())
+        return not (self.bad | self._off).any()
 
     @property
     def faults(self) -> str:
         """What is wrong, in words; empty where nothing is."""
-        off = ~(np.abs(self.cents) <= OFF_KEY_CENTS) & ~self.bad
-        told = [("noise or silence at", self.keys[self.bad]), ("off key at", self.keys[off])]
+        told = [("noise or silence at", self.keys[self.bad]), ("off key at", self.keys[self._off & ~self.bad])]
         return "; ".join(f"{what} {', '.join(map(str, keys))}" for what, keys in told if len(keys))
+
+    @property
+    def _off(self) -> np.ndarray:
+        return ~(np.abs(self.cents) <= OFF_KEY_CENTS)
 
 
 class Player:
@@ -78,12 +81,15 @@ class Player:
                      heard.characters.reshape(*shape, heard.characters.shape[1]))
 
     def keyboard(self, latent: np.ndarray) -> Keyboard:
-        """Plays a latent [L] on every key, and measures pitch and noise."""
+        """Plays a latent [L] on every key, and measures pitch and noise; the first fault ends it."""
         keys = np.asarray(self.model.pitches)
-        cents, bad = np.zeros(len(keys)), np.zeros(len(keys), bool)
         latents = np.repeat(np.asarray(latent, np.float32)[None], len(keys), axis=0)
-        for place, wave in enumerate(play(self.model, latents, keys)):
+        found = Keyboard(keys[:0], np.zeros(0), np.zeros(0, bool))
+        for key, wave in zip(keys, play(self.model, latents, keys)):
             wave = to_rate(wave, self._rate, SAMPLE_RATE)
-            found = measure_pitch(wave, int(keys[place]))
-            cents[place], bad[place] = found.cents, is_noise(found, level_db(wave))
-        return Keyboard(keys, cents, bad)
+            pitch = measure_pitch(wave, int(key))
+            found = Keyboard(np.append(found.keys, key), np.append(found.cents, pitch.cents),
+                             np.append(found.bad, is_noise(pitch, level_db(wave))))
+            if not found.is_playable:
+                break
+        return found
