@@ -1,8 +1,13 @@
 //! The program `timbrel` as it is called on a command line: what it writes, what it says, and what it leaves behind.
 
+#[allow(dead_code, reason = "the library's own tests use all of it")]
+#[path = "../src/model/handmade.rs"]
+mod handmade;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use handmade::{Handmade, Sound};
 use midly::num::{u7, u15, u24, u28};
 use midly::{Format, Header, MetaMessage, MidiMessage, Smf, Timing, TrackEvent, TrackEventKind};
 use timbrel_host::measure::{Frames, db, equal_temperament, pitch_error_cents, rms};
@@ -432,13 +437,13 @@ fn a_full_disk_leaves_nothing_behind() {
 #[test]
 fn an_interrupted_render_takes_its_file_away() {
     let desk = Desk::new("interrupted");
-    let events: Vec<_> = (0..600).flat_map(|beat| note(60, beat * QUARTER, beat * QUARTER + QUARTER - 60)).collect();
-    desk.write("in.mid", midi(&events));
-    // A walk needs a rendering for every note, which gives the time to interrupt it.
-    let arguments =
-        ["render", "in.mid", "--out", "out.wav", "--interpolate-seeds", "1,2", "--seconds-per-timbre", "300"];
+    desk.write("in.mid", midi(&note(66, 0, QUARTER)));
+    // A note that lasts until it is told to end gives the time to interrupt the render.
+    let endless = Handmade { sound: Sound::EndlessAt(66), ..Handmade::named("endless") };
+    endless.write(&desk.0, "endless.onnx");
+    let arguments = ["render", "in.mid", "--out", "out.wav", "--model", "endless.onnx"];
     let mut child = desk.command(&arguments).stderr(std::process::Stdio::piped()).spawn().unwrap();
-    while desk.files().len() < 2 {
+    while desk.files().len() < 3 {
         assert!(child.try_wait().unwrap().is_none(), "it has begun");
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
@@ -447,5 +452,5 @@ fn an_interrupted_render_takes_its_file_away() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     assert!(said(&output).contains("interrupted"), "{}", said(&output));
-    assert_eq!(desk.files(), ["in.mid"]);
+    assert_eq!(desk.files(), ["endless.onnx", "in.mid"]);
 }
