@@ -25,6 +25,7 @@ pub struct Timbrel {
     instance: Arc<Instance>,
     editor_end: EditorEnd,
     sample_rate: f32,
+    untold: Untold,
     /// Whether a panic was caught in the audio call; the instance stays silent from then on.
     failed: bool,
 }
@@ -42,6 +43,7 @@ impl Default for Timbrel {
             instance,
             editor_end,
             sample_rate: 48_000.0,
+            untold: Untold::default(),
             failed: false,
         }
     }
@@ -90,6 +92,7 @@ impl Plugin for Timbrel {
         let offline = config.process_mode == ProcessMode::Offline;
         self.sample_rate = config.sample_rate;
         self.failed = false;
+        self.untold = Untold::default();
         self.engine.activate(config.sample_rate, offline);
         self.pace.restart(offline);
         context.set_latency_samples(0);
@@ -131,8 +134,8 @@ impl Timbrel {
         let seconds = samples as f64 / f64::from(self.sample_rate);
         self.pace.block(seconds, start);
         let settings = self.params.settings();
-        let channels = buffer.as_slice();
-        let Some((out, others)) = channels.split_first_mut() else { return };
+        let is_vst3 = context.plugin_api() == PluginApi::Vst3;
+        let untold = &mut self.untold;
 
         let clicks = Arc::clone(&self.editor_end.clicks);
         let events = std::iter::from_fn(|| {
@@ -141,14 +144,19 @@ impl Timbrel {
             }
             loop {
                 let event = context.next_event()?;
+                if is_vst3 && untold.is_no_message(&event) {
+                    continue;
+                }
                 if let Some(known) = translate(&event) {
                     return Some(TimedEvent { sample: event.timing() as usize, event: known });
                 }
             }
         });
-        self.engine.process(&settings, self.pace.wait(), events, out);
-        for other in others {
-            other.copy_from_slice(out);
+        let wait = self.pace.wait();
+        match buffer.as_slice() {
+            [out] => self.engine.process(&settings, wait, events, out),
+            [left, right, ..] => self.engine.process_stereo(&settings, wait, events, left, right),
+            [] => return,
         }
         for ended in self.engine.take_ended() {
             // A host that takes no note ends does not need them.
@@ -162,13 +170,13 @@ impl Timbrel {
         let waited = self.engine.waited();
         self.pace.waited(waited);
         let busy = start.elapsed().saturating_sub(waited).as_secs_f64();
-        self.report(out, busy / seconds.max(f64::MIN_POSITIVE));
+        self.report(buffer.as_slice(), busy / seconds.max(f64::MIN_POSITIVE));
     }
 
     /// Shows the editor what happened in this block.
-    fn report(&self, out: &[f32], load: f64) {
+    fn report(&self, out: &[&mut [f32]], load: f64) {
         let status: &Status = &self.editor_end.status;
-        let peak = out.iter().fold(0.0f32, |peak, sample| peak.max(sample.abs()));
+        let peak = out.iter().flat_map(|side| side.iter()).fold(0.0f32, |peak, sample| peak.max(sample.abs()));
         // Of two positive floats the larger has the larger bits.
         status.peak_bits.fetch_max(peak.to_bits(), Ordering::Relaxed);
         status.voices.store(self.engine.voices() as u32, Ordering::Relaxed);
@@ -221,19 +229,53 @@ fn bend(value: f32) -> f32 {
     if bend.abs() < 2.0 / 16_383.0 { 0.0 } else { bend }
 }
 
-/// The controllers that the instrument heeds. Volume, pan and modulation are left alone: some hosts send a value for every
-/// controller at the start, and those would change the sound.
+/// The controllers that the instrument heeds.
 pub fn controller(channel: u8, cc: u8, value: f32) -> Option<Event> {
+    use crate::audio::channel::number::{
+        DATA_ENTRY, DATA_ENTRY_FINE, EXPRESSION, PAN, REGISTERED, UNREGISTERED_FINE, VOLUME,
+    };
     /// From this value of seven bits on a switch is on.
     const SWITCH_ON: f32 = 63.5 / 127.0;
     Some(match cc {
         control_change::DAMPER_PEDAL => Event::Pedal { channel, down: value > SWITCH_ON },
+        control_change::SUSTENUTO => Event::Sostenuto { channel, down: value > SWITCH_ON },
         control_change::ALL_SOUND_OFF => Event::AllSoundOff { channel },
         control_change::RESET_ALL_CONTROLLERS => Event::ResetControllers { channel },
         // The mode messages that follow also let go of all notes.
         control_change::ALL_NOTES_OFF..=127 => Event::AllNotesOff { channel },
+        DATA_ENTRY | VOLUME | PAN | EXPRESSION | DATA_ENTRY_FINE | UNREGISTERED_FINE..=REGISTERED => {
+            Event::Controller { channel, number: cc, value: (value * 127.0).round().clamp(0.0, 127.0) as u8 }
+        }
         _ => return None,
     })
+}
+
+/// The channels of a VST3 host that were not yet told how loud they are. Its controllers are parameters in disguise, which some
+/// hosts send all at once when they load the plugin, each at the middle of its range; that is no message to be quiet.
+#[derive(Default)]
+struct Untold {
+    /// A bit for each channel that was told, by volume and by expression.
+    told: [u16; 2],
+}
+
+impl Untold {
+    /// Whether an event is a value that nobody has sent. The first value that is not the middle one tells that somebody does.
+    fn is_no_message<S>(&mut self, event: &NoteEvent<S>) -> bool {
+        use crate::audio::channel::number::{EXPRESSION, VOLUME};
+        let &NoteEvent::MidiCC { channel, cc, value, .. } = event else { return false };
+        let told = match cc {
+            VOLUME => &mut self.told[0],
+            EXPRESSION => &mut self.told[1],
+            _ => return false,
+        };
+        let own = 1u16 << (channel % 16);
+        // One half lies between two values of seven bits, and a host may have rounded it to either.
+        let is_middle = (62.5..64.5).contains(&(value * 127.0));
+        if !is_middle {
+            *told |= own;
+        }
+        *told & own == 0
+    }
 }
 
 impl ClapPlugin for Timbrel {
@@ -253,15 +295,44 @@ impl Vst3Plugin for Timbrel {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audio::channel::Channels;
+
+    fn cc(cc: u8, value: f32) -> NoteEvent<()> {
+        NoteEvent::MidiCC { timing: 0, channel: 0, cc, value }
+    }
 
     #[test]
     fn a_controller_at_one_half_changes_nothing() {
-        // One host sends every controller at 0.5 when it loads the plugin.
-        for cc in 0..120 {
-            assert_eq!(controller(0, cc, 0.5).filter(|event| !matches!(event, Event::Pedal { down: false, .. })), None);
+        // One host sends every controller at 0.5 when it loads the plugin, others the value rounded to seven bits.
+        let mut channels = Channels::new();
+        for half in [0.5, 63.0 / 127.0, 64.0 / 127.0] {
+            let mut untold = Untold::default();
+            for number in (0..120).filter(|number| *number != 64 && *number != 66) {
+                if untold.is_no_message(&cc(number, half)) {
+                    continue;
+                }
+                if let Some(Event::Controller { channel, number, value }) = controller(0, number, half) {
+                    channels.set(channel, number, value);
+                }
+            }
+            assert!(channels.is_plain(0), "at {half}");
+            assert_eq!(channels.semitones(0, 2.0), 0.0);
+        }
+        for pedal in [64, 66] {
+            let event = controller(0, pedal, 0.5).unwrap();
+            assert!(matches!(event, Event::Pedal { down: false, .. } | Event::Sostenuto { down: false, .. }));
         }
         assert_eq!(bend(0.5), 0.0);
         assert_eq!(bend(8192.0 / 16_383.0), 0.0);
+    }
+
+    #[test]
+    fn who_sends_a_volume_may_send_the_middle_one_too() {
+        let mut untold = Untold::default();
+        assert!(untold.is_no_message(&cc(7, 0.5)));
+        assert!(!untold.is_no_message(&cc(7, 0.2)));
+        assert!(!untold.is_no_message(&cc(7, 64.0 / 127.0)));
+        assert!(untold.is_no_message(&cc(11, 0.5)), "each for itself");
     }
 
     #[test]

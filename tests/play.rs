@@ -218,9 +218,12 @@ fn a_reset_silences_and_forgets() {
 
 #[test]
 fn every_controller_at_one_half_leaves_the_sound_alone() {
-    // A host that asks for the value of each controller before it plays sends back what it got: 0.5.
-    let mut events: Vec<At> =
-        (0..16).flat_map(|channel| (0..120).map(move |cc| Event::Midi([0xb0 | channel, cc, 63]).at(0))).collect();
+    // A VST3 host that asks for the value of each controller before it plays sends back what it got: 0.5. There volume and
+    // expression are taken for that; as MIDI, which is all that comes here, they mean what they say.
+    let untouched = (0..120).filter(|cc| ![7, 11].contains(cc));
+    let mut events: Vec<At> = (0..16)
+        .flat_map(|channel| untouched.clone().map(move |cc| Event::Midi([0xb0 | channel, cc, 63]).at(0)))
+        .collect();
     events.extend((0..16).map(|channel| Event::Midi([0xd0 | channel, 63, 0]).at(0)));
     events.push(Event::on(60).at(10));
     let bombarded = play(&events, 1.0);
@@ -235,4 +238,52 @@ fn raw_midi_plays_like_note_events() {
     let (midi, notes) = (play(&midi, 1.0), play(&notes, 1.0));
     let difference = midi.left.iter().zip(&notes.left).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(difference < 1e-4, "they differ by {difference}");
+}
+
+#[test]
+fn volume_expression_and_place_are_heeded() {
+    let stroke = [Event::on(60).at(10)];
+    let plain = play(&stroke, 1.0);
+    let told = |cc, value| {
+        let mut events = vec![Event::Midi([0xb0, cc, value]).at(0)];
+        events.extend(stroke.clone());
+        play(&events, 1.0)
+    };
+    let level = |side: &[f32]| db(rms(side));
+    for cc in [7, 11] {
+        let softer = told(cc, 16);
+        let expected = 40.0 * (16.0f64 / 127.0).log10();
+        assert!((level(&softer.left) - level(&plain.left) - expected).abs() < 0.1, "{}", level(&softer.left));
+        assert!(softer.left == softer.right);
+        assert_eq!(told(cc, 0).peak(), 0.0);
+        assert!(told(cc, 127).same_bits(&plain), "what holds anyway changes nothing");
+    }
+    let mut plugin = sustained();
+    plugin.set_offline(true).unwrap();
+    plugin.activate(Activation::default()).unwrap();
+    let left = plugin.play(&[Event::Midi([0xb0, 10, 0]).at(0), stroke[0].clone()], 1.0).unwrap();
+    assert!((level(&left.left) - level(&plain.left) - 3.0).abs() < 0.1 && level(&left.right) < -120.0);
+}
+
+#[test]
+fn the_sostenuto_pedal_holds_what_was_down_and_all_notes_off_heeds_pedals() {
+    let sounds = |audio: &Audio, from: f64| db(rms(audio.slice(from, from + 0.1))) > -60.0;
+    let caught = [
+        Event::on(48).at(0),
+        Event::Midi([0xb0, 66, 127]).at(RATE / 10),
+        Event::off(48).at(RATE / 5),
+        Event::Midi([0xb0, 66, 0]).at(RATE),
+    ];
+    let audio = play(&caught, 3.0);
+    assert!(sounds(&audio, 0.85) && !sounds(&audio, 2.5));
+    let after = [Event::Midi([0xb0, 66, 127]).at(0), Event::on(72).at(10), Event::off(72).at(RATE / 5)];
+    assert!(!sounds(&play(&after, 2.0), 1.5), "what comes later is not held");
+    let all_off = [
+        Event::cc(64, 127).at(0),
+        Event::on(60).at(10),
+        Event::Midi([0xb0, 123, 0]).at(RATE / 5),
+        Event::cc(64, 0).at(RATE),
+    ];
+    let audio = play(&all_off, 3.0);
+    assert!(sounds(&audio, 0.85) && !sounds(&audio, 2.5));
 }

@@ -5,7 +5,9 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::bank::{Bank, Target};
+use super::channel::{CHANNELS, Channels};
 use super::envelope::Adsr;
+use super::mix::Output;
 use super::pace::Wait;
 use super::voice::{Identity, MORPH_FRAMES, State, Tools, Voice, VoiceSettings};
 use crate::link::{AudioEnd, Generator, Wanted};
@@ -13,8 +15,6 @@ use crate::note::{KEYS, MAX_VOICES, Note, NoteRequest, Timbre};
 
 /// Voices beyond [`MAX_VOICES`], in which stolen and handed-over notes sound to their end.
 const LEAVING_VOICES: usize = 32;
-
-const CHANNELS: usize = 16;
 
 /// Room that must be free in the ring of used notes before a note changes hands: every voice may give back two.
 const ROOM_FOR_USED: usize = 2 * (MAX_VOICES + LEAVING_VOICES);
@@ -25,8 +25,9 @@ const WAIT_STEP: Duration = Duration::from_micros(200);
 /// Where a host has not said that it renders offline, the audio thread waits no longer than this for one note.
 const LONGEST_GUESSED_WAIT: Duration = Duration::from_secs(20);
 
-/// Time constant of gain changes, in seconds.
-const GAIN_SECONDS: f32 = 0.005;
+/// Samples that the voices of one channel are rendered in at once, where the channel has a level or a place of its own: whole
+/// chunks of a voice's, so that what is heard does not depend on it.
+const CHANNEL_SAMPLES: usize = 1024;
 
 /// Events that a render that waits looks at before it plays them.
 const EVENTS_AHEAD: usize = 4096;
@@ -88,6 +89,18 @@ pub enum Event {
         channel: u8,
         down: bool,
     },
+    /// The pedal that holds the keys which are down when it is pressed.
+    Sostenuto {
+        channel: u8,
+        down: bool,
+    },
+    /// Another controller, `value` 0 to 127: those of [`super::channel::number`] are heeded.
+    Controller {
+        channel: u8,
+        number: u8,
+        value: u8,
+    },
+    /// Lets go of all keys; what a pedal holds sounds on.
     AllNotesOff {
         channel: u8,
     },
@@ -130,8 +143,9 @@ pub struct Engine {
     next_wanted: Wanted,
     recent: [Option<u8>; RECENT_KEYS],
     next_age: u64,
-    bend: [f32; CHANNELS],
-    pedal: [bool; CHANNELS],
+    channels: Channels,
+    /// The sound of one channel on its way into the mix.
+    channel_sound: Box<[f32]>,
     gain: Option<f32>,
     ended: [Option<Ended>; MAX_VOICES],
     waited: Duration,
@@ -159,8 +173,8 @@ impl Engine {
             next_wanted: Wanted::default(),
             recent: [None; RECENT_KEYS],
             next_age: 0,
-            bend: [0.0; CHANNELS],
-            pedal: [false; CHANNELS],
+            channels: Channels::new(),
+            channel_sound: vec![0.0; CHANNEL_SAMPLES].into(),
             gain: None,
             ended: [None; MAX_VOICES],
             waited: Duration::ZERO,
@@ -177,13 +191,14 @@ impl Engine {
         self.host_says_offline = host_says_offline;
         self.tools.activate(sample_rate);
         self.reset();
+        self.channels.forget();
     }
 
-    /// Silences everything, and puts pedals and wheels at rest.
+    /// Silences everything, and puts pedals and wheels at rest. What sets a channel up stays: its volume, place and tuning, and
+    /// zones of channels, which are told once and not with every start of the transport.
     pub fn reset(&mut self) {
         self.voices.iter_mut().for_each(Voice::silence);
-        self.bend = [0.0; CHANNELS];
-        self.pedal = [false; CHANNELS];
+        self.channels.let_go();
         self.gain = None;
         self.prepare_credit = 0.0;
     }
@@ -214,10 +229,7 @@ impl Engine {
         self.ended.iter_mut().filter_map(Option::take)
     }
 
-    /// Fills `out` (one channel). `events` are in the order of their time; those past the block's end happen at its end.
-    ///
-    /// A `wait` other than [`Wait::Never`] is for offline renders: every note sounds from its own rendering, however long
-    /// that takes to come.
+    /// Fills `out`, one side; see [`Self::process_stereo`].
     pub fn process(
         &mut self,
         settings: &Settings,
@@ -225,9 +237,35 @@ impl Engine {
         events: impl IntoIterator<Item = TimedEvent>,
         out: &mut [f32],
     ) {
+        self.process_into(settings, wait, events, Output { left: out, right: None });
+    }
+
+    /// Fills both sides, which are of one length, and the same but for channels that were given a place. `events` are in the
+    /// order of their time; those past the block's end happen at its end.
+    ///
+    /// A `wait` other than [`Wait::Never`] is for offline renders: every note sounds from its own rendering, however long
+    /// that takes to come.
+    pub fn process_stereo(
+        &mut self,
+        settings: &Settings,
+        wait: Wait,
+        events: impl IntoIterator<Item = TimedEvent>,
+        left: &mut [f32],
+        right: &mut [f32],
+    ) {
+        self.process_into(settings, wait, events, Output { left, right: Some(right) });
+    }
+
+    fn process_into(
+        &mut self,
+        settings: &Settings,
+        wait: Wait,
+        events: impl IntoIterator<Item = TimedEvent>,
+        mut out: Output,
+    ) {
         self.waited = Duration::ZERO;
         self.exact = wait == Wait::Always && self.link.status.bounce_on_cpu.load(Ordering::Relaxed);
-        out.fill(0.0);
+        out.left.fill(0.0);
         self.receive(settings, wait);
         self.follow_timbre(settings, wait);
         let mut events = events.into_iter();
@@ -240,14 +278,16 @@ impl Engine {
         let mut done = 0;
         for TimedEvent { sample, event } in ahead.drain(..).chain(events) {
             let until = sample.clamp(done, out.len());
-            self.render(settings, &mut out[done..until]);
+            self.render(settings, out.part(done..until));
             done = until;
             self.handle(event, settings, wait);
         }
         self.events = ahead;
         self.to_come = 0;
-        self.render(settings, &mut out[done..]);
-        self.apply_gain(settings.gain, out);
+        let len = out.len();
+        self.render(settings, out.part(done..len));
+        let gain = self.gain.unwrap_or(settings.gain);
+        self.gain = Some(out.apply_gain(gain, settings.gain, self.sample_rate));
         // A render that waits asks for its notes when it needs them; what it wants at the end of a block, with a timbre that
         // moves on, it will not want in the next.
         self.publish(settings, wait, if wait == Wait::Always { |_| false } else { Voice::is_active });
@@ -260,11 +300,10 @@ impl Engine {
 
     /// Offset of a voice from the pitch that its note was rendered at, in semitones.
     fn pitch_offset(&self, identity: &Identity, source_pitch: u8, settings: &Settings) -> f32 {
-        let bend = self.bend.get(usize::from(identity.channel)).copied().unwrap_or(0.0);
         f32::from(identity.key) - f32::from(source_pitch)
             + identity.tuning
             + settings.tune_semitones
-            + bend * settings.bend_semitones
+            + self.channels.semitones(identity.channel, settings.bend_semitones)
     }
 
     // Notes that come, and notes that are wanted.
@@ -492,14 +531,7 @@ impl Engine {
         match event {
             Event::NoteOn { key, channel, id, velocity } => self.note_on(key, channel, id, velocity, settings, wait),
             Event::NoteOff { key, channel, id } => {
-                let pedal = self.pedal;
-                for voice in self.addressed(key, channel, id) {
-                    if pedal.get(usize::from(voice.identity.channel)).copied().unwrap_or(false) {
-                        voice.identity.pedalled = true;
-                    } else {
-                        release(voice);
-                    }
-                }
+                self.let_go(|own, _| is_addressed(own, key, channel, id));
             }
             Event::Choke { key, channel, id } => self.addressed(key, channel, id).for_each(Voice::steal),
             Event::Tuning { key, channel, id, semitones } => {
@@ -507,22 +539,64 @@ impl Engine {
                 self.follow_timbre(settings, wait);
             }
             Event::Bend { channel, value } => {
-                if let Some(bend) = self.bend.get_mut(usize::from(channel)) {
-                    *bend = value.clamp(-1.0, 1.0);
-                }
+                self.channels.set_bend(channel, value);
                 self.follow_timbre(settings, wait);
             }
-            Event::Pedal { channel, down } => self.set_pedal(channel, down),
-            Event::AllNotesOff { channel } => self.addressed(None, Some(channel), None).for_each(release),
-            Event::AllSoundOff { channel } => self.addressed(None, Some(channel), None).for_each(Voice::steal),
+            Event::Pedal { channel, down } => {
+                self.channels.set_damper(channel, down);
+                self.end_unheld();
+            }
+            Event::Sostenuto { channel, down } => self.set_sostenuto(channel, down),
+            Event::Controller { channel, number, value } => {
+                self.channels.set(channel, number, value);
+                self.follow_timbre(settings, wait);
+            }
+            Event::AllNotesOff { channel } => self.let_go(|own, channels| channels.covers(channel, own.channel)),
+            Event::AllSoundOff { channel } => {
+                let Self { voices, in_use, channels, .. } = self;
+                let active = voices[..*in_use].iter_mut().filter(|voice| voice.is_active());
+                active.filter(|voice| channels.covers(channel, voice.identity.channel)).for_each(Voice::steal);
+            }
             Event::ResetControllers { channel } => {
-                if let Some(bend) = self.bend.get_mut(usize::from(channel)) {
-                    *bend = 0.0;
-                }
-                self.set_pedal(channel, false);
+                self.channels.let_go_of(channel);
+                self.end_unheld();
                 self.follow_timbre(settings, wait);
             }
         }
+    }
+
+    /// Lets go of the keys of some notes: they end, unless a pedal holds them.
+    fn let_go(&mut self, is_meant: impl Fn(&Identity, &Channels) -> bool) {
+        let Self { voices, in_use, channels, .. } = self;
+        for voice in voices[..*in_use].iter_mut().filter(|voice| voice.is_active()) {
+            let own = &mut voice.identity;
+            if !is_meant(own, channels) {
+                continue;
+            }
+            if channels.holds(own.channel, own.key) {
+                own.pedalled = true;
+            } else {
+                release(voice);
+            }
+        }
+    }
+
+    /// Ends the notes whose keys are up and which no pedal holds any more.
+    fn end_unheld(&mut self) {
+        let Self { voices, in_use, channels, .. } = self;
+        for voice in voices[..*in_use].iter_mut().filter(|voice| voice.is_active() && voice.identity.pedalled) {
+            if !channels.holds(voice.identity.channel, voice.identity.key) {
+                release(voice);
+            }
+        }
+    }
+
+    fn set_sostenuto(&mut self, channel: u8, down: bool) {
+        let voices = self.in_use().iter().filter(|voice| voice.is_active() && !voice.envelope.is_released());
+        let held = voices.filter(|voice| self.channels.covers(channel, voice.identity.channel));
+        let keys = held.fold(0, |keys, voice| keys | 1u128 << (voice.identity.key % 128));
+        self.channels.set_sostenuto(channel, down.then_some(keys));
+        self.end_unheld();
     }
 
     /// The voices that an event addresses, those that are leaving left out.
@@ -532,25 +606,8 @@ impl Engine {
         channel: Option<u8>,
         id: Option<i32>,
     ) -> impl Iterator<Item = &mut Voice> + '_ {
-        self.voices[..self.in_use].iter_mut().filter(move |voice| {
-            let own = &voice.identity;
-            let same_id = match (id, own.id) {
-                (Some(id), Some(own)) => id == own,
-                _ => true,
-            };
-            voice.is_active()
-                && same_id
-                && key.is_none_or(|key| key == own.key)
-                && channel.is_none_or(|channel| channel == own.channel)
-        })
-    }
-
-    fn set_pedal(&mut self, channel: u8, down: bool) {
-        let Some(pedal) = self.pedal.get_mut(usize::from(channel)) else { return };
-        *pedal = down;
-        if !down {
-            self.addressed(None, Some(channel), None).filter(|voice| voice.identity.pedalled).for_each(release);
-        }
+        let voices = self.voices[..self.in_use].iter_mut();
+        voices.filter(move |voice| voice.is_active() && is_addressed(&voice.identity, key, channel, id))
     }
 
     fn note_on(&mut self, key: u8, channel: u8, id: Option<i32>, velocity: f32, settings: &Settings, wait: Wait) {
@@ -635,17 +692,41 @@ impl Engine {
 
     // Sound.
 
-    fn render(&mut self, settings: &Settings, out: &mut [f32]) {
-        if out.is_empty() {
+    fn render(&mut self, settings: &Settings, mut out: Output) {
+        if out.len() == 0 {
             return;
         }
         let voice_settings = self.voice_settings(settings);
         self.prepare_ahead(&voice_settings, out.len());
-        let Self { voices, in_use, tools, link, ended, .. } = self;
-        for voice in voices[..*in_use].iter_mut().filter(|voice| voice.state() != State::Free) {
+        let Self { voices, in_use, tools, link, ended, channels, channel_sound, .. } = self;
+        let mut render = |voice: &mut Voice, out: &mut [f32]| {
             voice.render(&voice_settings, tools, &mut |note| free(&mut link.used, note), out);
             if voice.state() == State::Free {
                 end_note(ended, &mut voice.identity);
+            }
+        };
+        let voices = &mut voices[..*in_use];
+        let is_plain: [bool; CHANNELS] = std::array::from_fn(|channel| channels.is_plain(channel as u8));
+        let is_plain = |channel: u8| is_plain.get(usize::from(channel)).copied().unwrap_or(true);
+        for voice in voices.iter_mut().filter(|voice| voice.state() != State::Free) {
+            if is_plain(voice.identity.channel) {
+                render(voice, out.left);
+            }
+        }
+        out.copy_to_right();
+        for channel in (0..CHANNELS as u8).filter(|&channel| !is_plain(channel)) {
+            let Some((mix, gains)) = channels.mix(channel) else { continue };
+            let sounds = |voice: &Voice| voice.state() != State::Free && voice.identity.channel == channel;
+            if !voices.iter().any(sounds) {
+                mix.jump(gains);
+                continue;
+            }
+            for start in (0..out.len()).step_by(CHANNEL_SAMPLES) {
+                let mut part = out.part(start..out.len().min(start + CHANNEL_SAMPLES));
+                let sound = &mut channel_sound[..part.len()];
+                sound.fill(0.0);
+                voices.iter_mut().filter(|voice| sounds(voice)).for_each(|voice| render(voice, sound));
+                mix.add(sound, gains, voice_settings.sample_rate, part.part(0..sound.len()));
             }
         }
     }
@@ -675,22 +756,6 @@ impl Engine {
             voice.prepare(settings.sample_rate, tools);
         }
     }
-
-    fn apply_gain(&mut self, target: f32, out: &mut [f32]) {
-        let mut gain = self.gain.unwrap_or(target);
-        if gain == target {
-            self.gain = Some(gain);
-            return out.iter_mut().for_each(|sample| *sample *= gain);
-        }
-        let rate = 1.0 - (-1.0 / (GAIN_SECONDS * self.sample_rate)).exp();
-        for sample in out.iter_mut() {
-            let distance = target - gain;
-            // Below -120 dB of full scale the rest of the way makes no step that is heard.
-            gain = if distance.abs() < 1e-6 { target } else { gain + rate * distance };
-            *sample *= gain;
-        }
-        self.gain = Some(gain);
-    }
 }
 
 /// The keys that events strike, a bit each.
@@ -709,6 +774,15 @@ fn is_due(voice: &Voice) -> bool {
         State::Playing => voice.since_change() >= MORPH_FRAMES && !voice.is_about_to_change(),
         _ => false,
     }
+}
+
+/// Whether an event is for a note. `None` means all of them.
+fn is_addressed(own: &Identity, key: Option<u8>, channel: Option<u8>, id: Option<i32>) -> bool {
+    let same_id = match (id, own.id) {
+        (Some(id), Some(own)) => id == own,
+        _ => true,
+    };
+    same_id && key.is_none_or(|key| key == own.key) && channel.is_none_or(|channel| channel == own.channel)
 }
 
 /// Lets a voice die away; one that has not begun yet never will.

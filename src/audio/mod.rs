@@ -3,10 +3,12 @@
 //! [`Engine`] takes events and settings and fills a block; [`Pace`] tells an offline render from live play.
 
 mod bank;
+pub mod channel;
 mod coherence;
 mod engine;
 mod envelope;
 mod interpolate;
+mod mix;
 mod pace;
 mod playhead;
 mod voice;

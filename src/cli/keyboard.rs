@@ -3,7 +3,6 @@
 //! The notes go through the whole instrument, with parameters that leave them as they were generated.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
@@ -12,7 +11,7 @@ use timbrel::audio::Event;
 use timbrel::model::Model;
 
 use super::controls::Controls;
-use super::player::{self, Player, Progress};
+use super::player::{self, Player, Progress, To};
 use super::wav::{Measured, WavFile};
 use super::{Sound, rate_parser, seconds};
 
@@ -40,7 +39,8 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<()> {
     ensure!(arguments.seconds > FADE_SECONDS, "--seconds must be more than {FADE_SECONDS}");
     let mut player = Player::new(48_000);
-    let status = Arc::clone(&player.status);
+    let status = player.status();
+    let statuses = player.statuses();
     let controls = Controls::new(&status);
     // The note as it was generated, unless something else is asked for.
     controls.set_text("mode", "Natural")?;
@@ -60,7 +60,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let (low, high) = status.pitch_range();
     let keys = low..=high;
     let samples = player.sample_at(arguments.seconds) * keys.len() as u64;
-    let files = player::watch(&status, samples, |progress| {
+    let files = player::watch(&statuses, samples, |progress| {
         let file = |key| {
             let path = arguments.out.join(file_name(key));
             let mut file = WavFile::create(&path, rate, arguments.sound.bits)?;
@@ -84,7 +84,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         file_name(low),
         file_name(high),
         measured.peak_text(),
-        player::figures(&status, seconds, took)
+        player::figures(&statuses, seconds, took)
     );
     if let Some(warning) = measured.warning(arguments.sound.bits) {
         eprintln!("timbrel: {}: {warning}", arguments.out.display());
@@ -106,8 +106,8 @@ fn play(
     let end = player.sample_at(seconds);
     let on = Event::NoteOn { key, channel: 0, id: None, velocity: 1.0 };
     let off = Event::NoteOff { key: Some(key), channel: Some(0), id: None };
-    let events = [(0, on), (player.sample_at(seconds - FADE_SECONDS), off)];
-    player.play(events, end, file, progress, |_| settings, |_, _| true)
+    let events = [(0, To::All, on), (player.sample_at(seconds - FADE_SECONDS), To::All, off)];
+    player.play(events, end, file, progress, |_, _| settings, |_, _| true)
 }
 
 /// MIDI number and name of a key, with MIDI 60 as C4: `61_Cs4.wav`.

@@ -6,7 +6,9 @@
 mod automation;
 mod controls;
 mod keyboard;
+mod loudness;
 mod player;
+mod programs;
 mod render;
 mod score;
 #[cfg(unix)]

@@ -33,29 +33,35 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// Set by the signal that asks the program to end.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// One instance of the instrument.
+/// Instances of the instrument that play together.
 pub struct Player {
-    engine: Engine,
-    pub status: Arc<Status>,
+    parts: Vec<Part>,
     sample_rate: u32,
-    /// Keeps the worker going.
-    instance: Instance,
 }
 
-impl Player {
-    /// An instance that has loaded nothing yet.
-    pub fn new(sample_rate: u32) -> Self {
+/// One instance.
+struct Part {
+    engine: Engine,
+    status: Arc<Status>,
+    /// Keeps the worker going.
+    instance: Instance,
+    /// The events of a block.
+    due: Vec<TimedEvent>,
+}
+
+impl Part {
+    fn new() -> Self {
         let (audio_end, worker_end, editor_end) = link::link();
         Self {
             engine: Engine::new(audio_end),
             status: editor_end.status,
-            sample_rate,
             instance: Instance::new(worker_end),
+            due: Vec::new(),
         }
     }
 
-    /// Loads the model (the default one where none is named), waits until it is there, and makes ready to play.
-    pub fn start(&mut self, model: Option<&Path>) -> Result<()> {
+    /// Loads the model (the default one where none is named), and waits until it is there.
+    fn start(&self, model: Option<&Path>) -> Result<()> {
         if let Some(model) = model {
             let path = std::path::absolute(model).unwrap_or_else(|_| model.to_owned());
             self.instance.load_model(ModelRef { path, ..ModelRef::default() });
@@ -76,6 +82,41 @@ impl Player {
             std::thread::sleep(LOOK);
         }
         spinner.finish_and_clear();
+        Ok(())
+    }
+}
+
+/// Who an event is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum To {
+    Part(usize),
+    All,
+}
+
+impl Player {
+    /// One instance, that has loaded nothing yet.
+    pub fn new(sample_rate: u32) -> Self {
+        Self { parts: vec![Part::new()], sample_rate }
+    }
+
+    /// Makes so many instances of it, each for a timbre of its own.
+    pub fn divide(&mut self, parts: usize) {
+        self.parts.resize_with(parts.max(1), Part::new);
+    }
+
+    /// The state of the first instance.
+    pub fn status(&self) -> Arc<Status> {
+        Arc::clone(&self.parts[0].status)
+    }
+
+    /// The states of all instances.
+    pub fn statuses(&self) -> Vec<Arc<Status>> {
+        self.parts.iter().map(|part| Arc::clone(&part.status)).collect()
+    }
+
+    /// Loads the model (the default one where none is named), waits until it is there, and makes ready to play.
+    pub fn start(&mut self, model: Option<&Path>) -> Result<()> {
+        self.parts.iter().try_for_each(|part| part.start(model))?;
         self.activate(self.sample_rate);
         Ok(())
     }
@@ -83,17 +124,17 @@ impl Player {
     /// Sets the rate in Hz and silences everything.
     pub fn activate(&mut self, sample_rate: u32) {
         self.sample_rate = sample_rate;
-        self.engine.activate(sample_rate as f32, true);
+        self.parts.iter_mut().for_each(|part| part.engine.activate(sample_rate as f32, true));
     }
 
     /// Ends all that sounds, at once.
     pub fn silence(&mut self) {
-        self.engine.reset();
+        self.parts.iter_mut().for_each(|part| part.engine.reset());
     }
 
     /// Voices that sound.
     pub fn voices(&self) -> usize {
-        self.engine.voices()
+        self.parts.iter().map(|part| part.engine.voices()).sum()
     }
 
     /// The sample at a time in seconds.
@@ -106,33 +147,73 @@ impl Player {
     }
 
     /// Plays events, each at its sample and in their order, block by block into a file: so many samples, or as long as
-    /// `goes_on` says after each block. `settings` gives what holds from a time in seconds on.
+    /// `goes_on` says after each block. `settings` gives what holds from a time in seconds on, for each part.
     pub fn play(
         &mut self,
-        events: impl IntoIterator<Item = (u64, Event)>,
+        events: impl IntoIterator<Item = (u64, To, Event)>,
         samples: u64,
-        file: &mut WavFile,
+        file: &mut impl Sink,
         progress: &Progress,
-        mut settings: impl FnMut(f64) -> Settings,
+        mut settings: impl FnMut(f64, usize) -> Settings,
         goes_on: impl Fn(&Self, u64) -> bool,
     ) -> Result<()> {
         let mut events = events.into_iter().peekable();
-        let mut out = [0.0; BLOCK_SAMPLES];
         let mut at = 0;
         while at < samples {
-            let out = &mut out[..BLOCK_SAMPLES.min((samples - at) as usize)];
-            let end = at + out.len() as u64;
-            let due = std::iter::from_fn(|| events.next_if(|&(sample, _)| sample < end))
-                .map(|(sample, event)| TimedEvent { sample: (sample - at) as usize, event });
-            self.engine.process(&settings(self.seconds_at(at)), Wait::Always, due, out);
-            file.add(out)?;
-            progress.advance(out.len())?;
+            let len = BLOCK_SAMPLES.min((samples - at) as usize);
+            let end = at + len as u64;
+            while let Some((sample, to, event)) = events.next_if(|&(sample, ..)| sample < end) {
+                let timed = TimedEvent { sample: sample.saturating_sub(at) as usize, event };
+                match to {
+                    To::All => self.parts.iter_mut().for_each(|part| part.due.push(timed)),
+                    To::Part(part) => self.parts[part].due.push(timed),
+                }
+            }
+            let (mut left, mut right) = ([0.0; BLOCK_SAMPLES], [0.0; BLOCK_SAMPLES]);
+            let (left, right) = (&mut left[..len], &mut right[..len]);
+            let seconds = self.seconds_at(at);
+            for (index, part) in self.parts.iter_mut().enumerate() {
+                part.add_to(&settings(seconds, index), index == 0, left, right);
+            }
+            file.add(left, right)?;
+            progress.advance(len)?;
             at = end;
             if !goes_on(self, at) {
                 break;
             }
         }
         Ok(())
+    }
+}
+
+impl Part {
+    /// Adds a block, or is the first to fill it.
+    fn add_to(&mut self, settings: &Settings, is_first: bool, left: &mut [f32], right: &mut [f32]) {
+        let Self { engine, due, .. } = self;
+        if is_first {
+            engine.process_stereo(settings, Wait::Always, due.drain(..), left, right);
+        } else {
+            let (mut own_left, mut own_right) = ([0.0; BLOCK_SAMPLES], [0.0; BLOCK_SAMPLES]);
+            let (own_left, own_right) = (&mut own_left[..left.len()], &mut own_right[..right.len()]);
+            engine.process_stereo(settings, Wait::Always, due.drain(..), own_left, own_right);
+            let add = |all: &mut [f32], own: &[f32]| all.iter_mut().zip(own).for_each(|(all, own)| *all += own);
+            add(left, own_left);
+            add(right, own_right);
+        }
+        // Nobody asks which notes have ended.
+        engine.take_ended().for_each(drop);
+    }
+}
+
+/// What takes the sound in.
+pub trait Sink {
+    /// Takes samples, as many of each side.
+    fn add(&mut self, left: &[f32], right: &[f32]) -> Result<()>;
+}
+
+impl Sink for WavFile {
+    fn add(&mut self, left: &[f32], right: &[f32]) -> Result<()> {
+        WavFile::add(self, left, right)
     }
 }
 
@@ -157,15 +238,19 @@ impl Progress {
 }
 
 /// Runs `render` on a thread of its own until it is done or has to be ended. `samples` is about how many it will do.
-pub fn watch<T: Send>(status: &Status, samples: u64, render: impl FnOnce(&Progress) -> Result<T> + Send) -> Result<T> {
+pub fn watch<T: Send>(
+    statuses: &[Arc<Status>],
+    samples: u64,
+    render: impl FnOnce(&Progress) -> Result<T> + Send,
+) -> Result<T> {
     let bar = ProgressBar::new(samples).with_style(style());
-    let done = watch_patiently(status, PATIENCE, render, |samples| bar.set_position(samples));
+    let done = watch_patiently(statuses, PATIENCE, render, |samples| bar.set_position(samples));
     bar.finish_and_clear();
     done
 }
 
 fn watch_patiently<T: Send>(
-    status: &Status,
+    statuses: &[Arc<Status>],
     patience: Duration,
     render: impl FnOnce(&Progress) -> Result<T> + Send,
     show: impl Fn(u64),
@@ -188,12 +273,12 @@ fn watch_patiently<T: Send>(
             if reason.is_none() && INTERRUPTED.load(Ordering::Relaxed) {
                 reason = Some("interrupted; nothing was written".to_owned());
             } else if reason.is_none() && since.elapsed() > patience {
-                reason = status.error.lock().clone();
+                reason = statuses.iter().find_map(|status| status.error.lock().clone());
             }
             if reason.is_some() {
                 progress.stop.store(true, Ordering::Relaxed);
                 // The engine waits for no more notes then; said each time, since the worker may say otherwise.
-                status.set_generator(Generator::Unavailable);
+                statuses.iter().for_each(|status| status.set_generator(Generator::Unavailable));
             }
         }
         let done = thread.join().map_err(|_| anyhow!("the render failed by an internal error; please report it"))?;
@@ -211,13 +296,15 @@ fn style() -> ProgressStyle {
 }
 
 /// The figures of a render, as the end of a sentence: notes, and speed against real time.
-pub fn figures(status: &Status, audio_seconds: f64, took: Duration) -> String {
-    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+pub fn figures(statuses: &[Arc<Status>], audio_seconds: f64, took: Duration) -> String {
+    let count = |counter: fn(&Status) -> &AtomicU64| -> u64 {
+        statuses.iter().map(|status| counter(status).load(Ordering::Relaxed)).sum()
+    };
     format!(
         "notes asked {}, rendered {}, played {}; {:.1} times real time",
-        count(&status.notes_asked),
-        count(&status.notes_rendered),
-        count(&status.notes_played),
+        count(|status| &status.notes_asked),
+        count(|status| &status.notes_rendered),
+        count(|status| &status.notes_played),
         audio_seconds / took.as_secs_f64().max(1e-9)
     )
 }
@@ -232,7 +319,7 @@ mod tests {
         let status = editor_end.status;
         *status.error.lock() = Some("the note failed".into());
         let ended = watch_patiently(
-            &status,
+            &[Arc::clone(&status)],
             Duration::from_millis(5),
             |progress| {
                 progress.advance(64)?;
@@ -251,8 +338,9 @@ mod tests {
         let (_, _, editor_end) = link::link();
         let status = editor_end.status;
         *status.error.lock() = Some("something that was mended".into());
+        let statuses = [Arc::clone(&status)];
         let done =
-            watch_patiently(&status, Duration::from_secs(600), |progress| progress.advance(64).map(|()| 7), |_| {});
+            watch_patiently(&statuses, Duration::from_secs(600), |progress| progress.advance(64).map(|()| 7), |_| {});
         assert_eq!(done.unwrap(), 7);
         assert_eq!(status.generator(), Generator::Loading);
     }

@@ -1,14 +1,14 @@
 //! WAV files that are there whole or not at all: written beside their place under another name, then moved there.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, ErrorKind};
+use std::io::{BufReader, BufWriter, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::ValueEnum;
-use hound::{SampleFormat, WavSpec, WavWriter};
+use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 
-/// The instrument is mono, and is given out on both channels as in the plugin.
+/// Left and right.
 const CHANNELS: u16 = 2;
 
 /// The format counts its bytes in 32 bits; the head is below this.
@@ -42,7 +42,7 @@ pub struct Measured {
     pub samples: u64,
     /// Highest level, linear; 1 is full scale.
     pub peak: f32,
-    /// Samples of one channel beyond full scale.
+    /// Samples of which a side lies beyond full scale.
     pub over: u64,
 }
 
@@ -83,10 +83,19 @@ pub struct WavFile {
 impl WavFile {
     /// Begins a file beside `target`.
     pub fn create(target: &Path, sample_rate: u32, depth: Depth) -> Result<Self> {
+        Self::create_named(target, sample_rate, depth, "part")
+    }
+
+    /// Begins a second one for the same target.
+    pub fn create_again(target: &Path, sample_rate: u32, depth: Depth) -> Result<Self> {
+        Self::create_named(target, sample_rate, depth, "again.part")
+    }
+
+    fn create_named(target: &Path, sample_rate: u32, depth: Depth, ending: &str) -> Result<Self> {
         ensure!(!target.is_dir(), "{} is a folder: name the WAV file in it", target.display());
         ensure!(!target.exists() || target.is_file(), "{} is no file: name a WAV file", target.display());
         let name = target.file_name().with_context(|| format!("{} names no file", target.display()))?;
-        let temporary = target.with_file_name(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
+        let temporary = target.with_file_name(format!(".{}.{}.{ending}", name.to_string_lossy(), std::process::id()));
         let file = OpenOptions::new().write(true).create_new(true).open(&temporary).map_err(|error| {
             let folder = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
             match error.kind() {
@@ -115,26 +124,25 @@ impl WavFile {
         Ok(())
     }
 
-    /// Adds samples, the same on both channels.
-    pub fn add(&mut self, samples: &[f32]) -> Result<()> {
-        for &sample in samples {
-            self.measured.peak = self.measured.peak.max(sample.abs());
-            self.measured.over += u64::from(sample.abs() > 1.0);
+    /// Adds samples, as many on each side.
+    pub fn add(&mut self, left: &[f32], right: &[f32]) -> Result<()> {
+        for (&left, &right) in left.iter().zip(right) {
+            let level = left.abs().max(right.abs());
+            self.measured.peak = self.measured.peak.max(level);
+            self.measured.over += u64::from(level > 1.0);
         }
-        self.measured.samples += samples.len() as u64;
-        let written = self.write(samples);
+        self.measured.samples += left.len() as u64;
+        let written = self.write(left, right);
         written.map_err(|error| self.refusal(&error))
     }
 
-    fn write(&mut self, samples: &[f32]) -> hound::Result<()> {
+    fn write(&mut self, left: &[f32], right: &[f32]) -> hound::Result<()> {
         let Some(writer) = &mut self.writer else { return Ok(()) };
-        for &sample in samples {
-            for _channel in 0..CHANNELS {
-                match self.depth {
-                    Depth::Float32 => writer.write_sample(sample)?,
-                    Depth::Int16 => writer.write_sample(quantized(sample, 16))?,
-                    Depth::Int24 => writer.write_sample(quantized(sample, 24))?,
-                }
+        for &sample in left.iter().zip(right).flat_map(|(left, right)| [left, right]) {
+            match self.depth {
+                Depth::Float32 => writer.write_sample(sample)?,
+                Depth::Int16 => writer.write_sample(quantized(sample, 16))?,
+                Depth::Int24 => writer.write_sample(quantized(sample, 24))?,
             }
         }
         Ok(())
@@ -149,6 +157,14 @@ impl WavFile {
             synced.map_err(|error| self.refusal(&error))?;
         }
         Ok(self.measured)
+    }
+
+    /// Reads what was written, once the writing has ended.
+    pub fn reader(&self) -> Result<WavReader<BufReader<File>>> {
+        let reader = File::open(&self.temporary)
+            .map_err(hound::Error::from)
+            .and_then(|file| WavReader::new(BufReader::new(file)));
+        reader.map_err(|error| self.refusal(&error))
     }
 
     /// Ends the writing and moves the file to its place.

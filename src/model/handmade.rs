@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 const OPSET: u64 = 18;
 const FLOAT: u64 = 1;
 const INT64: u64 = 7;
+const BOOL: u64 = 9;
 
 /// What a model computes of `base`, a number that differs from latent to latent and from pitch to pitch.
 #[derive(Clone, Copy, PartialEq)]
@@ -22,6 +23,8 @@ pub enum Sound {
     Other,
     /// The same as [`Sound::Even`], but a run with pitch 66 in it fails.
     FailsAt66,
+    /// The same as [`Sound::Even`], but a run with this pitch in it lasts until it is told to end.
+    EndlessAt(u8),
 }
 
 /// A size that the graph leaves open.
@@ -102,6 +105,9 @@ impl Handmade {
         graph.extend(bytes(5, &floats("million", &[], &[1e6])));
         graph.extend(bytes(5, &floats("sixty_six", &[], &[66.0])));
         graph.extend(bytes(5, &floats("nothing", &[1], &[0.0])));
+        if let Sound::EndlessAt(pitch) = self.sound {
+            graph.extend(bytes(5, &floats("endless_pitch", &[], &[f32::from(pitch)])));
+        }
         graph.extend(bytes(5, &integers("beyond", &[9])));
         // All bits set is -1: as many as there are.
         graph.extend(bytes(5, &integers("column", &[u64::MAX, 1])));
@@ -145,6 +151,18 @@ impl Handmade {
             nodes.push(node("Mul", &["one_at_sixty_six", "beyond"], "index", ""));
             nodes.push(node("Gather", &["nothing", "index"], "failure", ""));
         }
+        if let Sound::EndlessAt(_) = self.sound {
+            // A loop whose condition stays as it is. One note of a run is enough for it.
+            nodes.push(node("Equal", &["pitch_number", "endless_pitch"], "is_endless", ""));
+            nodes.push(cast("is_endless", "one_where_endless", FLOAT));
+            let keeps_no_dims = [bytes(1, b"keepdims"), number(3, 0), number(20, 2)].concat();
+            let any = node("ReduceMax", &["one_where_endless"], "one_if_endless", "");
+            nodes.push([any, bytes(5, &keeps_no_dims)].concat());
+            nodes.push(cast("one_if_endless", "goes_on", BOOL));
+            let body = [bytes(1, b"body"), bytes(6, &idle_loop()), number(20, 5)].concat();
+            nodes.push([node("Loop", &["", "goes_on", "even"], "looped", ""), bytes(5, &body)].concat());
+            nodes.push(node("Sub", &["looped", "even"], "nothing_in_the_end", ""));
+        }
         let (operator, operand) = match self.sound {
             Sound::Even => ("Identity", None),
             Sound::NoNumberAt50 => ("Add", Some("zero_but_at_fifty")),
@@ -153,6 +171,7 @@ impl Handmade {
             Sound::TooLoud => ("Add", Some("million")),
             Sound::Other => ("Add", Some("half")),
             Sound::FailsAt66 => ("Add", Some("failure")),
+            Sound::EndlessAt(_) => ("Add", Some("nothing_in_the_end")),
         };
         let inputs: Vec<&str> = std::iter::once("even").chain(operand).collect();
         nodes.push(node(operator, &inputs, "value", ""));
@@ -175,6 +194,23 @@ pub fn node(operator: &str, inputs: &[&str], output: &str, domain: &str) -> Vec<
 fn cast(input: &str, output: &str, element: u64) -> Vec<u8> {
     let attribute = [bytes(1, b"to"), number(3, element), number(20, 2)].concat();
     [node("Cast", &[input], output, ""), bytes(5, &attribute)].concat()
+}
+
+/// The body of a loop that passes its condition and its one value on.
+fn idle_loop() -> Vec<u8> {
+    // Of the value the type alone is told, since its shape is that of what comes in.
+    let value = |name: &str| [bytes(1, name.as_bytes()), bytes(2, &bytes(1, &number(1, FLOAT)))].concat();
+    let fields = [
+        bytes(1, &node("Identity", &["condition"], "next_condition", "")),
+        bytes(1, &node("Identity", &["value_in"], "value_out", "")),
+        bytes(2, b"idle_loop"),
+        bytes(11, &outlet("iteration", INT64, &[])),
+        bytes(11, &outlet("condition", BOOL, &[])),
+        bytes(11, &value("value_in")),
+        bytes(12, &outlet("next_condition", BOOL, &[])),
+        bytes(12, &value("value_out")),
+    ];
+    fields.concat()
 }
 
 /// An initialiser that says its data lies in another file.

@@ -12,7 +12,7 @@ use crate::model::ModelRef;
 use crate::note::{KEYS, Note, NoteKey, Sound, Timbre};
 
 /// A timbre that has stood for so long is meant to, and is worth keeping on the disk: no knob is turned so slowly.
-const REST: Duration = Duration::from_secs(3);
+pub const REST: Duration = Duration::from_secs(3);
 
 /// How urgent a rendering is, most urgent first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -1,7 +1,7 @@
 //! All tests: the Rust ones, those through the built CLAP bundle among them, then the VST3 bundle in Python hosts, then the
 //! training code.
 //!
-//! What the runners print is passed through, counted, and summed up in a closing line.
+//! What the runners print is passed through, counted, and summed up at the end, with the names of the tests that failed.
 
 use std::io::{BufRead, BufReader, IsTerminal};
 use std::path::Path;
@@ -18,16 +18,25 @@ use crate::shell::say;
 const SLOW: Duration = Duration::from_secs(1);
 
 /// Tests that were run.
-#[derive(Default, Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Default, Clone, PartialEq, Eq, Debug)]
 struct Tally {
     passed: u64,
-    failed: u64,
+    /// The names of those that failed.
+    failed: Vec<String>,
 }
 
 impl Tally {
     fn add(&mut self, other: Self) {
         self.passed += other.passed;
-        self.failed += other.failed;
+        self.failed.extend(other.failed);
+    }
+
+    /// Where a run ended badly and no test is known to have failed, the run itself has.
+    fn of_run(mut self, run: &str, status: ExitStatus) -> Self {
+        if !status.success() && self.failed.is_empty() {
+            self.failed.push(format!("{run} ({status})"));
+        }
+        self
     }
 }
 
@@ -65,11 +74,15 @@ pub fn test() -> Result<ExitCode> {
     tally.add(costs.time("VST3 in Python hosts", || pytest(&hosts, "tests/python", "VST3 in Python hosts"))?);
     tally.add(costs.time("training", || pytest(&training, "training/tests", "the tests of training"))?);
     costs.print();
-    println!("\n{} passed, {} failed", tally.passed, tally.failed);
-    Ok(if tally.failed == 0 && tally.passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if !tally.failed.is_empty() {
+        println!("\nWhat failed:");
+        tally.failed.iter().for_each(|name| println!("    {name}"));
+    }
+    println!("\n{} passed, {} failed", tally.passed, tally.failed.len());
+    Ok(if tally.failed.is_empty() && tally.passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// `cargo test` over the workspace. A test program that dies without a result counts as one failed test.
+/// `cargo test` over the workspace.
 fn cargo_test(costs: &mut Costs) -> Result<Tally> {
     say("Running the Rust tests");
     let mut command = Command::new("cargo");
@@ -77,40 +90,79 @@ fn cargo_test(costs: &mut Costs) -> Result<Tally> {
     if std::io::stdout().is_terminal() {
         command.args(["--color", "always"]);
     }
-    let mut tally = Tally::default();
     let mut part = "building the tests".to_string();
     let mut since = Instant::now();
-    let mut unfinished = 0;
+    let mut listener = CargoListener::default();
     let status = pass_through(&mut command, |line| {
-        if let Some(program) = started_program(line) {
+        if let Some(program) = listener.hear(line) {
             costs.0.push((std::mem::replace(&mut part, program), since.elapsed()));
             since = Instant::now();
-            unfinished += 1;
-        }
-        if let Some(result) = cargo_result(line) {
-            tally.add(result);
-            unfinished -= 1;
         }
     })?;
     costs.0.push((part, since.elapsed()));
-    tally.failed += u64::try_from(unfinished).unwrap_or(0);
-    if !status.success() && tally.failed == 0 {
-        tally.failed = 1;
-    }
-    Ok(tally)
+    Ok(listener.end().of_run("cargo test", status))
 }
 
-/// Runs the Python tests of a folder. A run that ends badly without a result counts as one failed test.
+/// Follows what `cargo test` prints.
+#[derive(Default)]
+struct CargoListener {
+    tally: Tally,
+    /// The test program that runs.
+    program: Option<String>,
+    /// What it has printed last as its result, if it has: before that may come those of processes that its tests have started.
+    result: Option<Tally>,
+    /// What follows the last headline of failures: their names, where the result comes next.
+    listed: Vec<String>,
+}
+
+impl CargoListener {
+    /// Takes a line in; returns the name of a test program that begins with it.
+    fn hear(&mut self, line: &str) -> Option<String> {
+        if let Some(program) = started_program(line) {
+            self.close();
+            self.program = Some(program.clone());
+            return Some(program);
+        }
+        if line == "failures:" {
+            self.listed.clear();
+        } else if let Some((passed, failed)) = cargo_result(line) {
+            let mut names = std::mem::take(&mut self.listed);
+            names.retain(|_| failed > 0);
+            self.result = Some(Tally { passed, failed: names });
+        } else if !line.is_empty() {
+            self.listed.push(line.to_string());
+        }
+        None
+    }
+
+    /// Counts the program that has ended. One that died without a result counts as one failed test.
+    fn close(&mut self) {
+        let Some(program) = self.program.take() else { return };
+        let result = self.result.take();
+        let mut result =
+            result.unwrap_or_else(|| Tally { passed: 0, failed: vec!["it ended without a result".to_string()] });
+        result.failed.iter_mut().for_each(|name| *name = format!("{program}: {name}"));
+        self.tally.add(result);
+        self.listed.clear();
+    }
+
+    fn end(mut self) -> Tally {
+        self.close();
+        self.tally
+    }
+}
+
+/// Runs the Python tests of a folder.
 fn pytest(interpreter: &Path, folder: &str, what: &str) -> Result<Tally> {
     say(&format!("Running {what}"));
     let mut command = Command::new(interpreter);
     command.args(["-m", "pytest", folder, "-v", "--durations=5", "-p", "no:cacheprovider"]);
     let mut tally = Tally::default();
-    let status = pass_through(&mut command, |line| tally.add(pytest_result(line).unwrap_or_default()))?;
-    if !status.success() && tally.failed == 0 {
-        tally.failed = 1;
-    }
-    Ok(tally)
+    let status = pass_through(&mut command, |line| {
+        tally.passed += pytest_passed(line).unwrap_or(0);
+        tally.failed.extend(pytest_failure(line));
+    })?;
+    Ok(tally.of_run(what, status))
 }
 
 /// Runs a program and prints its two outputs as they come, in their order.
@@ -154,18 +206,23 @@ fn started_program(line: &str) -> Option<String> {
     line.strip_prefix("Doc-tests ").map(|name| format!("{name}: documentation"))
 }
 
-/// `test result: ok. 5 passed; 0 failed; ...`
-fn cargo_result(line: &str) -> Option<Tally> {
+/// What passed and what failed: `test result: ok. 5 passed; 0 failed; ...`
+fn cargo_result(line: &str) -> Option<(u64, u64)> {
     let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
-    Some(Tally { passed: count(counts, "passed")?, failed: count(counts, "failed")? })
+    Some((count(counts, "passed")?, count(counts, "failed")?))
 }
 
 /// `=== 3 passed, 1 failed, 1 error in 4.20s ===`
-fn pytest_result(line: &str) -> Option<Tally> {
+fn pytest_passed(line: &str) -> Option<u64> {
     let summary = line.strip_prefix("=")?.trim_matches(['=', ' ']);
     let (counts, _) = summary.rsplit_once(" in ")?;
-    let failed = count(counts, "failed").unwrap_or(0) + count(counts, "error").or(count(counts, "errors")).unwrap_or(0);
-    Some(Tally { passed: count(counts, "passed").unwrap_or(0), failed })
+    count(counts, "passed")
+}
+
+/// A line of the closing list: `FAILED tests/test_it.py::test_it - AssertionError: no`
+fn pytest_failure(line: &str) -> Option<String> {
+    let rest = line.strip_prefix("FAILED ").or_else(|| line.strip_prefix("ERROR "))?;
+    Some(rest.split(" - ").next().unwrap_or(rest).to_string())
 }
 
 /// The number before a word.
@@ -177,16 +234,67 @@ fn count(counts: &str, word: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
+    fn listen(lines: &[&str]) -> Tally {
+        let mut listener = CargoListener::default();
+        lines.iter().for_each(|line| {
+            listener.hear(&plain(line));
+        });
+        listener.end()
+    }
+
     #[test]
-    fn results_are_read_from_what_the_runners_print() {
-        let tally = |passed, failed| Some(Tally { passed, failed });
-        let line =
-            "test result: \u{1b}[31mFAILED\u{1b}[0m. 12 passed; 3 failed; 1 ignored; 0 measured; finished in 1.2s\n";
-        assert_eq!(cargo_result(&plain(line)), tally(12, 3));
-        assert_eq!(cargo_result("test result of something else"), None);
-        assert_eq!(pytest_result("===== 3 passed, 1 failed, 2 errors in 4.20s ====="), tally(3, 3));
-        assert_eq!(pytest_result("===== 1 error in 0.1s ====="), tally(0, 1));
-        assert_eq!(pytest_result("===== short test summary info ====="), None);
+    fn failed_tests_are_named_and_programs_that_died_are_too() {
+        let tally = listen(&[
+            "   Compiling timbrel v0.1.0",
+            "     Running unittests src/lib.rs (target/release/deps/timbrel-d8000e41b904e899)",
+            "test result: \u{1b}[32mok\u{1b}[0m. 12 passed; 0 failed; 1 ignored; 0 measured; finished in 1.2s\n",
+            "     Running tests/play.rs (target/release/deps/play-d8000e41b904e899)",
+            "failures:",
+            "---- a_note stdout ----",
+            "thread 'a_note' panicked",
+            "failures:",
+            "    a_note",
+            "    another",
+            "",
+            "test result: FAILED. 3 passed; 2 failed; 0 ignored",
+            "     Running tests/scan.rs (target/release/deps/scan-d8000e41b904e899)",
+            "running 3 tests",
+            "   Doc-tests timbrel",
+            "test result: ok. 0 passed; 0 failed; 0 ignored",
+        ]);
+        assert_eq!(tally.passed, 15);
+        let (play, scan) = ("play: tests/play.rs", "scan: tests/scan.rs: it ended without a result");
+        assert_eq!(tally.failed, [format!("{play}: a_note"), format!("{play}: another"), scan.to_string()]);
+    }
+
+    #[test]
+    fn a_test_that_runs_another_process_counts_once() {
+        let tally = listen(&[
+            "     Running unittests src/lib.rs (target/release/deps/timbrel-d8000e41b904e899)",
+            "---- parent stdout ----",
+            "running 1 test",
+            "failures:",
+            "    child",
+            "test result: FAILED. 0 passed; 1 failed; 0 ignored",
+            "failures:",
+            "    parent",
+            "test result: FAILED. 7 passed; 1 failed; 0 ignored",
+        ]);
+        assert_eq!(tally, Tally { passed: 7, failed: vec!["timbrel: unittests src/lib.rs: parent".to_string()] });
+    }
+
+    #[test]
+    fn results_of_python_are_read() {
+        assert_eq!(pytest_passed("===== 3 passed, 1 failed, 2 errors in 4.20s ====="), Some(3));
+        assert_eq!(pytest_passed("===== short test summary info ====="), None);
+        let failure = "FAILED tests/test_it.py::test_it - AssertionError: no";
+        assert_eq!(pytest_failure(failure).as_deref(), Some("tests/test_it.py::test_it"));
+        assert_eq!(pytest_failure("ERROR tests/test_it.py - no").as_deref(), Some("tests/test_it.py"));
+        assert_eq!(pytest_failure("tests/test_it.py::test_it FAILED [ 50%]"), None);
+    }
+
+    #[test]
+    fn programs_are_known_by_their_names() {
         let running = "Running unittests src/lib.rs (target/release/deps/timbrel_host-d8000e41b904e899)";
         assert_eq!(started_program(running).as_deref(), Some("timbrel_host: unittests src/lib.rs"));
         assert_eq!(started_program("Running the tests"), None);

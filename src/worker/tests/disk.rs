@@ -12,6 +12,7 @@ use crate::files::CACHE_VARIABLE;
 use crate::model::handmade::{Folder, Handmade};
 use crate::storage::{DISK_VARIABLE, MEMORY_VARIABLE};
 use crate::worker::disk::entry;
+use crate::worker::place::REST;
 
 /// Runs an ignored test of this file in a process whose notes are kept in `notes`.
 fn run(test: &str, notes: &Path) {
@@ -54,6 +55,12 @@ fn keyboard(player: &mut Player, seed: u32) -> Vec<Arc<Note>> {
     });
     notes.sort_by_key(|note| note.key.pitch);
     notes
+}
+
+/// Whether an entry is of a seed's timbre.
+fn is_of(entry: &Path, seed: u32) -> bool {
+    let timbre = entry.parent().and_then(Path::file_name).unwrap_or_default();
+    timbre.to_string_lossy().starts_with(&format!("{seed:08x}"))
 }
 
 fn save_until(player: &mut Player, count: usize) {
@@ -123,15 +130,22 @@ fn a_timbre_that_rests_is_kept_and_one_that_moves_is_not() {
 fn child_moves_and_rests() {
     let folder = Folder::new();
     let mut player = Player::playing(Handmade::named("moves").write(&folder, "moves.onnx"));
+    // On a slow machine one that moves may have stood as well.
+    let mut stood = vec![7];
     for seed in 100..130 {
+        let since = Instant::now();
         let request = NoteRequest { timbre: timbre(seed), key: 60 };
         player.ear.want(timbre(seed), &[request]);
         player.wait_for(request);
+        if since.elapsed() > REST / 2 {
+            stood.push(seed);
+        }
     }
     keyboard(&mut player, 7);
-    player.wait_until("the timbre at rest is kept", |_| entries(&own_notes()).len() == 61);
-    let files = entries(&own_notes());
-    assert!(files.iter().all(|file| file.parent() == files[0].parent()), "of one timbre only: {files:?}");
+    let kept_of = |seed| entries(&own_notes()).iter().filter(|path| is_of(path, seed)).count();
+    player.wait_until("the timbre at rest is kept", |_| kept_of(7) == 61);
+    let kept = entries(&own_notes());
+    assert!(kept.iter().all(|path| stood.iter().any(|&seed| is_of(path, seed))), "of {stood:?} only: {kept:?}");
 }
 
 #[test]
@@ -265,7 +279,7 @@ fn two_processes_share_a_folder_that_is_written_trimmed_cleared_and_damaged() {
         with("child_shares_the_folder", &notes).env(CLEARS_VARIABLE, "1").spawn().unwrap(),
     ];
     let (mut most_bytes, mut damaged) = (0, 0);
-    let started = Instant::now();
+    let mut since = Instant::now();
     while processes.iter_mut().all(|process| process.try_wait().unwrap().is_none()) {
         let files = files(&notes);
         most_bytes = most_bytes.max(files.iter().filter_map(|path| Some(path.metadata().ok()?.len())).sum());
@@ -273,9 +287,10 @@ fn two_processes_share_a_folder_that_is_written_trimmed_cleared_and_damaged() {
         if let Some(path) = found.get(damaged * 7 % found.len().max(1)) {
             damage(path, damaged % 2 == 0);
             damaged += 1;
+            since = Instant::now();
         }
         // However slow the machine is, a whole keyboard lay there, and much of it was damaged.
-        if damaged >= SHARED_DAMAGES && most_bytes > 61 * 500_000 || started.elapsed() > HANG {
+        if damaged >= SHARED_DAMAGES && most_bytes > 61 * 500_000 || since.elapsed() > HANG {
             std::fs::write(folder.join("end"), "").unwrap();
         }
         std::thread::sleep(Duration::from_millis(20));
@@ -336,10 +351,8 @@ fn saves_another(mut player: Player) {
     const SEED: u32 = 9;
     let rendered = keyboard(&mut player, SEED);
     player.instance.session_is_saved();
-    let is_its_own =
-        |path: &PathBuf| path.parent().unwrap().file_name().unwrap().to_str().unwrap().starts_with("00000009");
     player.wait_until("its notes are on the disk", |_| {
-        entries(&own_notes()).iter().filter(|path| is_its_own(path)).count() == 61
+        entries(&own_notes()).iter().filter(|path| is_of(path, SEED)).count() == 61
     });
     drop(player);
     let mut player = sharing();

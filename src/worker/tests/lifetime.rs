@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::*;
-use crate::model::handmade::{Folder, Handmade};
+use crate::model::handmade::{Folder, Handmade, Sound};
 
 /// Threads of this process whose name begins with "timbrel-"; `None` where the system does not tell.
 fn service_threads() -> Option<usize> {
@@ -21,9 +21,9 @@ fn service_threads() -> Option<usize> {
 
 /// That no service thread is left. A joined thread may stay in the system's list for a moment after its join.
 pub fn the_threads_are_gone() -> bool {
-    let given_up = Instant::now() + Duration::from_secs(2);
+    let since = Instant::now();
     while !matches!(service_threads(), None | Some(0)) {
-        if Instant::now() > given_up {
+        if since.elapsed() > HANG {
             return false;
         }
         std::thread::sleep(Duration::from_millis(1));
@@ -42,11 +42,11 @@ fn an_instance_that_is_never_started_costs_no_thread() {
 #[test]
 fn the_last_one_dropped_in_the_middle_of_a_run_ends_the_service() {
     let _turn = turn();
+    let folder = Folder::new();
+    let path = endless(66).write(&folder, "endless.onnx");
     for seed in 0..3 {
-        let mut player = Player::started();
-        let request = NoteRequest { timbre: timbre(1000 + seed), key: 60 };
-        player.ear.want(request.timbre, &[request]);
-        player.wait_until("a run is under way", |player| player.ear.state(60) == KeyState::Rendering);
+        let mut player = Player::playing(path.clone());
+        player.begin_endless(seed, 66);
         drop(player.instance);
         assert!(the_threads_are_gone(), "the threads are joined");
     }
@@ -55,12 +55,23 @@ fn the_last_one_dropped_in_the_middle_of_a_run_ends_the_service() {
 #[test]
 fn the_last_one_dropped_in_the_middle_of_a_load_ends_the_service() {
     let _turn = turn();
-    for pause_ms in [0, 1, 5, 20, 60] {
-        let player = Player::started();
+    let folder = Folder::new();
+    // A model must render its lowest pitch before it is taken.
+    let path = endless(24).write(&folder, "endless.onnx");
+    for pause_ms in [0, 1, 5, 20] {
+        let player = Player::new();
+        player.instance.load_model(chosen(path.clone()));
+        player.instance.start();
+        // Wherever the load has come to by then, it does not end by itself.
         std::thread::sleep(Duration::from_millis(pause_ms));
+        assert_eq!(player.generator(), Generator::Loading);
         drop(player.instance);
         assert!(the_threads_are_gone(), "the threads are joined");
     }
+}
+
+fn endless(pitch: u8) -> Handmade {
+    Handmade { sound: Sound::EndlessAt(pitch), ..Handmade::named("endless") }
 }
 
 #[test]

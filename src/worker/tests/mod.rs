@@ -19,10 +19,10 @@ use super::Instance;
 use super::service::Service;
 use crate::link::{AudioEnd, Generator, KeyState, Status, Wanted, WorkerEnd, link};
 use crate::model::ModelRef;
-use crate::note::{Note, NoteRequest, Timbre};
+use crate::note::{KEYS, Note, NoteRequest, Timbre};
 
-/// Only a hang is stopped by this; nothing is measured by it.
-const HANG: Duration = Duration::from_secs(300);
+/// Where nothing at all has changed for so long, nothing will. Only a hang is stopped by this; nothing is measured by it.
+const HANG: Duration = Duration::from_secs(60);
 
 /// Renderings of this seed panic.
 pub const PANICKING_SEED: u32 = 0xdead;
@@ -137,12 +137,33 @@ impl Player {
         self.ear.status().generator()
     }
 
+    /// Waits for what stays once it has come: one that passes again could be missed.
     fn wait_until(&mut self, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
-        let start = Instant::now();
+        let mut seen = self.look();
+        let mut since = Instant::now();
         while !done(self) {
-            assert!(start.elapsed() < HANG, "it never came that {what}; error: {:?}", self.ear.error());
+            let now = self.look();
+            if now != seen {
+                (seen, since) = (now, Instant::now());
+            }
+            assert!(since.elapsed() < HANG, "it never came that {what}; error: {:?}", self.ear.error());
             std::thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    /// What tells that something is being done.
+    fn look(&self) -> (u64, Generator, String, [KeyState; KEYS]) {
+        let states = std::array::from_fn(|key| self.ear.state(key as u8));
+        (self.ear.rendered(), self.generator(), self.ear.error(), states)
+    }
+
+    /// Asks for the note of a key that lasts ([`crate::model::handmade::Sound::EndlessAt`]), and waits until it is being rendered.
+    fn begin_endless(&mut self, seed: u32, key: u8) {
+        self.ear.want(timbre(seed), &[NoteRequest { timbre: timbre(seed), key }]);
+        self.wait_until("a run is under way", |player| {
+            player.ear.hear();
+            player.ear.state(key) == KeyState::Rendering
+        });
     }
 
     /// Waits for the note of a request and returns it; what comes before it is dropped.

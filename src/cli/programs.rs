@@ -1,0 +1,207 @@
+//! Which timbre stands for an instrument of General MIDI.
+//!
+//! A model has no programs. Its named sounds are matched with General MIDI's instruments by name, and each becomes the seed whose
+//! latent is nearest; an instrument that it does not know is played by the nearest relative that it knows.
+
+use timbrel::latent::normal;
+use timbrel::model::{Manifest, Model};
+use timbrel::params::SEED_MAX;
+
+/// The model that comes with Timbrel names a dozen sounds only, but was trained on these instruments: program and the seed in
+/// which it has the greatest share, of all seeds, when played at velocity 100.
+const DEFAULT_MODEL: &str = "de78dad1ea2af350fa9ba0ab1f7bdd62bfb3c6c37f27bb61baaccea405be492c";
+#[rustfmt::skip]
+const DEFAULT_SEEDS: &[(u8, u32)] = &[
+    (0, 4049), (3, 9401), (6, 933), (8, 5723), (9, 9511), (10, 6088), (11, 2605), (12, 3717), (13, 5466), (15, 8743),
+    (19, 2290), (20, 4978), (21, 9806), (22, 213), (23, 9362), (24, 5627), (25, 5009), (32, 7359), (40, 4244),
+    (41, 169), (42, 33), (43, 8905), (45, 3733), (46, 3295), (47, 2329), (48, 6551), (49, 4263), (52, 7206),
+    (53, 3959), (56, 3966), (57, 3942), (58, 1734), (59, 9680), (60, 9449), (61, 7734), (64, 4231), (65, 7186),
+    (66, 3593), (67, 9361), (68, 9990), (69, 2759), (70, 1634), (71, 8575), (72, 4634), (73, 5449), (74, 2093),
+    (75, 1643), (76, 6599), (77, 2336), (79, 5387), (104, 143), (105, 7324), (106, 1208), (107, 5869), (108, 1023),
+    (109, 1984), (111, 371), (114, 4793),
+];
+
+/// The instruments of General MIDI level 1, by their programs.
+#[rustfmt::skip]
+pub const NAMES: [&str; 128] = [
+    "Acoustic grand piano", "Bright acoustic piano", "Electric grand piano", "Honky-tonk piano", "Electric piano 1",
+    "Electric piano 2", "Harpsichord", "Clavinet", "Celesta", "Glockenspiel", "Music box", "Vibraphone", "Marimba",
+    "Xylophone", "Tubular bells", "Dulcimer", "Drawbar organ", "Percussive organ", "Rock organ", "Church organ",
+    "Reed organ", "Accordion", "Harmonica", "Tango accordion", "Nylon guitar", "Steel guitar", "Jazz guitar",
+    "Clean guitar", "Muted guitar", "Overdriven guitar", "Distortion guitar", "Guitar harmonics", "Acoustic bass",
+    "Fingered bass", "Picked bass", "Fretless bass", "Slap bass 1", "Slap bass 2", "Synth bass 1", "Synth bass 2",
+    "Violin", "Viola", "Cello", "Contrabass", "Tremolo strings", "Pizzicato strings", "Harp", "Timpani",
+    "String ensemble", "Slow strings", "Synth strings 1", "Synth strings 2", "Choir aahs", "Voice oohs",
+    "Synth voice", "Orchestra hit", "Trumpet", "Trombone", "Tuba", "Muted trumpet", "French horn", "Brass section",
+    "Synth brass 1", "Synth brass 2", "Soprano sax", "Alto sax", "Tenor sax", "Baritone sax", "Oboe", "English horn",
+    "Bassoon", "Clarinet", "Piccolo", "Flute", "Recorder", "Pan flute", "Blown bottle", "Shakuhachi", "Whistle",
+    "Ocarina", "Square lead", "Sawtooth lead", "Calliope lead", "Chiff lead", "Charang lead", "Voice lead",
+    "Fifths lead", "Bass and lead", "New age pad", "Warm pad", "Polysynth pad", "Choir pad", "Bowed pad",
+    "Metallic pad", "Halo pad", "Sweep pad", "Rain", "Soundtrack", "Crystal", "Atmosphere", "Brightness", "Goblins",
+    "Echoes", "Sci-fi", "Sitar", "Banjo", "Shamisen", "Koto", "Kalimba", "Bagpipe", "Fiddle", "Shanai",
+    "Tinkle bell", "Agogo", "Steel drums", "Woodblock", "Taiko drum", "Melodic tom", "Synth drum", "Reverse cymbal",
+    "Fret noise", "Breath noise", "Seashore", "Bird tweet", "Telephone ring", "Helicopter", "Applause", "Gunshot",
+];
+
+/// What stands for a program that a model does not know, in the order of likeness, where that is not one beside it in its group
+/// of eight.
+const STAND_INS: &[(u8, &[u8])] = &[
+    (1, &[0, 3]),
+    (2, &[0, 3]),
+    (14, &[9, 11, 8]),
+    (31, &[46, 107]),
+    (38, &[32, 43]),
+    (39, &[32, 43]),
+    (44, &[48, 49, 40]),
+    (50, &[49, 48]),
+    (51, &[49, 48]),
+    (54, &[52, 53]),
+    (55, &[61, 48]),
+    (62, &[61, 56]),
+    (63, &[61, 60]),
+    (78, &[72, 74, 75]),
+    // Leads: reeds and winds.
+    (80, &[71, 79, 73]),
+    (81, &[61, 56, 48]),
+    (82, &[75, 79, 73]),
+    (83, &[75, 77, 73]),
+    (84, &[25, 24, 106]),
+    (85, &[53, 52]),
+    (86, &[61, 48]),
+    (87, &[32, 61]),
+    // Pads: strings, choirs and bells.
+    (88, &[49, 11, 48]),
+    (89, &[49, 48]),
+    (90, &[48, 49]),
+    (91, &[52, 53]),
+    (92, &[49, 43, 48]),
+    (93, &[11, 9, 49]),
+    (94, &[53, 52, 49]),
+    (95, &[49, 48]),
+    // Effects.
+    (96, &[10, 108, 11]),
+    (97, &[49, 48]),
+    (98, &[9, 8, 10]),
+    (99, &[24, 46]),
+    (100, &[8, 11]),
+    (101, &[52, 53]),
+    (102, &[75, 49]),
+    (103, &[49, 75]),
+    (110, &[40, 41]),
+    (112, &[9, 8]),
+    (113, &[108, 12]),
+    (115, &[13, 12]),
+    (116, &[47]),
+    (117, &[47]),
+    (118, &[47]),
+    (119, &[77, 75]),
+    (120, &[24, 25]),
+    (121, &[77, 75]),
+];
+
+/// The instruments that a model knows.
+pub struct Programs {
+    /// Program and seed.
+    known: Vec<(u8, u32)>,
+}
+
+impl Programs {
+    pub fn of(model: &Model) -> Self {
+        let is_default = model.sha256.eq_ignore_ascii_case(DEFAULT_MODEL);
+        let known = if is_default { DEFAULT_SEEDS.to_vec() } else { named_sounds(&model.manifest) };
+        Self { known }
+    }
+
+    /// Whether the model knows any instrument.
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// The seed that stands for a program, and the program that it really is.
+    pub fn nearest(&self, program: u8) -> Option<(u8, u32)> {
+        let program = program.min(127);
+        let of = |sought: u8| self.known.iter().copied().find(|(known, _)| *known == sought);
+        let stand_ins = STAND_INS.iter().filter(|(sought, _)| *sought == program).flat_map(|(_, stand_ins)| *stand_ins);
+        let in_group = self.known.iter().copied().filter(|(known, _)| known / 8 == program / 8);
+        let distance = |(known, _): &(u8, u32)| known.abs_diff(program);
+        of(program)
+            .or_else(|| stand_ins.copied().find_map(of))
+            .or_else(|| in_group.min_by_key(distance))
+            .or_else(|| self.known.iter().copied().min_by_key(distance))
+    }
+}
+
+/// The programs that a model's named latents have a word in common with, the first of a name for each.
+fn named_sounds(manifest: &Manifest) -> Vec<(u8, u32)> {
+    let mut known: Vec<(u8, u32)> = Vec::new();
+    for latent in &manifest.latents {
+        let program = (0..128u8).map(|program| (program, likeness(&latent.name, NAMES[usize::from(program)])));
+        // Of equals the first, which is the plainest of its group.
+        let best = program.fold((0, 0), |best, next| if next.1 > best.1 { next } else { best });
+        if best.1 > 0 && known.iter().all(|(program, _)| *program != best.0) {
+            known.push((best.0, nearest_seed(&latent.vector)));
+        }
+    }
+    known
+}
+
+/// How many words two names have in common.
+fn likeness(name: &str, other: &str) -> usize {
+    let words = |name: &str| -> Vec<String> {
+        let words = name.split(|c: char| !c.is_alphabetic()).filter(|word| word.len() > 2);
+        let singular = |word: &str| word.to_lowercase().trim_end_matches('s').to_owned();
+        words.map(singular).filter(|word| word != "near" && word != "and").collect()
+    };
+    let others = words(other);
+    words(name).iter().filter(|word| others.contains(word)).count()
+}
+
+/// The seed whose latent is nearest to a vector.
+fn nearest_seed(vector: &[f32]) -> u32 {
+    let distance = |seed: &u32| -> f64 {
+        normal(*seed, vector.len()).iter().zip(vector).map(|(a, b)| (a - f64::from(*b)).powi(2)).sum()
+    };
+    (0..=SEED_MAX as u32)
+        .map(|seed| (seed, distance(&seed)))
+        .min_by(|a, b| a.1.total_cmp(&b.1))
+        .map_or(0, |best| best.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn default_model() -> Model {
+        Model::read(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/default.onnx"))).unwrap()
+    }
+
+    #[test]
+    fn the_default_model_knows_its_instruments_and_a_relative_of_every_other() {
+        let programs = Programs::of(&default_model());
+        assert_eq!(
+            programs.nearest(40).map(|found| found.0),
+            Some(40),
+            "the model is the one that the table was made for"
+        );
+        for (program, relative) in [(1, 0), (110, 40), (29, 25), (80, 71), (89, 49), (127, 114), (35, 32)] {
+            assert_eq!(
+                programs.nearest(program).map(|found| found.0),
+                Some(relative),
+                "{}",
+                NAMES[usize::from(program)]
+            );
+        }
+        assert!((0..128).all(|program| programs.nearest(program).is_some_and(|(_, seed)| seed <= SEED_MAX as u32)));
+    }
+
+    #[test]
+    fn named_sounds_are_matched_by_their_words() {
+        let manifest = default_model().manifest;
+        let known: Vec<u8> = named_sounds(&manifest).iter().map(|known| known.0).collect();
+        for program in [60, 58, 71, 104, 0, 69, 106] {
+            assert!(known.contains(&program), "{} in {known:?}", NAMES[usize::from(program)]);
+        }
+        let seeds: Vec<f32> = normal(1234, 13).into_iter().map(|x| x as f32 + 0.01).collect();
+        assert_eq!(nearest_seed(&seeds), 1234);
+    }
+}
