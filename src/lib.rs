@@ -7,6 +7,7 @@
 //!     -> Note (linear magnitude and phase advance, per frame) -> cache -> Voice -> mix -> host
 //! ```
 
+pub mod geometry;
 pub mod frames;
 mod fused;
 pub mod note;

@@ -77,6 +77,18 @@ impl Live {
         Ok(start.elapsed())
     }
 
+    /// Plays on until the notes of all keys lie on the disk.
+    pub fn wait_until_kept(&mut self) -> Result<()> {
+        /// What a note's file has less than its memory.
+        const SLACK_BYTES: u64 = 1_024;
+        let keys = self.keys().count() as u64;
+        self.play_until("all notes are on the disk", |live| {
+            let usage = live.instance.usage();
+            usage.disk_bytes >= keys * (usage.note_bytes - SLACK_BYTES)
+        })?;
+        Ok(())
+    }
+
     /// The keys that the model renders.
     pub fn keys(&self) -> impl Iterator<Item = u8> + use<> {
         let (low, high) = self.status.pitch_range();

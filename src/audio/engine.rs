@@ -655,12 +655,15 @@ impl Engine {
     fn prepare_ahead(&mut self, settings: &VoiceSettings, samples: usize) {
         /// Somewhat more than one frame for each hop, or the last would still come too late.
         const MARGIN: f32 = 1.25;
-        const SHORTEST_HOP_SECONDS: f32 = 256.0 / 16_000.0;
+        /// Voices of longer hops are prepared as early as these.
+        const LONGEST_HOP_SECONDS: f32 = 256.0 / 16_000.0;
         /// So many find the tables and the code of the first in the processor's caches.
         const FRAMES_IN_A_ROW: usize = 8;
         let seconds = samples as f32 / settings.sample_rate;
-        let unprepared = self.in_use().iter().filter(|voice| voice.is_unprepared()).count();
-        let due = unprepared as f32 * MARGIN * seconds / SHORTEST_HOP_SECONDS;
+        let waiting = || self.in_use().iter().filter(|voice| voice.is_unprepared());
+        let unprepared = waiting().count();
+        let hop_seconds = waiting().map(Voice::hop_seconds).fold(LONGEST_HOP_SECONDS, f32::min);
+        let due = unprepared as f32 * MARGIN * seconds / hop_seconds;
         self.prepare_credit = (self.prepare_credit + due).min(unprepared as f32);
         let playing = self.in_use().iter().filter(|voice| voice.is_active()).count();
         if unprepared < FRAMES_IN_A_ROW.min(playing) || self.prepare_credit < unprepared.min(FRAMES_IN_A_ROW) as f32 {

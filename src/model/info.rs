@@ -45,7 +45,7 @@ fn describe(model: &Model) -> String {
             "{} frames x {} bins, FFT {}, hop {}, {} Hz, {seconds:.1} s",
             geometry.frames,
             geometry.bins,
-            geometry.n_fft(),
+            geometry.n_fft,
             geometry.hop,
             geometry.sample_rate
         ),

@@ -89,6 +89,12 @@ impl NoteCache {
         self.bytes
     }
 
+    /// Bytes of one note, in the mean; `None` where there are none.
+    pub fn note_bytes(&self) -> Option<u64> {
+        let notes = self.keyboards.values().map(|keyboard| keyboard.notes.len()).sum::<usize>();
+        self.bytes.checked_div(notes).map(|bytes| bytes as u64)
+    }
+
     fn make_room(&mut self, kept: Option<Sound>) -> Vec<Arc<Note>> {
         let mut gone = Vec::new();
         while self.bytes > self.budget_bytes {
@@ -108,7 +114,7 @@ impl NoteCache {
 mod tests {
     use super::*;
     use crate::note::{ModelId, Origin, Sustain, Timbre};
-    use crate::spectral::Representation;
+    use crate::spectral::{FramePlan, Representation};
 
     /// A note of 1,000 numbers.
     fn note(seed: u32, pitch: u8) -> Arc<Note> {
@@ -116,6 +122,7 @@ mod tests {
             key: key(seed, pitch),
             origin: Origin::Cpu,
             geometry: Representation::IfMelHires.geometry(),
+            plan: FramePlan::of(Representation::IfMelHires.geometry()),
             frames: Default::default(),
             head: vec![0.0; 1000].into_boxed_slice(),
             head_phase: Box::default(),

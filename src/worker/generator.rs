@@ -12,7 +12,8 @@ use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 use super::interrupt::Interrupt;
 use crate::latent::Latents;
 use crate::model::{self, Manifest, Model};
-use crate::note::{Geometry, Timbre};
+use crate::geometry::Geometry;
+use crate::note::Timbre;
 
 /// A loaded generator.
 pub struct Generator {

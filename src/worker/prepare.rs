@@ -3,19 +3,23 @@
 //! All that can be done once a note is done here: polar form on the linear frequency scale, the head of the note as a
 //! waveform, the sustain region.
 
+use std::sync::Arc;
+
 use anyhow::{Result, ensure};
 
 use super::generator::NOT_FINITE;
 use super::sustain;
 use crate::frames::{FrameEncoder, Frames};
-use crate::note::{Geometry, Note, NoteKey, Origin};
-use crate::spectral::{FrameSynth, OVERSAMPLING, PolarMap, Representation};
+use crate::geometry::Geometry;
+use crate::note::{Note, NoteKey, Origin};
+use crate::spectral::{FramePlan, FrameSynth, PolarMap, Representation};
 
 /// Prepares the notes of one representation. Its buffers are kept from note to note.
 pub struct Preparer {
     geometry: Geometry,
     polar: PolarMap,
     encoder: FrameEncoder,
+    plan: Arc<FramePlan>,
     synth: FrameSynth,
     /// The magnitudes of one frame of the head.
     magnitude: Box<[f32]>,
@@ -31,7 +35,8 @@ impl Preparer {
             geometry,
             polar: PolarMap::new(representation),
             encoder: FrameEncoder::new(geometry.bins, geometry.frames),
-            synth: FrameSynth::new(geometry, OVERSAMPLING),
+            plan: FramePlan::of(geometry),
+            synth: FrameSynth::new(),
             magnitude: zeros(geometry.bins),
             power: zeros(geometry.frames),
         }
@@ -56,27 +61,28 @@ impl Preparer {
         ensure!(is_finite, NOT_FINITE);
         let sustain = sustain::find(self.geometry, &self.power);
         let (head, head_phase) = self.head(&frames);
-        Ok(Note { key, origin: Origin::Cpu, geometry: self.geometry, frames, head, head_phase, sustain })
+        let (geometry, plan) = (self.geometry, Arc::clone(&self.plan));
+        Ok(Note { key, origin: Origin::Cpu, geometry, plan, frames, head, head_phase, sustain })
     }
 
-    /// The sound of the frames that start before or at the note's first sample, cut there, and the phase at the last of
-    /// them. Of the frames as they are kept, so that the voice that goes on from there finds what it would have made.
+    /// The sound of the frames that start before or at the note's first sample, from the last one's start on and silent before
+    /// the note's, and the phase at the last of them. Of the frames as they are kept, so that the voice that goes on from there finds what it would have made.
     fn head(&mut self, frames: &Frames) -> (Box<[f32]>, Box<[f32]>) {
-        let Geometry { bins, hop, .. } = self.geometry;
+        let bins = self.geometry.bins;
         let last = self.geometry.first_whole_frame();
-        let mut head = vec![0.0; self.synth.window_len()].into_boxed_slice();
+        let mut head = vec![0.0; self.plan.window_len()].into_boxed_slice();
         let mut phase = vec![0.0; bins].into_boxed_slice();
         for frame in 0..=last {
             frames.move_on(frame, &mut phase);
-            // Of the frame's window, what lies before the note's first sample. Where that is all of it, the frame cannot be
-            // heard, and only moves the phase on.
-            let before = (last - frame) * hop * OVERSAMPLING;
+            // Of the frame's window, what lies before the last one's. Where that is all of it, the frame cannot be heard, and
+            // only moves the phase on.
+            let before = (last - frame) * self.plan.hop();
             if before < head.len() {
                 frames.read_magnitude(frame, &mut self.magnitude);
-                self.synth.compute(&self.magnitude, &phase, bins);
-                self.synth.add_to(before, &mut head);
+                self.synth.compute(&self.plan, &self.magnitude, &phase, bins).add_to(before, &mut head);
             }
         }
+        head[..self.geometry.voice_start()].fill(0.0);
         (head, phase)
     }
 }

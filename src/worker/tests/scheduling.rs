@@ -3,8 +3,9 @@
 use super::*;
 use crate::model::Model;
 use crate::model::handmade::{Folder, Handmade};
-use crate::note::{Geometry, NoteKey, Origin, Sustain};
-use crate::spectral::Representation;
+use crate::geometry::Geometry;
+use crate::note::{NoteKey, Origin, Sustain};
+use crate::spectral::{FramePlan, Representation};
 use crate::storage::Limits;
 use crate::worker::interrupt::Interrupt;
 use crate::worker::loaded::Loaded;
@@ -85,7 +86,8 @@ pub fn blank(key: NoteKey, origin: Origin) -> Note {
     let geometry: Geometry = Representation::IfMelHires.geometry();
     let sustain = Sustain { start: 0, end: 0, trend_db: 0.0, decay_db: 0.0, silent_from: None };
     let (frames, head, head_phase) = Default::default();
-    Note { key, origin, geometry, frames, head, head_phase, sustain }
+    let plan = FramePlan::of(geometry);
+    Note { key, origin, geometry, plan, frames, head, head_phase, sustain }
 }
 
 fn request(seed: u32, key: u8) -> NoteRequest {
