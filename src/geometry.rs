@@ -2,6 +2,8 @@
 
 use anyhow::{Result, ensure};
 
+use crate::expression::HEAD_VELOCITIES;
+
 /// Bounds of the sizes that a model names itself. A voice has room for all that lies within.
 const SAMPLE_RATES: std::ops::RangeInclusive<u32> = 16_000..=48_000;
 const FFT_LENGTHS: std::ops::RangeInclusive<usize> = 512..=MAX_FFT;
@@ -65,12 +67,12 @@ impl Geometry {
             lengths.start(),
             lengths.end()
         );
-        ensure!(hop == n_fft / OVERLAP, "names a hop of {hop} samples, and a quarter of the FFT length is {}", n_fft / OVERLAP);
         ensure!(
-            (1..=n_fft / 2).contains(&bins),
-            "names {bins} bins; an FFT of {n_fft} has 1 to {}",
-            n_fft / 2
+            hop == n_fft / OVERLAP,
+            "names a hop of {hop} samples, and a quarter of the FFT length is {}",
+            n_fft / OVERLAP
         );
+        ensure!((1..=n_fft / 2).contains(&bins), "names {bins} bins; an FFT of {n_fft} has 1 to {}", n_fft / 2);
         ensure!((1..=MAX_FRAMES).contains(&frames), "names {frames} frames; 1 to {MAX_FRAMES} are possible");
         let note = NOTE_SECONDS * sample_rate as usize;
         let pad_left = ((frames - 1) * hop + n_fft).checked_sub(note).filter(|&pad| pad <= MOST_PADDING_HOPS * hop);
@@ -82,10 +84,11 @@ impl Geometry {
             );
         };
         let geometry = Self { frames, bins, n_fft, hop, pad_left, sample_rate };
+        let note_bytes = geometry.note_bytes(HEAD_VELOCITIES.len());
         ensure!(
-            geometry.note_bytes() <= MOST_NOTE_BYTES,
+            note_bytes <= MOST_NOTE_BYTES,
             "names {frames} frames of {bins} bins, of which a note takes {:.1} MB, and {:.1} MB is the most",
-            geometry.note_bytes() as f64 / 1e6,
+            note_bytes as f64 / 1e6,
             MOST_NOTE_BYTES as f64 / 1e6
         );
         Ok(geometry)
@@ -137,11 +140,11 @@ impl Geometry {
         (self.pad_left % self.hop) * self.synthesis_fft() / self.n_fft
     }
 
-    /// Bytes of one note, in memory as on the disk, but for a few hundred.
-    pub fn note_bytes(&self) -> usize {
+    /// Bytes of one note of so many heads, in memory as on the disk, but for a few hundred.
+    pub fn note_bytes(&self, heads: usize) -> usize {
         let codes = 2 * size_of::<u16>() * self.frames * self.bins;
         let steps = size_of::<f32>() * self.frames;
-        codes + steps + size_of::<f32>() * (self.synthesis_fft() + self.bins)
+        codes + steps + size_of::<f32>() * (heads * self.synthesis_fft() + self.bins)
     }
 }
 
@@ -168,7 +171,7 @@ mod tests {
         let geometry = full_band();
         assert_eq!((geometry.pad_left, geometry.first_whole_frame(), geometry.voice_start()), (9_216, 6, 0));
         assert_eq!((geometry.synthesis_fft(), geometry.voice_hop(), geometry.voice_rate()), (8_192, 2_048, 64_000.0));
-        assert!(!geometry.has_nyquist() && geometry.note_bytes() < MOST_NOTE_BYTES);
+        assert!(!geometry.has_nyquist() && geometry.note_bytes(4) < MOST_NOTE_BYTES);
     }
 
     #[test]

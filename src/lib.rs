@@ -8,6 +8,7 @@
 //! ```
 
 pub mod geometry;
+pub mod expression;
 pub mod frames;
 mod fused;
 pub mod note;

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::expression::{Movement, Touch};
 use crate::frames::Frames;
 use crate::geometry::Geometry;
 use crate::spectral::FramePlan;
@@ -115,11 +116,16 @@ pub struct Note {
     /// How a voice makes sound of the frames; shared by all notes of these sizes.
     pub plan: Arc<FramePlan>,
     /// The overlap-add of the frames up to and with [`Geometry::first_whole_frame`], from the start of that frame on, at the
-    /// rate of a voice and silent before the note's first sample; [`Geometry::synthesis_fft`] samples.
+    /// rate of a voice and silent before the note's first sample; [`Geometry::synthesis_fft`] samples. Where the model says what
+    /// velocity does, one such head for each of [`HEAD_VELOCITIES`](crate::expression::HEAD_VELOCITIES).
     pub head: Box<[f32]>,
     /// Phase of each bin at the frame [`Geometry::first_whole_frame`], in turns.
     pub head_phase: Box<[f32]>,
     pub sustain: Sustain,
+    /// What the velocity does to the spectrum.
+    pub touch: Touch,
+    /// How the note sways when it is played.
+    pub movement: Movement,
 }
 
 impl Note {

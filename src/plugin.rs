@@ -132,7 +132,7 @@ impl Timbrel {
         self.pace.block(seconds, start);
         let settings = self.params.settings();
         let channels = buffer.as_slice();
-        let Some((out, others)) = channels.split_first_mut() else { return };
+        let Some((out, mut others)) = channels.split_first_mut() else { return };
 
         let clicks = Arc::clone(&self.editor_end.clicks);
         let events = std::iter::from_fn(|| {
@@ -147,6 +147,10 @@ impl Timbrel {
             }
         });
         self.engine.process(&settings, self.pace.wait(), events, out);
+        if let [right, rest @ ..] = others {
+            self.engine.spread(&settings, out, right);
+            others = rest;
+        }
         for other in others {
             other.copy_from_slice(out);
         }

@@ -49,6 +49,9 @@ impl Live {
             tune_semitones: 0.0,
             gain: 1.0,
             hold: true,
+            brightness: 0.0,
+            vibrato: 1.0,
+            width: 0.0,
         };
         let device = Device::new(BLOCK, RATE);
         Self { engine, status: editor_end.status, instance, device, settings, out: vec![0.0; BLOCK] }

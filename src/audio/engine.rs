@@ -8,6 +8,8 @@ use super::bank::{Bank, Target};
 use super::envelope::Adsr;
 use super::pace::Wait;
 use super::voice::{Identity, MORPH_FRAMES, State, Tools, Voice, VoiceSettings};
+use super::width::Width;
+use crate::expression::GENERATED_VELOCITY;
 use crate::link::{AudioEnd, Generator, Wanted};
 use crate::note::{KEYS, MAX_VOICES, Note, NoteRequest, Timbre};
 
@@ -49,6 +51,12 @@ pub struct Settings {
     pub gain: f32,
     /// Whether held notes go on for longer than they were generated.
     pub hold: bool,
+    /// Share of what the model says that velocity does to the colour, 0 to 1.
+    pub brightness: f32,
+    /// How far the sound reaches to both sides, 0 to 1.
+    pub width: f32,
+    /// Share of the vibrato and tremolo that the model has for each note; 1 is as recorded.
+    pub vibrato: f32,
 }
 
 /// What a player does. `None` for a key, channel or id means all of them.
@@ -122,6 +130,7 @@ pub struct Engine {
     /// All voices from here on are free, and hold no note.
     in_use: usize,
     tools: Tools,
+    width: Width,
     sample_rate: f32,
     /// Frames that the voices may still compute ahead of time, filled up as time goes by.
     prepare_credit: f32,
@@ -153,6 +162,7 @@ impl Engine {
             voices: (0..MAX_VOICES + LEAVING_VOICES).map(|_| Voice::new()).collect(),
             in_use: 0,
             tools: Tools::new(),
+            width: Width::new(),
             sample_rate: 48_000.0,
             prepare_credit: 0.0,
             wanted: Wanted::default(),
@@ -176,6 +186,7 @@ impl Engine {
         self.sample_rate = sample_rate;
         self.host_says_offline = host_says_offline;
         self.tools.activate(sample_rate);
+        self.width.activate(sample_rate);
         self.reset();
     }
 
@@ -186,6 +197,7 @@ impl Engine {
         self.pedal = [false; CHANNELS];
         self.gain = None;
         self.prepare_credit = 0.0;
+        self.width.reset();
     }
 
     /// Time that the last call of [`Self::process`] spent waiting for notes.
@@ -254,8 +266,14 @@ impl Engine {
         self.give_back();
     }
 
+    /// Makes two channels of the one that [`Self::process`] filled; `right` is as long. Without width both are the same.
+    pub fn spread(&mut self, settings: &Settings, left: &mut [f32], right: &mut [f32]) {
+        self.width.spread(settings.width, left, right);
+    }
+
     fn voice_settings(&self, settings: &Settings) -> VoiceSettings {
-        VoiceSettings { adsr: settings.adsr, sample_rate: self.sample_rate, hold: settings.hold }
+        let Settings { adsr, hold, vibrato, .. } = *settings;
+        VoiceSettings { adsr, sample_rate: self.sample_rate, hold, vibrato }
     }
 
     /// Offset of a voice from the pitch that its note was rendered at, in semitones.
@@ -565,7 +583,11 @@ impl Engine {
         let Some(index) = self.free_voice() else { return };
         // Loudness follows the square of the velocity, as in General MIDI's recommended curve.
         let level = 1.0 - settings.velocity_depth * (1.0 - velocity.clamp(0.0, 1.0).powi(2));
-        let identity = Identity { key, channel, id, age: self.next_age, level, pedalled: false, tuning: 0.0 };
+        // By sixteenths of a step, so that the velocity of the notes themselves is met whatever the host's scale rounds.
+        let struck = (16.0 * 127.0 * velocity.clamp(0.0, 1.0)).round() / 16.0;
+        let touch_velocity = GENERATED_VELOCITY + settings.brightness * (struck - GENERATED_VELOCITY);
+        let age = self.next_age;
+        let identity = Identity { key, channel, id, age, level, touch_velocity, pedalled: false, tuning: 0.0 };
         self.next_age += 1;
         self.voices[index].wait(identity);
         self.remember(key);

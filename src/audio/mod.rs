@@ -9,7 +9,9 @@ mod envelope;
 mod interpolate;
 mod pace;
 mod playhead;
+mod sway;
 mod voice;
+mod width;
 
 pub use engine::{Ended, Engine, Event, Settings, TimedEvent};
 pub use envelope::Adsr;

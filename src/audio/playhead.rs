@@ -106,6 +106,7 @@ impl Playhead {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::expression::{Movement, Touch};
     use crate::geometry::Geometry;
     use crate::note::{NoteKey, Origin, Sustain, Timbre};
     use crate::spectral::{FramePlan, Representation};
@@ -121,6 +122,8 @@ mod tests {
             head: Box::default(),
             head_phase: Box::default(),
             sustain,
+            touch: Touch::gentle(16_000),
+            movement: Movement::default(),
         }
     }
 

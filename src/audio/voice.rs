@@ -15,6 +15,8 @@ use super::coherence::Partials;
 use super::envelope::{Adsr, Envelope};
 use super::interpolate::{Interpolator, Stride, TAPS};
 use super::playhead::{Playhead, Step};
+use super::sway::Sway;
+use crate::expression::{GENERATED_VELOCITY, HEAD_VELOCITIES, head_mix};
 use crate::frames::Frames;
 use crate::geometry::{MAX_BINS, MAX_SYNTHESIS_FFT, OVERLAP};
 use crate::note::{Note, NoteKey};
@@ -84,10 +86,12 @@ pub struct VoiceSettings {
     pub sample_rate: f32,
     /// Whether held notes go on for longer than they were generated.
     pub hold: bool,
+    /// Share of the notes' own vibrato and tremolo.
+    pub vibrato: f32,
 }
 
 /// Who a voice is: what struck it and what may address it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Identity {
     /// MIDI key.
     pub key: u8,
@@ -98,10 +102,26 @@ pub struct Identity {
     pub age: u64,
     /// Linear gain.
     pub level: f32,
+    /// Velocity of 127 whose colour the voice has; [`GENERATED_VELOCITY`] leaves the note as it was generated.
+    pub touch_velocity: f32,
     /// The key is up and the pedal holds the note.
     pub pedalled: bool,
     /// Offset of this note alone, in semitones.
     pub tuning: f32,
+}
+
+impl Identity {
+    /// Of nobody.
+    const NONE: Self = Self {
+        key: 0,
+        channel: 0,
+        id: None,
+        age: 0,
+        level: 0.0,
+        touch_velocity: GENERATED_VELOCITY,
+        pedalled: false,
+        tuning: 0.0,
+    };
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -161,6 +181,10 @@ pub struct Voice {
     frames_left: Option<u32>,
     /// Phase of each bin at the frame last computed, in turns.
     phase: Box<[f32]>,
+    /// What the velocity does to each bin of the note, where it does anything.
+    touch: Box<[f32]>,
+    is_touched: bool,
+    sway: Sway,
     /// What the voice sounded last.
     last: Last,
     /// The spectrum of [`Last::Kept`], its gain included. From the bin `kept` on it is silent.
@@ -186,7 +210,7 @@ pub struct Voice {
 impl Voice {
     pub fn new() -> Self {
         Self {
-            identity: Identity::default(),
+            identity: Identity::NONE,
             envelope: Envelope::DONE,
             state: State::Free,
             note: None,
@@ -199,6 +223,9 @@ impl Voice {
             beyond: false,
             frames_left: None,
             phase: touched_zeros(MAX_BINS),
+            touch: touched_zeros(MAX_BINS),
+            is_touched: false,
+            sway: Sway::START,
             last: Last::Kept,
             magnitude: touched_zeros(MAX_BINS),
             advance: touched_zeros(MAX_BINS),
@@ -271,6 +298,7 @@ impl Voice {
         self.beyond = false;
         self.frames_left = None;
         self.plan = Plan::Nothing;
+        self.sway = Sway::START;
     }
 
     /// Strikes the note: a waiting voice begins to play. `pitch` is the offset from the note's own pitch, in semitones.
@@ -282,15 +310,13 @@ impl Voice {
         self.stride = tools.interpolator.stride(note.geometry.voice_rate());
         let bins = note.geometry.bins;
         self.playhead = Playhead::after_head(&note);
-        let cutoff = cutoff_bins(&note, pitch, settings.sample_rate);
+        self.find_touch(&note);
+        self.sway = Sway::struck(&note.movement, settings.vibrato);
+        let cutoff = cutoff_bins(&note, pitch + self.sway.reach(), settings.sample_rate);
         let sounding = (0..=self.playhead.frame()).map(|frame| note.frames.sounding(frame)).max();
-        if cutoff >= sounding.unwrap_or(0) {
-            let hop = note.plan.hop();
-            self.slot = 0;
-            self.wave[..TAPS].fill(0.0);
-            for (n, part) in note.head.chunks_exact(hop).enumerate() {
-                self.hop(n, hop).copy_from_slice(part);
-            }
+        let heads = note.head.len() / note.plan.window_len();
+        if cutoff >= sounding.unwrap_or(0) && (!self.is_touched || heads == HEAD_VELOCITIES.len()) {
+            self.take_head(&note);
             self.phase[..bins].copy_from_slice(&note.head_phase);
         } else {
             self.render_head(&note, cutoff, tools);
@@ -300,7 +326,38 @@ impl Voice {
         self.decide(settings.hold);
     }
 
-    /// The head of a note that is transposed so far up that it must be band-limited.
+    /// Finds what the velocity does to the note's bins.
+    fn find_touch(&mut self, note: &Note) {
+        let velocity = self.identity.touch_velocity;
+        self.is_touched = velocity != GENERATED_VELOCITY && note.touch.0.iter().any(|&db| db != 0.0);
+        if self.is_touched {
+            note.plan.touch().gains(&note.touch, velocity, &mut self.touch[..note.geometry.bins]);
+        }
+    }
+
+    /// The head of a note as it was computed ahead; for a velocity of its own a mix of those that were.
+    fn take_head(&mut self, note: &Note) {
+        let hop = note.plan.hop();
+        self.slot = 0;
+        self.wave[..TAPS].fill(0.0);
+        let (first, others) = note.head.split_at(note.plan.window_len());
+        for (n, part) in first.chunks_exact(hop).enumerate() {
+            self.hop(n, hop).copy_from_slice(part);
+        }
+        if self.is_touched {
+            let [own, mix @ ..] = head_mix(self.identity.touch_velocity);
+            for n in 0..OVERLAP {
+                let part = self.hop(n, hop);
+                part.iter_mut().for_each(|sample| *sample *= own);
+                for (head, mix) in others.chunks_exact(first.len()).zip(mix) {
+                    part.iter_mut().zip(&head[n * hop..]).for_each(|(sample, other)| *sample += mix * other);
+                }
+            }
+        }
+    }
+
+    /// The head of a note that was not computed ahead: that must be band-limited, since it is transposed far up, or that another
+    /// velocity has another colour of.
     fn render_head(&mut self, note: &Note, cutoff: usize, tools: &mut Tools) {
         let bins = note.geometry.bins;
         let hop = note.plan.hop();
@@ -311,6 +368,9 @@ impl Voice {
         for frame in 0..=last {
             let magnitude = &mut magnitude[..note.frames.sounding(frame)];
             read(&note.frames, frame, 1.0, magnitude, &mut advance[..bins]);
+            if self.is_touched {
+                multiply(magnitude, &self.touch);
+            }
             move_on(&mut self.phase[..bins], &advance[..bins]);
             // Hops of this frame that lie before the last one's.
             let before = last - frame;
@@ -321,8 +381,9 @@ impl Voice {
                 }
             }
         }
-        let start = note.geometry.voice_start();
-        self.hop(0, hop)[..start].fill(0.0);
+        for n in 0..OVERLAP {
+            note.plan.fade_in(n * hop, self.hop(n, hop));
+        }
     }
 
     /// Silence in all hops, of which the first is to be played.
@@ -349,6 +410,8 @@ impl Voice {
         self.wait(old.identity);
         self.state = State::Playing;
         self.envelope = old.envelope;
+        self.sway = old.sway;
+        self.find_touch(&note);
         (self.pitch, self.pitch_target) = (pitch, pitch);
         self.playhead = match &old.note {
             Some(from) => old.playhead.converted(from, &note),
@@ -366,7 +429,8 @@ impl Voice {
         self.clear_wave();
         // At the end of a hop of nothing, so that the first frame comes in with the first sample. Between samples of another
         // rate there is no same place.
-        let has_same_rate = old.note.as_ref().is_some_and(|from| from.geometry.voice_rate() == note.geometry.voice_rate());
+        let has_same_rate =
+            old.note.as_ref().is_some_and(|from| from.geometry.voice_rate() == note.geometry.voice_rate());
         let between = if has_same_rate { old.position.fract() } else { 0.0 };
         self.position = (TAPS + note.plan.hop()) as f64 + between;
         self.stride = tools.interpolator.stride(note.geometry.voice_rate());
@@ -427,6 +491,9 @@ impl Voice {
         let (sounding, silent) = self.magnitude[..bins].split_at_mut(self.kept);
         silent.fill(0.0);
         read(&note.frames, frame, gain, sounding, &mut self.advance[..bins]);
+        if self.is_touched {
+            multiply(sounding, &self.touch);
+        }
         if together {
             tools.partials.lock_advances(sounding, &mut self.advance[..self.kept]);
         }
@@ -459,11 +526,20 @@ impl Voice {
     ) {
         let mut out = out;
         while !out.is_empty() && self.state != State::Waiting && self.state != State::Free {
-            let chunk = if self.pitch == self.pitch_target { CHUNK } else { GLIDE_CHUNK };
+            let chunk = match self.pitch == self.pitch_target {
+                _ if self.sways(settings) => self.sway.samples_left(),
+                true => CHUNK,
+                false => GLIDE_CHUNK,
+            };
             let (now, later) = out.split_at_mut(chunk.min(out.len()));
             self.render_chunk(settings, tools, used, now);
             out = later;
         }
+    }
+
+    /// Whether the pitch or the level of the note is in motion of its own.
+    fn sways(&self, settings: &VoiceSettings) -> bool {
+        self.note.as_ref().is_some_and(|note| self.sway.moves(&note.movement, settings.vibrato))
     }
 
     fn render_chunk(
@@ -473,7 +549,8 @@ impl Voice {
         used: &mut dyn FnMut(Arc<Note>),
         out: &mut [f32],
     ) {
-        let Some((hop, voice_rate)) = self.note.as_ref().map(|note| (note.plan.hop(), note.geometry.voice_rate())) else {
+        let Some((hop, voice_rate)) = self.note.as_ref().map(|note| (note.plan.hop(), note.geometry.voice_rate()))
+        else {
             return;
         };
         let mut kept = std::mem::take(&mut tools.gains);
@@ -488,8 +565,17 @@ impl Voice {
             }
         }
         self.glide(out.len(), settings.sample_rate);
-        let stride = self.stride.filter(|_| self.pitch == 0.0);
-        let step = f64::from((self.pitch / 12.0).exp2()) * voice_rate / f64::from(settings.sample_rate);
+        let sways = self.sways(settings);
+        match &self.note {
+            Some(note) if sways => {
+                self.sway.begin_step(&note.movement, settings.vibrato, settings.sample_rate);
+                self.sway.apply(gains);
+            }
+            _ => self.sway.rest(out.len()),
+        }
+        let pitch = self.pitch + self.sway.semitones();
+        let stride = self.stride.filter(|_| pitch == 0.0);
+        let step = f64::from((pitch / 12.0).exp2()) * voice_rate / f64::from(settings.sample_rate);
         let last = TAPS + hop - TAPS / 2 - 1;
         let mut done = 0;
         while done < out.len() {
@@ -543,6 +629,10 @@ impl Voice {
             if let Some(old) = std::mem::replace(&mut self.note, self.next.take()) {
                 used(old);
             }
+            if let Some(note) = self.note.take() {
+                self.find_touch(&note);
+                self.note = Some(note);
+            }
             self.morph_left = MORPH_FRAMES;
             self.since_change = 0;
             self.beyond = true;
@@ -588,7 +678,7 @@ impl Voice {
         let Plan::Frame { frame, gain, morph } = self.plan else { return };
         let Some(note) = &self.note else { return };
         let bins = note.geometry.bins;
-        let cutoff = cutoff_bins(note, self.pitch, sample_rate);
+        let cutoff = cutoff_bins(note, self.pitch + self.sway.reach(), sample_rate);
         let Tools { synth, partials, magnitude, advance, .. } = tools;
         // Above those that sound, bins only keep their phases.
         let mut sounding = note.frames.sounding(frame);
@@ -596,10 +686,18 @@ impl Voice {
             self.last = Last::Frame { frame, gain, together: self.beyond };
             let (magnitude, advance) = (&mut magnitude[..sounding], &mut advance[..bins]);
             read(&note.frames, frame, gain, magnitude, advance);
+            if self.is_touched {
+                multiply(magnitude, &self.touch);
+            }
             (magnitude, advance)
         } else {
             self.last = Last::Kept;
-            lead_over(&note.frames, frame, gain, morph, &mut self.magnitude[..bins], &mut self.advance[..bins]);
+            let new = (&mut magnitude[..bins], &mut advance[..bins]);
+            read(&note.frames, frame, gain, new.0, new.1);
+            if self.is_touched {
+                multiply(new.0, &self.touch);
+            }
+            lead_over((new.0, new.1), morph, &mut self.magnitude[..bins], &mut self.advance[..bins]);
             sounding = sounding.max(self.kept);
             self.kept = sounding;
             (&mut self.magnitude[..sounding], &mut self.advance[..bins])
@@ -650,12 +748,18 @@ fn read(frames: &Frames, frame: usize, gain: f32, magnitude: &mut [f32], advance
     }
 }
 
-/// Leads a spectrum the share `morph` of the way to a frame at a gain.
+/// Multiplies each by its own.
 #[multiversion(targets("x86_64+avx2"))]
-fn lead_over(frames: &Frames, frame: usize, gain: f32, morph: f32, magnitude: &mut [f32], advance: &mut [f32]) {
+fn multiply(magnitude: &mut [f32], gains: &[f32]) {
+    magnitude.iter_mut().zip(gains).for_each(|(magnitude, gain)| *magnitude *= gain);
+}
+
+/// Leads a spectrum the share `morph` of the way to a new one.
+#[multiversion(targets("x86_64+avx2"))]
+fn lead_over((new_magnitude, new_advance): (&[f32], &[f32]), morph: f32, magnitude: &mut [f32], advance: &mut [f32]) {
     let own = magnitude.iter_mut().zip(advance);
-    for ((m, a), (new_m, new_a)) in own.zip(frames.magnitude(frame).zip(frames.advance(frame))) {
-        let (from, to) = (*m * (1.0 - morph), new_m * gain * morph);
+    for ((m, a), (new_m, new_a)) in own.zip(new_magnitude.iter().zip(new_advance)) {
+        let (from, to) = (*m * (1.0 - morph), new_m * morph);
         let sum = from + to;
         // The frequency follows whichever of the two is louder in this bin, by the shorter way around; the new one
         // where both are silent, or the phase of a bin would not be the note's own when it comes in.

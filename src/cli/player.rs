@@ -117,16 +117,19 @@ impl Player {
         goes_on: impl Fn(&Self, u64) -> bool,
     ) -> Result<()> {
         let mut events = events.into_iter().peekable();
-        let mut out = [0.0; BLOCK_SAMPLES];
+        let (mut left, mut right) = ([0.0; BLOCK_SAMPLES], [0.0; BLOCK_SAMPLES]);
         let mut at = 0;
         while at < samples {
-            let out = &mut out[..BLOCK_SAMPLES.min((samples - at) as usize)];
-            let end = at + out.len() as u64;
+            let count = BLOCK_SAMPLES.min((samples - at) as usize);
+            let (left, right) = (&mut left[..count], &mut right[..count]);
+            let end = at + count as u64;
             let due = std::iter::from_fn(|| events.next_if(|&(sample, _)| sample < end))
                 .map(|(sample, event)| TimedEvent { sample: (sample - at) as usize, event });
-            self.engine.process(&settings(self.seconds_at(at)), Wait::Always, due, out);
-            file.add(out)?;
-            progress.advance(out.len())?;
+            let settings = settings(self.seconds_at(at));
+            self.engine.process(&settings, Wait::Always, due, left);
+            self.engine.spread(&settings, left, right);
+            file.add(left, right)?;
+            progress.advance(count)?;
             at = end;
             if !goes_on(self, at) {
                 break;

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use clap::ValueEnum;
 use hound::{SampleFormat, WavSpec, WavWriter};
 
-/// The instrument is mono, and is given out on both channels as in the plugin.
+/// Left and right, as in the plugin.
 const CHANNELS: u16 = 2;
 
 /// The format counts its bytes in 32 bits; the head is below this.
@@ -115,21 +115,22 @@ impl WavFile {
         Ok(())
     }
 
-    /// Adds samples, the same on both channels.
-    pub fn add(&mut self, samples: &[f32]) -> Result<()> {
-        for &sample in samples {
-            self.measured.peak = self.measured.peak.max(sample.abs());
-            self.measured.over += u64::from(sample.abs() > 1.0);
+    /// Adds samples of both channels, as many of one as of the other.
+    pub fn add(&mut self, left: &[f32], right: &[f32]) -> Result<()> {
+        for (left, right) in left.iter().zip(right) {
+            let peak = left.abs().max(right.abs());
+            self.measured.peak = self.measured.peak.max(peak);
+            self.measured.over += u64::from(peak > 1.0);
         }
-        self.measured.samples += samples.len() as u64;
-        let written = self.write(samples);
+        self.measured.samples += left.len() as u64;
+        let written = self.write(left, right);
         written.map_err(|error| self.refusal(&error))
     }
 
-    fn write(&mut self, samples: &[f32]) -> hound::Result<()> {
+    fn write(&mut self, left: &[f32], right: &[f32]) -> hound::Result<()> {
         let Some(writer) = &mut self.writer else { return Ok(()) };
-        for &sample in samples {
-            for _channel in 0..CHANNELS {
+        for (&left, &right) in left.iter().zip(right) {
+            for sample in [left, right] {
                 match self.depth {
                     Depth::Float32 => writer.write_sample(sample)?,
                     Depth::Int16 => writer.write_sample(quantized(sample, 16))?,

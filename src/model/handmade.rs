@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-pub use timbrel_host::onnx::{bytes, external, metadata, node, number};
 use timbrel_host::onnx::{FLOAT, INT64, OPEN, cast, floats, integers, outlet};
+pub use timbrel_host::onnx::{bytes, external, metadata, node, number};
 
 /// Opset of the operators below.
 const OPSET: u64 = 18;

@@ -111,7 +111,8 @@ impl Manifest {
         if self.representation_name == IF_LINEAR {
             return Ok(Representation::IfLinear(Geometry::named(sample_rate, n_fft, hop, frames, bins)?));
         }
-        let published: Representation = self.representation_name.parse().context("has a manifest that cannot be read")?;
+        let published: Representation =
+            self.representation_name.parse().context("has a manifest that cannot be read")?;
         let real = published.geometry();
         ensure!(
             (frames, bins, hop, n_fft, sample_rate) == (real.frames, real.bins, real.hop, real.n_fft, real.sample_rate),

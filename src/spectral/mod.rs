@@ -15,7 +15,7 @@
 
 mod analysis;
 mod error;
-mod exp;
+pub(crate) mod exp;
 mod frame;
 mod mel;
 mod normaliser;

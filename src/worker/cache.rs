@@ -113,6 +113,7 @@ impl NoteCache {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::expression::{Movement, Touch};
     use crate::note::{ModelId, Origin, Sustain, Timbre};
     use crate::spectral::{FramePlan, Representation};
 
@@ -127,6 +128,8 @@ mod tests {
             head: vec![0.0; 1000].into_boxed_slice(),
             head_phase: Box::default(),
             sustain: Sustain { start: 0, end: 0, trend_db: 0.0, decay_db: 0.0, silent_from: None },
+            touch: Touch::gentle(16_000),
+            movement: Movement::default(),
         })
     }
 

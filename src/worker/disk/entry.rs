@@ -10,11 +10,14 @@
 //! | 8, 28, 1 | model, timbre, pitch |
 //! | 6 x 4 | frames, bins, FFT length, hop, padding in front, sample rate |
 //! | 2, 2, 4, 4, 4 | sustain: start, end, trend, decay, silent from (-1: never) |
+//! | 4 x 32, 4 x 4 | touch, movement |
+//! | 1 | number of heads |
 //! | 4 x frames | magnitude of one step |
 //! | 2 x frames x 2 x bins | codes of a frame's magnitudes and of its phase advances, frame by frame |
-//! | 4 x a voice's FFT length | head |
+//! | 4 x heads x a voice's FFT length | heads |
 //! | 4 x bins | phase at the head's last frame |
 
+use crate::expression::{HEAD_VELOCITIES, Movement, TOUCH_POINTS, Touch};
 use crate::frames::Frames;
 use crate::geometry::Geometry;
 use crate::note::{DIRECTIONS, ModelId, Note, NoteKey, Origin, Sustain, Timbre};
@@ -49,6 +52,9 @@ pub fn to_bytes(note: &Note) -> Vec<u8> {
     bytes.extend(trend_db.to_le_bytes());
     bytes.extend(decay_db.to_le_bytes());
     bytes.extend(silent_from.map_or(-1, i32::from).to_le_bytes());
+    let movement = note.movement.values();
+    note.touch.0.iter().chain(&movement).for_each(|value| bytes.extend(value.to_le_bytes()));
+    bytes.push((note.head.len() / note.geometry.synthesis_fft()) as u8);
     steps.iter().for_each(|step| bytes.extend(step.to_le_bytes()));
     codes.iter().for_each(|code| bytes.extend(code.to_le_bytes()));
     note.head.iter().chain(&note.head_phase).for_each(|sample| bytes.extend(sample.to_le_bytes()));
@@ -96,14 +102,20 @@ pub fn any_from_bytes(bytes: &[u8]) -> Option<Note> {
     if sustain.start > sustain.end || usize::from(sustain.end) >= frames {
         return None;
     }
+    let touch = Touch::of_model(&reader.row(TOUCH_POINTS, f32::from_le_bytes)?)?;
+    let movement = Movement::of_model(&reader.row(Movement::VALUES, f32::from_le_bytes)?)?;
+    let [heads] = reader.take()?;
+    if ![1, HEAD_VELOCITIES.len()].contains(&usize::from(heads)) {
+        return None;
+    }
     let steps = reader.row(frames, f32::from_le_bytes)?;
     let codes = reader.row(2 * frames * bins, u16::from_le_bytes)?;
-    let head = reader.row(geometry.synthesis_fft(), f32::from_le_bytes)?;
+    let head = reader.row(usize::from(heads) * geometry.synthesis_fft(), f32::from_le_bytes)?;
     let head_phase = reader.row(bins, f32::from_le_bytes)?;
     let frames = Frames::from_codes(bins, steps, codes)?;
     reader.0.is_empty().then(|| {
         let plan = FramePlan::of(geometry);
-        Note { key, origin: Origin::Cpu, geometry, plan, frames, head, head_phase, sustain }
+        Note { key, origin: Origin::Cpu, geometry, plan, frames, head, head_phase, sustain, touch, movement }
     })
 }
 
@@ -157,10 +169,10 @@ pub(super) mod tests {
 
     /// A note of a published size, that differs from key to key.
     pub fn note(key: NoteKey) -> Note {
-        note_of(Representation::IfMelHires.geometry(), key)
+        note_of(Representation::IfMelHires.geometry(), 1, key)
     }
 
-    fn note_of(geometry: Geometry, key: NoteKey) -> Note {
+    fn note_of(geometry: Geometry, heads: usize, key: NoteKey) -> Note {
         let cells = geometry.frames * geometry.bins;
         let own = 1.0 + f32::from(key.pitch) + key.timbre.seed as f32;
         let magnitude: Vec<f32> = (0..cells).map(|i| own * (i % 977) as f32).collect();
@@ -171,9 +183,11 @@ pub(super) mod tests {
             geometry,
             plan: FramePlan::of(geometry),
             frames: Frames::encode(geometry.bins, &magnitude, &advance),
-            head: (0..geometry.synthesis_fft()).map(|i| own + i as f32).collect(),
+            head: (0..heads * geometry.synthesis_fft()).map(|i| own + i as f32).collect(),
             head_phase: (0..geometry.bins).map(|i| 1e-4 * i as f32).collect(),
             sustain: Sustain { start: 30, end: 90, trend_db: -0.1, decay_db: 0.0, silent_from: Some(100) },
+            touch: Touch(std::array::from_fn(|point| point as f32 - 10.0)),
+            movement: Movement { vibrato_cents: 20.0, rate_hz: 5.5, tremolo_db: 1.5, onset_s: 0.3 },
         }
     }
 
@@ -186,13 +200,14 @@ pub(super) mod tests {
     #[test]
     fn a_note_comes_back_bit_by_bit() {
         let full_band = Geometry::named(48_000, 6_144, 1_536, 128, 2_560).unwrap();
-        for geometry in [Representation::IfMelHires.geometry(), Representation::If.geometry(), full_band] {
-            let written = note_of(geometry, key(7, 60));
+        let hires = Representation::IfMelHires.geometry();
+        for (geometry, heads) in [(hires, 1), (hires, 4), (Representation::If.geometry(), 1), (full_band, 4)] {
+            let written = note_of(geometry, heads, key(7, 60));
             let bytes = to_bytes(&written);
             assert!(from_bytes(&bytes, written.key).is_some_and(|read| read == written));
             assert_eq!(timbre(&timbre_bytes(&written.key.timbre)), written.key.timbre);
             for size in [bytes.len(), written.bytes()] {
-                assert!(size.abs_diff(geometry.note_bytes()) < 1_024, "{size} bytes");
+                assert!(size.abs_diff(geometry.note_bytes(heads)) < 1_024, "{size} bytes");
             }
         }
     }

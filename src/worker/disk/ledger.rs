@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::folder::Contents;
-use crate::note::{Note, NoteKey, Sound};
 use crate::geometry::MOST_NOTE_BYTES;
+use crate::note::{Note, NoteKey, Sound};
 use crate::storage::{KEYBOARD_NOTES, NOTE_BYTES};
 
 /// A note that lies on the disk is waited for no longer than this; then it is rendered. Longer than a disk needs to wake
