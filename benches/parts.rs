@@ -7,8 +7,9 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use timbrel::note::{Geometry, ModelId, NoteKey, Timbre};
-use timbrel::spectral::{FrameSynth, OVERSAMPLING, PolarMap, Representation};
+use timbrel::geometry::Geometry;
+use timbrel::note::{ModelId, NoteKey, Timbre};
+use timbrel::spectral::{FramePlan, FrameSynth, PolarMap, Representation};
 use timbrel::worker::prepare::Preparer;
 
 const REPRESENTATION: Representation = Representation::IfMelHires;
@@ -25,29 +26,36 @@ fn image(geometry: Geometry) -> Vec<f32> {
 }
 
 fn parts(criterion: &mut Criterion) {
-    let geometry = REPRESENTATION.geometry();
+    let full_band = Geometry::named(48_000, 6_144, 1_536, 128, 2_560).expect("the sizes lie within the bounds");
+    for representation in [REPRESENTATION, Representation::IfLinear(full_band)] {
+        parts_of(criterion, representation);
+    }
+    criterion
+        .bench_function("the mel matrices of a new model", |bencher| bencher.iter(|| PolarMap::new(REPRESENTATION)));
+}
+
+fn parts_of(criterion: &mut Criterion, representation: Representation) {
+    let geometry = representation.geometry();
     let image = image(geometry);
-    let mut polar = PolarMap::new(REPRESENTATION);
+    let mut polar = PolarMap::new(representation);
     let mut magnitude = vec![0.0; geometry.frames * geometry.bins];
     let mut advance = magnitude.clone();
-    criterion.bench_function("mel image to linear magnitude and phase advance", |bencher| {
+    criterion.bench_function(&format!("{representation}: image to linear magnitude and phase advance"), |bencher| {
         bencher.iter(|| polar.convert(black_box(&image), &mut magnitude, &mut advance));
     });
 
-    let mut preparer = Preparer::new(REPRESENTATION);
+    let mut preparer = Preparer::new(representation);
     let key = NoteKey { model: ModelId(1), timbre: Timbre::default(), pitch: 60 };
-    criterion
-        .bench_function("image to note", |bencher| bencher.iter(|| preparer.note(key, black_box(&image)).unwrap()));
-
-    let mut synth = FrameSynth::new(geometry, OVERSAMPLING);
-    let mut wave = vec![0.0; synth.window_len()];
-    let (row, phase) = (&magnitude[..geometry.bins], &advance[..geometry.bins]);
-    criterion.bench_function("one frame to sound", |bencher| {
-        bencher.iter(|| synth.add(black_box(row), black_box(phase), geometry.bins, &mut wave));
+    criterion.bench_function(&format!("{representation}: image to note"), |bencher| {
+        bencher.iter(|| preparer.note(key, black_box(&image)).unwrap());
     });
 
-    criterion
-        .bench_function("the mel matrices of a new model", |bencher| bencher.iter(|| PolarMap::new(REPRESENTATION)));
+    let (plan, mut synth) = (FramePlan::of(geometry), FrameSynth::new());
+    let mut wave = vec![0.0; plan.window_len()];
+    let (row, phase) = (&magnitude[..geometry.bins], &advance[..geometry.bins]);
+    criterion.bench_function(&format!("{representation}: one frame to sound"), |bencher| {
+        bencher.iter(|| synth.compute(&plan, black_box(row), black_box(phase), geometry.bins).add_to(0, &mut wave));
+    });
 }
 
 criterion_group!(benches, parts);

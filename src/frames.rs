@@ -45,6 +45,8 @@ pub struct Frames {
     steps: Box<[f32]>,
     /// [frames, 2, bins]: codes of a frame's magnitudes, then of its advances, which are signed.
     codes: Box<[u16]>,
+    /// The lowest bins of each frame, behind which all are silent.
+    sounding: Box<[u16]>,
 }
 
 impl Frames {
@@ -72,7 +74,18 @@ impl Frames {
     pub fn from_codes(bins: usize, steps: Box<[f32]>, codes: Box<[u16]>) -> Option<Self> {
         let fits = bins > 0 && codes.len() == 2 * bins * steps.len();
         let is_level = |step: &f32| step.is_finite() && *step >= 0.0;
-        (fits && steps.iter().all(is_level)).then_some(Self { bins, steps, codes })
+        (fits && steps.iter().all(is_level)).then(|| Self::new(bins, steps, codes))
+    }
+
+    fn new(bins: usize, steps: Box<[f32]>, codes: Box<[u16]>) -> Self {
+        let sounding = codes.chunks_exact(2 * bins).map(|row| sounding(&row[..bins]) as u16).collect();
+        Self { bins, steps, codes, sounding }
+    }
+
+    /// How many of the lowest bins of a frame sound: all above are silent.
+    #[inline(always)]
+    pub fn sounding(&self, frame: usize) -> usize {
+        usize::from(self.sounding[frame])
     }
 
     /// Magnitude of one step in each frame, and the codes, [frames, 2, bins]: of a frame's magnitudes, then of its advances.
@@ -98,7 +111,7 @@ impl Frames {
         move_on(self, frame, phase);
     }
 
-    /// Reads the magnitudes of one frame.
+    /// Reads magnitudes of one frame, from the lowest bin on.
     pub fn read_magnitude(&self, frame: usize, magnitude: &mut [f32]) {
         read_magnitude(self, frame, magnitude);
     }
@@ -110,7 +123,7 @@ impl Frames {
 
     /// Bytes that the frames hold in memory.
     pub fn bytes(&self) -> usize {
-        size_of_val(&*self.steps) + size_of_val(&*self.codes)
+        size_of_val(&*self.steps) + size_of_val(&*self.codes) + size_of_val(&*self.sounding)
     }
 }
 
@@ -176,7 +189,7 @@ impl FrameEncoder {
     pub fn finish(&mut self) -> Frames {
         assert_eq!(self.steps.len(), self.frames, "a note has all its frames");
         let (steps, codes) = (std::mem::take(&mut self.steps), std::mem::take(&mut self.codes));
-        Frames { bins: self.magnitude.len(), steps: steps.into(), codes: codes.into() }
+        Frames::new(self.magnitude.len(), steps.into(), codes.into())
     }
 }
 
@@ -194,6 +207,16 @@ fn prefetch(ahead: &[MaybeUninit<u16>]) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = ahead;
+}
+
+/// How many of the first codes are there up to the last one that is not zero.
+fn sounding(codes: &[u16]) -> usize {
+    /// Codes that are looked at together, from the end.
+    const TOGETHER: usize = 64;
+    let is_silent = |codes: &&[u16]| codes.iter().fold(0, |all, code| all | code) == 0;
+    let silent = TOGETHER * codes.rchunks(TOGETHER).take_while(is_silent).count();
+    let rest = &codes[..codes.len().saturating_sub(silent)];
+    rest.iter().rposition(|&code| code != 0).map_or(0, |last| last + 1)
 }
 
 #[multiversion(targets("x86_64+avx2"))]
@@ -330,6 +353,18 @@ mod tests {
             let advance: Vec<f32> = frames.advance(0).map(f32::abs).collect();
             assert_eq!(advance, [0.25, 0.5]);
         }
+    }
+
+    #[test]
+    fn silent_bins_at_the_top_are_known() {
+        let magnitude = [
+            0.0, 1.0, 0.0, 0.0, /**/ 0.0, 0.0, 0.0, 1e-9, /**/ 0.0, 0.0, 0.0, 0.0, /**/ 1.0, 0.0, 0.0,
+            1e-9,
+        ];
+        let frames = Frames::encode(4, &magnitude, &[0.25; 16]);
+        assert_eq!([0, 1, 2, 3].map(|frame| frames.sounding(frame)), [2, 4, 0, 1]);
+        let (steps, codes) = frames.codes();
+        assert_eq!(Frames::from_codes(4, steps.into(), codes.into()), Some(frames));
     }
 
     #[test]

@@ -7,6 +7,8 @@
 //!     -> Note (linear magnitude and phase advance, per frame) -> cache -> Voice -> mix -> host
 //! ```
 
+pub mod geometry;
+pub mod expression;
 pub mod frames;
 mod fused;
 pub mod note;

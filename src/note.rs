@@ -3,7 +3,12 @@
 //! A sound is (model, timbre, pitch) and nothing else. All three are integers, so that two sounds are the same exactly
 //! when their keys compare equal, on every thread and in every session.
 
+use std::sync::Arc;
+
+use crate::expression::{Movement, Touch};
 use crate::frames::Frames;
+use crate::geometry::Geometry;
+use crate::spectral::FramePlan;
 
 /// How many latent directions the instrument offers as parameters.
 pub const DIRECTIONS: usize = 8;
@@ -73,34 +78,6 @@ pub struct NoteRequest {
     pub key: u8,
 }
 
-/// The sizes of a spectral representation.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Geometry {
-    /// Frames of one note.
-    pub frames: usize,
-    /// Frequency bins of a frame, the DC bin not counted: half the FFT length.
-    pub bins: usize,
-    /// Samples from one frame to the next: a quarter of the FFT length.
-    pub hop: usize,
-    /// Zeros before the first sample of the note, in samples.
-    pub pad_left: usize,
-    /// Samples a second.
-    pub sample_rate: u32,
-}
-
-impl Geometry {
-    /// FFT length in samples.
-    pub fn n_fft(&self) -> usize {
-        2 * self.bins
-    }
-
-    /// The first frame whose window starts at or after the note's first sample. The frames before it reach into the
-    /// padding; the sound of the note from this frame on no longer needs them.
-    pub fn first_whole_frame(&self) -> usize {
-        self.pad_left / self.hop
-    }
-}
-
 /// The part of a note that can be gone through again and again for as long as the key is held: playback turns back at both
 /// ends, so that no two frames that are not neighbours ever meet.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -136,12 +113,19 @@ pub struct Note {
     pub geometry: Geometry,
     /// Linear magnitude, as the forward FFT of the windowed signal has it, and the phase advance into each frame.
     pub frames: Frames,
-    /// The overlap-add of the frames up to and with [`Geometry::first_whole_frame`], from the note's first sample on, at
-    /// [`crate::spectral::OVERSAMPLING`] times the sample rate; `OVERSAMPLING * n_fft` samples.
+    /// How a voice makes sound of the frames; shared by all notes of these sizes.
+    pub plan: Arc<FramePlan>,
+    /// The overlap-add of the frames up to and with [`Geometry::first_whole_frame`], from the start of that frame on, at the
+    /// rate of a voice and silent before the note's first sample; [`Geometry::synthesis_fft`] samples. Where the model says what
+    /// velocity does, one such head for each of [`HEAD_VELOCITIES`](crate::expression::HEAD_VELOCITIES).
     pub head: Box<[f32]>,
     /// Phase of each bin at the frame [`Geometry::first_whole_frame`], in turns.
     pub head_phase: Box<[f32]>,
     pub sustain: Sustain,
+    /// What the velocity does to the spectrum.
+    pub touch: Touch,
+    /// How the note sways when it is played.
+    pub movement: Movement,
 }
 
 impl Note {

@@ -79,7 +79,19 @@ pub struct TimbrelParams {
     pub gain: FloatParam,
     #[id = "mode"]
     pub mode: EnumParam<SustainMode>,
+    /// Share of what velocity does to the colour.
+    #[id = "brightness"]
+    pub brightness: FloatParam,
+    /// Share of the notes' own vibrato; 1 is as recorded.
+    #[id = "vibrato"]
+    pub vibrato: FloatParam,
+    /// How far the sound reaches to both sides.
+    #[id = "width"]
+    pub width: FloatParam,
 }
+
+/// What parameters that came later are in sessions that were saved before: their sound stays what it was.
+pub const BEFORE_THEY_WERE: [(&str, f32); 2] = [("brightness", 0.0), ("width", 0.0)];
 
 /// The sound of a new instance: with the default model it begins at once and lasts for as long as its key is held.
 const FIRST_SEED: i32 = 3;
@@ -110,6 +122,13 @@ impl TimbrelParams {
                 .with_unit(" dB")
                 .with_value_to_string(formatters::v2s_f32_rounded(1)),
             mode: EnumParam::new("Sustain Mode", SustainMode::Hold),
+            brightness: percent("Velocity to Brightness", 1.0),
+            vibrato: FloatParam::new("Vibrato", 1.0, FloatRange::Linear { min: 0.0, max: 2.0 })
+                .with_step_size(0.01)
+                .with_unit(" %")
+                .with_value_to_string(formatters::v2s_f32_percentage(0))
+                .with_string_to_value(formatters::s2v_f32_percentage()),
+            width: percent("Width", 0.4),
         }
     }
 
@@ -128,6 +147,9 @@ impl TimbrelParams {
             tune_semitones: self.tune.value(),
             gain: util::db_to_gain(self.gain.value()),
             hold: self.mode.value() == SustainMode::Hold,
+            brightness: self.brightness.value(),
+            vibrato: self.vibrato.value(),
+            width: self.width.value(),
         }
     }
 

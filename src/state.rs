@@ -15,6 +15,7 @@ use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
 use crate::model::ModelRef;
+use crate::params::BEFORE_THEY_WERE;
 use crate::worker::Instance;
 
 /// Version of the saved state. It goes up with every change that an older Timbrel would misread, and a migration comes
@@ -114,6 +115,11 @@ pub fn mend(state: &mut PluginState, defaults: &dyn Params) {
              was left out. Update Timbrel to hear it as it was saved",
             saved.format
         ));
+    }
+    if !state.params.is_empty() {
+        for (id, value) in BEFORE_THEY_WERE {
+            state.params.entry(id.to_owned()).or_insert(ParamValue::F32(value));
+        }
     }
     let wrong = mend_params(&mut state.params, defaults);
     if !wrong.is_empty() {
@@ -246,6 +252,9 @@ mod tests {
         assert_eq!(float(&state, "gain"), -3.3);
         assert!(matches!(&state.params["mode"], ParamValue::String(id) if id == "natural"));
         assert_eq!(float(&state, "release"), 0.25, "what an older state lacks gets its default");
+        for (id, value) in BEFORE_THEY_WERE {
+            assert_eq!(float(&state, id), value, "{id} leaves the sound of an older state as it was");
+        }
     }
 
     #[test]
@@ -255,6 +264,9 @@ mod tests {
         assert!(notice(&state).unwrap().contains("not saved by Timbrel"));
         assert_eq!(float(&state, "gain"), -6.0);
         assert!(!state.params.contains_key("cutoff"));
+        for (id, value) in BEFORE_THEY_WERE {
+            assert_ne!(float(&state, id), value, "{id} is that of a new instance");
+        }
     }
 
     #[test]

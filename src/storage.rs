@@ -14,7 +14,7 @@ pub const MEMORY_VARIABLE: &str = "TIMBREL_MEMORY_MB";
 pub const DISK_VARIABLE: &str = "TIMBREL_DISK_MB";
 
 /// Bytes of one note of any of the published representations, in memory as on the disk: they differ in their shape, and
-/// by a few thousand bytes in the head.
+/// by a few thousand bytes in the head. Full-band notes take more (`Geometry::note_bytes`).
 pub const NOTE_BYTES: u64 = 545_000;
 
 /// Keys of the published models.
@@ -85,9 +85,9 @@ impl Limits {
     }
 }
 
-/// Whole keyboards of a published model that fit into so many bytes.
-pub fn keyboards(bytes: u64) -> u64 {
-    bytes / (KEYBOARD_NOTES * NOTE_BYTES)
+/// Whole keyboards of notes of so many bytes each that fit into so many bytes.
+pub fn keyboards(bytes: u64, note_bytes: u64) -> u64 {
+    bytes / (KEYBOARD_NOTES * note_bytes)
 }
 
 /// What rendered notes take now.
@@ -96,6 +96,8 @@ pub struct Usage {
     pub memory_bytes: u64,
     /// Of all processes, as far as this one knows.
     pub disk_bytes: u64,
+    /// Of a note of those in memory, in the mean; of a published model's where there are none.
+    pub note_bytes: u64,
     pub limits: Limits,
     /// Where notes are kept on the disk; `None` where nothing is.
     pub folder: Option<PathBuf>,
@@ -135,8 +137,8 @@ mod tests {
     fn the_defaults_hold_several_timbres_and_leave_the_machine_its_memory() {
         let limits = Limits::default();
         assert!(MEMORY_CHOICES.contains(&limits.memory_mb) && DISK_CHOICES.contains(&limits.disk_mb));
-        assert!(keyboards(limits.memory_bytes() as u64) >= 4, "{limits:?}");
-        assert!(keyboards(512 << 20) == 16 && keyboards(limits.disk_bytes()) == 64);
+        assert!(keyboards(limits.memory_bytes() as u64, NOTE_BYTES) >= 4, "{limits:?}");
+        assert!(keyboards(512 << 20, NOTE_BYTES) == 16 && keyboards(limits.disk_bytes(), NOTE_BYTES) == 64);
         if let Some(machine) = machine_memory().filter(|bytes| *bytes >= 4 << 30) {
             assert!(limits.memory_bytes() as u64 <= machine / MEMORY_SHARE);
         }

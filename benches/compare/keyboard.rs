@@ -11,7 +11,6 @@ use anyhow::{Context, Result, ensure};
 use timbrel::files::CACHE_VARIABLE;
 use timbrel::link::{Generator, Status};
 use timbrel::note::Timbre;
-use timbrel::storage::{KEYBOARD_NOTES, NOTE_BYTES};
 use timbrel_host::{Activation, At, Audio, Event as HostEvent, Plugin};
 
 use crate::live::{BLOCK, Live, RATE};
@@ -139,8 +138,7 @@ fn opened() -> Result<Vec<f64>> {
         live.status.generator() == Generator::Ready && live.ready(live.keys())
     })?;
     live.instance.session_is_saved();
-    let on_disk = KEYBOARD_NOTES * NOTE_BYTES;
-    live.play_until("all notes are on the disk", |live| live.instance.usage().disk_bytes >= on_disk)?;
+    live.wait_until_kept()?;
     let mut times = Vec::new();
     for round in 0..OPENED_ROUNDS {
         eprintln!("Opened: change {} of {OPENED_ROUNDS}", round + 1);

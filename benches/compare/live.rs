@@ -49,6 +49,9 @@ impl Live {
             tune_semitones: 0.0,
             gain: 1.0,
             hold: true,
+            brightness: 0.0,
+            vibrato: 1.0,
+            width: 0.0,
         };
         let device = Device::new(BLOCK, RATE);
         Self { engine, status: editor_end.status, instance, device, settings, out: vec![0.0; BLOCK] }
@@ -75,6 +78,18 @@ impl Live {
             self.strike(&[]);
         }
         Ok(start.elapsed())
+    }
+
+    /// Plays on until the notes of all keys lie on the disk.
+    pub fn wait_until_kept(&mut self) -> Result<()> {
+        /// What a note's file has less than its memory.
+        const SLACK_BYTES: u64 = 1_024;
+        let keys = self.keys().count() as u64;
+        self.play_until("all notes are on the disk", |live| {
+            let usage = live.instance.usage();
+            usage.disk_bytes >= keys * (usage.note_bytes - SLACK_BYTES)
+        })?;
+        Ok(())
     }
 
     /// The keys that the model renders.

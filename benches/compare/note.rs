@@ -11,6 +11,7 @@ use ort::logging::LogLevel;
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::{TensorElementType, TensorRef, ValueType};
+use timbrel::model::Model;
 use timbrel::note::{ModelId, NoteKey, Timbre};
 use timbrel::spectral::{PolarMap, Representation};
 use timbrel::worker::prepare::Preparer;
@@ -96,7 +97,7 @@ pub fn run() -> Result<()> {
         1e3 * median(&peak.seconds),
         peak_count as f64 / 1e6
     );
-    around(&mut models[2])
+    around(&mut models[2], Model::read(&default)?.manifest.representation)
 }
 
 /// The folder that `benches/paper.py` filled.
@@ -221,8 +222,7 @@ fn worst_difference(models: &mut [Entry]) -> Result<f32> {
 }
 
 /// What Timbrel does with an image until it is a note, beside the network's own time.
-fn around(model: &mut Entry) -> Result<()> {
-    let representation = Representation::IfMelHires;
+fn around(model: &mut Entry, representation: Representation) -> Result<()> {
     let geometry = representation.geometry();
     let mut preparer = Preparer::new(representation);
     let mut polar = PolarMap::new(representation);
@@ -262,7 +262,7 @@ fn around(model: &mut Entry) -> Result<()> {
     };
     line("the network", &network);
     line("all that makes a note of its image (`Preparer::note`)", &all);
-    line("of that, from mel image to linear magnitude and phase advance (`PolarMap::convert`)", &to_linear);
+    line("of that, from the image to linear magnitude and phase advance (`PolarMap::convert`)", &to_linear);
     Ok(())
 }
 

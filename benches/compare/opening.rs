@@ -69,9 +69,7 @@ pub fn keep() -> Result<()> {
     let mut live = Live::new(None, saved());
     live.play_until("all keys are ready", |live| live.ready(live.keys()))?;
     live.instance.session_is_saved();
-    let keys = live.keys().count() as u64;
-    let kept_bytes = keys * timbrel::storage::NOTE_BYTES;
-    live.play_until("all notes are on the disk", |live| live.instance.usage().disk_bytes >= kept_bytes)?;
+    live.wait_until_kept()?;
     println!("0 0 {}", live.status.notes_rendered.load(Ordering::Relaxed));
     Ok(())
 }

@@ -90,7 +90,7 @@ impl Tuner {
         let image = self.analysis.analyse(wave).ok()?;
         let geometry = Representation::IfHires.geometry();
         let (levels, angles) = image.split_at(geometry.frames * geometry.bins);
-        let bin_hz = SAMPLE_RATE as f32 / geometry.n_fft() as f32;
+        let bin_hz = SAMPLE_RATE as f32 / geometry.n_fft as f32;
         let fundamental = key_hz(f32::from(key));
         let mut votes = Votes::default();
         let frames = levels.chunks_exact(geometry.bins).zip(angles.chunks_exact(geometry.bins));
@@ -98,7 +98,7 @@ impl Tuner {
             let start = (frame * geometry.hop) as isize - geometry.pad_left as isize;
             // The frequency is that between the window before and this one.
             let before = start - geometry.hop as isize;
-            if before < ATTACK_SAMPLES || start + geometry.n_fft() as isize > HELD_SAMPLES {
+            if before < ATTACK_SAMPLES || start + geometry.n_fft as isize > HELD_SAMPLES {
                 continue;
             }
             for (bin, (level, angle)) in levels.iter().zip(angles).enumerate() {

@@ -59,7 +59,11 @@ impl Partials {
     /// Finds the partials of a frame by the magnitudes of its bins.
     fn find(&mut self, magnitude: &[f32]) {
         let bins = magnitude.len();
-        rising(magnitude, &mut self.rising);
+        if bins == 0 {
+            self.count = 0;
+            return;
+        }
+        rising(magnitude, &mut self.rising[..bins.next_multiple_of(WORD)]);
         // Uphill to the peak, then down to the valley behind it: peaks and valleys take turns, a peak being first and, since
         // nothing rises behind the last bin, last. In front of the first bin it is as if the level rose.
         let mut before = 1;
@@ -181,8 +185,8 @@ mod tests {
             |_, bin| if bin % 64 > 31 { 1.0 } else { 0.0 },
             |_, bin| (bin / 3 % 2) as f32,
         ];
-        let mut partials = Partials::new(1024);
-        for bins in [1, 2, 63, 64, 65, 128, 512, 1023, 1024] {
+        let mut partials = Partials::new(2560);
+        for bins in [1, 2, 63, 64, 65, 128, 512, 1023, 1024, 2560, 0, 2000] {
             for frame in 0..20 {
                 let level = |bin| frames.get(frame).map_or_else(|| random(frame, bin), |level| level(frame, bin));
                 let magnitude: Vec<f32> = (0..bins).map(level).collect();
@@ -194,8 +198,8 @@ mod tests {
 
     /// The partials, bin by bin.
     fn walk(magnitude: &[f32]) -> Vec<Partial> {
-        let last = magnitude.len() - 1;
         let (mut found, mut from) = (Vec::new(), 0);
+        let Some(last) = magnitude.len().checked_sub(1) else { return found };
         while from <= last {
             let mut bin = from;
             while bin < last && magnitude[bin + 1] > magnitude[bin] {

@@ -10,6 +10,8 @@ use super::envelope::Adsr;
 use super::mix::Output;
 use super::pace::Wait;
 use super::voice::{Identity, MORPH_FRAMES, State, Tools, Voice, VoiceSettings};
+use super::width::Width;
+use crate::expression::GENERATED_VELOCITY;
 use crate::link::{AudioEnd, Generator, Wanted};
 use crate::note::{KEYS, MAX_VOICES, Note, NoteRequest, Timbre};
 
@@ -50,6 +52,12 @@ pub struct Settings {
     pub gain: f32,
     /// Whether held notes go on for longer than they were generated.
     pub hold: bool,
+    /// Share of what the model says that velocity does to the colour, 0 to 1.
+    pub brightness: f32,
+    /// How far the sound reaches to both sides, 0 to 1.
+    pub width: f32,
+    /// Share of the vibrato and tremolo that the model has for each note; 1 is as recorded.
+    pub vibrato: f32,
 }
 
 /// What a player does. `None` for a key, channel or id means all of them.
@@ -135,6 +143,7 @@ pub struct Engine {
     /// All voices from here on are free, and hold no note.
     in_use: usize,
     tools: Tools,
+    width: Width,
     sample_rate: f32,
     /// Frames that the voices may still compute ahead of time, filled up as time goes by.
     prepare_credit: f32,
@@ -167,6 +176,7 @@ impl Engine {
             voices: (0..MAX_VOICES + LEAVING_VOICES).map(|_| Voice::new()).collect(),
             in_use: 0,
             tools: Tools::new(),
+            width: Width::new(),
             sample_rate: 48_000.0,
             prepare_credit: 0.0,
             wanted: Wanted::default(),
@@ -190,6 +200,7 @@ impl Engine {
         self.sample_rate = sample_rate;
         self.host_says_offline = host_says_offline;
         self.tools.activate(sample_rate);
+        self.width.activate(sample_rate);
         self.reset();
         self.channels.forget();
     }
@@ -201,6 +212,7 @@ impl Engine {
         self.channels.let_go();
         self.gain = None;
         self.prepare_credit = 0.0;
+        self.width.reset();
     }
 
     /// Time that the last call of [`Self::process`] spent waiting for notes.
@@ -240,7 +252,7 @@ impl Engine {
         self.process_into(settings, wait, events, Output { left: out, right: None });
     }
 
-    /// Fills both sides, which are of one length, and the same but for channels that were given a place. `events` are in the
+    /// Fills both sides, which are of one length, and the same but for the width and for channels that were given a place. `events` are in the
     /// order of their time; those past the block's end happen at its end.
     ///
     /// A `wait` other than [`Wait::Never`] is for offline renders: every note sounds from its own rendering, however long
@@ -253,7 +265,8 @@ impl Engine {
         left: &mut [f32],
         right: &mut [f32],
     ) {
-        self.process_into(settings, wait, events, Output { left, right: Some(right) });
+        self.process_into(settings, wait, events, Output { left: &mut *left, right: Some(&mut *right) });
+        self.width.spread(settings.width, left, right);
     }
 
     fn process_into(
@@ -295,7 +308,8 @@ impl Engine {
     }
 
     fn voice_settings(&self, settings: &Settings) -> VoiceSettings {
-        VoiceSettings { adsr: settings.adsr, sample_rate: self.sample_rate, hold: settings.hold }
+        let Settings { adsr, hold, vibrato, .. } = *settings;
+        VoiceSettings { adsr, sample_rate: self.sample_rate, hold, vibrato }
     }
 
     /// Offset of a voice from the pitch that its note was rendered at, in semitones.
@@ -622,7 +636,11 @@ impl Engine {
         let Some(index) = self.free_voice() else { return };
         // Loudness follows the square of the velocity, as in General MIDI's recommended curve.
         let level = 1.0 - settings.velocity_depth * (1.0 - velocity.clamp(0.0, 1.0).powi(2));
-        let identity = Identity { key, channel, id, age: self.next_age, level, pedalled: false, tuning: 0.0 };
+        // By sixteenths of a step, so that the velocity of the notes themselves is met whatever the host's scale rounds.
+        let struck = (16.0 * 127.0 * velocity.clamp(0.0, 1.0)).round() / 16.0;
+        let touch_velocity = GENERATED_VELOCITY + settings.brightness * (struck - GENERATED_VELOCITY);
+        let age = self.next_age;
+        let identity = Identity { key, channel, id, age, level, touch_velocity, pedalled: false, tuning: 0.0 };
         self.next_age += 1;
         self.voices[index].wait(identity);
         self.remember(key);
@@ -736,12 +754,15 @@ impl Engine {
     fn prepare_ahead(&mut self, settings: &VoiceSettings, samples: usize) {
         /// Somewhat more than one frame for each hop, or the last would still come too late.
         const MARGIN: f32 = 1.25;
-        const SHORTEST_HOP_SECONDS: f32 = 256.0 / 16_000.0;
+        /// Voices of longer hops are prepared as early as these.
+        const LONGEST_HOP_SECONDS: f32 = 256.0 / 16_000.0;
         /// So many find the tables and the code of the first in the processor's caches.
         const FRAMES_IN_A_ROW: usize = 8;
         let seconds = samples as f32 / settings.sample_rate;
-        let unprepared = self.in_use().iter().filter(|voice| voice.is_unprepared()).count();
-        let due = unprepared as f32 * MARGIN * seconds / SHORTEST_HOP_SECONDS;
+        let waiting = || self.in_use().iter().filter(|voice| voice.is_unprepared());
+        let unprepared = waiting().count();
+        let hop_seconds = waiting().map(Voice::hop_seconds).fold(LONGEST_HOP_SECONDS, f32::min);
+        let due = unprepared as f32 * MARGIN * seconds / hop_seconds;
         self.prepare_credit = (self.prepare_credit + due).min(unprepared as f32);
         let playing = self.in_use().iter().filter(|voice| voice.is_active()).count();
         if unprepared < FRAMES_IN_A_ROW.min(playing) || self.prepare_credit < unprepared.min(FRAMES_IN_A_ROW) as f32 {

@@ -1,8 +1,8 @@
 //! From a voice's oversampled signal to the host's rate, at any ratio: a windowed sinc of 16 points.
 //!
-//! A voice holds nothing above half of its own Nyquist frequency (the spectral frames are band-limited and oversampled
-//! by two), so the filter may fall from 1 to nothing between a quarter and three quarters of the voice's rate: 16 points
-//! keep the pass band flat and the images under -90 dB. At whole positions the filter passes samples on unchanged, so that
+//! A voice holds nothing above 5/16 of its rate (the spectral frames are band-limited and oversampled, see
+//! [`Geometry::synthesis_fft`](crate::geometry::Geometry::synthesis_fft)), so the filter may fall from 1 to nothing between
+//! there and 11/16: 16 points keep the pass band flat and the images under -90 dB. At whole positions the filter passes samples on unchanged, so that
 //! a host at the model's own rate hears the model's own samples.
 //!
 //! A note that is not bent goes through few positions between samples: three at 48 kHz, again and again. The filter then
@@ -37,34 +37,41 @@ struct Row {
 pub struct Stride {
     advance: usize,
     period: usize,
+    /// Which of [`Interpolator`]'s grids has the positions, and how many of its positions one of the stride's takes.
+    grid: usize,
+    spread: usize,
 }
 
-/// The longest period whose filters are tabulated, that of 44.1 kHz and its multiples.
+/// Periods whose filters are tabulated, those that divide them included: of 44.1 kHz, and of 48 kHz and their multiples.
+const PERIODS: [usize; 2] = [441, 48];
+
+/// The longest period whose filters are tabulated for the host's rate alone.
 const LONGEST_PERIOD: usize = 441;
 
-impl Stride {
-    /// From a voice's rate to a host's, both in samples a second; `None` where it does not repeat soon.
-    fn between(voice_rate: u32, host_rate: f32) -> Option<Self> {
-        let host = host_rate as u32;
-        if host as f32 != host_rate || host == 0 {
-            return None;
-        }
-        let (mut a, mut b) = (voice_rate, host);
-        while b != 0 {
-            (a, b) = (b, a % b);
-        }
-        let stride = Self { advance: (voice_rate / a) as usize, period: (host / a) as usize };
-        (stride.period <= LONGEST_PERIOD).then_some(stride)
+/// From which rate the strides go to the host's that are prepared for although their period is none of [`PERIODS`]: that of the
+/// published models' voices.
+const PUBLISHED_RATE: f64 = 32_000.0;
+
+/// After how many of the voice's samples how many of the host's have passed, both of them whole; `None` where that takes long.
+fn common_period(voice_rate: f64, host_rate: f32) -> Option<(usize, usize)> {
+    let (voice, host) = (voice_rate as usize, host_rate as usize);
+    if voice as f64 != voice_rate || host as f32 != host_rate || host == 0 || voice == 0 {
+        return None;
     }
+    let (mut a, mut b) = (voice, host);
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    Some((voice / a, host / a)).filter(|(_, period)| *period <= LONGEST_PERIOD)
 }
 
 /// The tabulated filter.
 pub struct Interpolator {
     rows: Box<[Row; PHASES]>,
-    /// From which rate the stride goes to the host's, in samples a second, and the filter at all positions of its grid.
-    voice_rate: u32,
-    stride: Option<Stride>,
-    grid: Box<[[f32; TAPS]]>,
+    /// In samples a second.
+    host_rate: f32,
+    /// The filter at all positions of a period: of [`PERIODS`], and of the host's own.
+    grids: [Box<[[f32; TAPS]]>; PERIODS.len() + 1],
 }
 
 impl Interpolator {
@@ -75,20 +82,23 @@ impl Interpolator {
         };
         let rows: Vec<Row> = (0..PHASES).map(row).collect();
         let rows = rows.try_into().unwrap_or_else(|_| unreachable!("there is a row for each phase"));
-        Self { rows, voice_rate: 0, stride: None, grid: Box::default() }
+        let [long, short] = PERIODS.map(grid);
+        Self { rows, host_rate: 0.0, grids: [long, short, Box::default()] }
     }
 
-    /// Prepares for signals of one rate that are played steadily at another, both in samples a second. Allocates.
-    pub fn set_rates(&mut self, voice_rate: u32, host_rate: f32) {
-        self.voice_rate = voice_rate;
-        self.stride = Stride::between(voice_rate, host_rate);
-        let period = self.stride.map_or(0, |stride| stride.period);
-        self.grid = (0..period).map(|tick| points(tick as f64 / period as f64)).collect();
+    /// Prepares for a host's rate, in samples a second. Allocates.
+    pub fn set_host_rate(&mut self, host_rate: f32) {
+        self.host_rate = host_rate;
+        let own = common_period(PUBLISHED_RATE, host_rate).map(|(_, period)| period);
+        let is_new = |period: &usize| PERIODS.iter().all(|known| !known.is_multiple_of(*period));
+        self.grids[PERIODS.len()] = own.filter(is_new).map_or_else(Box::default, grid);
     }
 
-    /// The stride of signals of a rate, if they have been prepared for and repeat soon.
-    pub fn stride(&self, voice_rate: u32) -> Option<Stride> {
-        self.stride.filter(|_| voice_rate == self.voice_rate)
+    /// The stride from a voice's rate to the host's, in samples a second; `None` where it does not repeat soon.
+    pub fn stride(&self, voice_rate: f64) -> Option<Stride> {
+        let (advance, period) = common_period(voice_rate, self.host_rate)?;
+        let grid = self.grids.iter().position(|grid| !grid.is_empty() && grid.len().is_multiple_of(period))?;
+        Some(Stride { advance, period, grid, spread: self.grids[grid].len() / period })
     }
 
     /// Adds the signal at `position`, `position + step` and so on, times `gains`, to `out`, up to the first position at or
@@ -121,7 +131,8 @@ impl Interpolator {
         gains: &[f32],
         out: &mut [f32],
     ) -> (usize, f64) {
-        debug_assert_eq!(self.stride, Some(stride), "the grid is that of the stride");
+        let grid = Grid { points: &self.grids[stride.grid], spread: stride.spread };
+        debug_assert_eq!(grid.points.len(), stride.spread * stride.period, "the grid is that of the stride");
         let period = stride.period as f64;
         let scaled = position * period;
         let ticks = (scaled + ON_GRID) as usize;
@@ -131,15 +142,20 @@ impl Interpolator {
         let left = (end * stride.period).saturating_sub(ticks).div_ceil(stride.advance);
         let count = out.len().min(left);
         let after = ticks + count * stride.advance;
-        let filters = if beside == 0.0 { Filters::OnGrid(&self.grid) } else { Filters::Beside(&self.rows, beside) };
+        let filters = if beside == 0.0 { Filters::OnGrid(grid) } else { Filters::Beside(&self.rows, beside) };
         if !resample_steady(filters, wave, ticks, stride, &gains[..count], &mut out[..count]) {
             if beside > 0.0 {
                 return self.add(wave, position, stride.advance as f64 / period, end as f64, gains, out);
             }
-            resample_grid(&self.grid, wave, ticks, stride, &gains[..count], &mut out[..count]);
+            resample_grid(grid, wave, ticks, stride, &gains[..count], &mut out[..count]);
         }
         (count, (after as f64 + beside) / period)
     }
+}
+
+/// The filters at all positions of a period.
+fn grid(period: usize) -> Box<[[f32; TAPS]]> {
+    (0..period).map(|tick| points(tick as f64 / period as f64)).collect()
 }
 
 /// The points of the filter at a fraction between two samples.
@@ -171,11 +187,25 @@ const PASSES: usize = 3;
 /// Every so-manieth sample of the signal, as far as the passes need them.
 const PLANE: usize = PASSES * PASS + TAPS + LANES;
 
+/// The filters at the positions of a stride: every so-manieth of a table.
+#[derive(Clone, Copy)]
+struct Grid<'a> {
+    points: &'a [[f32; TAPS]],
+    spread: usize,
+}
+
+impl Grid<'_> {
+    #[inline(always)]
+    fn at(&self, tick: usize) -> &[f32; TAPS] {
+        &self.points[tick * self.spread]
+    }
+}
+
 /// Where the filters of a period come from.
 #[derive(Clone, Copy)]
 enum Filters<'a> {
     /// Tabulated for all positions of the grid.
-    OnGrid(&'a [[f32; TAPS]]),
+    OnGrid(Grid<'a>),
     /// Interpolated from the table of all positions; so far beside the grid, in ticks.
     Beside(&'a [Row; PHASES], f64),
 }
@@ -223,7 +253,7 @@ fn steady<const ADVANCE: usize, const PERIOD: usize, const FUSED: bool>(
         let ticks = ticks + n * ADVANCE;
         offsets[n] = ticks / PERIOD - first;
         match source {
-            Filters::OnGrid(grid) => filters[n] = grid[ticks % PERIOD],
+            Filters::OnGrid(grid) => filters[n] = *grid.at(ticks % PERIOD),
             Filters::Beside(rows, beside) => {
                 let fraction = ((ticks % PERIOD) as f64 + beside) / PERIOD as f64;
                 let (row, between) = tabulated(rows, fraction as f32);
@@ -348,10 +378,10 @@ fn resample(
 /// As [`resample`], along a grid from tick to tick.
 #[multiversion(targets("x86_64+avx2+fma"))]
 fn resample_grid(
-    grid: &[[f32; TAPS]],
+    grid: Grid,
     wave: &[f32],
     ticks: usize,
-    Stride { advance, period }: Stride,
+    Stride { advance, period, .. }: Stride,
     gains: &[f32],
     out: &mut [f32],
 ) {
@@ -360,7 +390,7 @@ fn resample_grid(
     for (out, gains) in out.chunks_mut(SAMPLES).zip(gains.chunks(SAMPLES)) {
         for sums in sums.iter_mut().take(out.len()) {
             let Some(wave) = window(wave, index) else { break };
-            let points = &grid[tick];
+            let points = grid.at(tick);
             for (low, sum) in sums.iter_mut().enumerate() {
                 *sum = mul_add::<{ is_fused!() }>(wave[low], points[low], wave[low + LANES] * points[low + LANES]);
             }
@@ -467,13 +497,18 @@ mod tests {
     #[test]
     fn passes_all_that_the_model_has_and_keeps_images_down() {
         let interpolator = Interpolator::new();
+        let published = [100.0, 1_000.0, 4_000.0, 7_000.0, 7_500.0, 7_900.0].map(|frequency| (32_000.0, frequency));
+        let full_band = [100.0, 9_000.0, 16_000.0, 19_000.0, 20_000.0].map(|frequency| (64_000.0, frequency));
         for host_rate in [22_050.0, 44_100.0, 48_000.0, 96_000.0, 192_000.0] {
-            for frequency in [100.0, 1_000.0, 4_000.0, 7_000.0, 7_500.0, 7_900.0] {
-                let wave: Vec<f32> = (0..9_000)
-                    .map(|i| (std::f64::consts::TAU * frequency * f64::from(i) / 32_000.0).sin() as f32)
+            for (voice_rate, frequency) in published.into_iter().chain(full_band) {
+                if frequency > 0.5 * host_rate {
+                    continue;
+                }
+                let wave: Vec<f32> = (0..12_000)
+                    .map(|i| (std::f64::consts::TAU * frequency * f64::from(i) / voice_rate).sin() as f32)
                     .collect();
                 let mut signal = vec![0.0; 4_000];
-                interpolator.add(&wave, 100.0, 32_000.0 / host_rate, f64::MAX, &[1.0; 4_000], &mut signal);
+                interpolator.add(&wave, 100.0, voice_rate / host_rate, f64::MAX, &[1.0; 4_000], &mut signal);
                 let signal: Vec<f64> = signal.into_iter().map(f64::from).collect();
                 let (noise, level) = residue(&signal, frequency / host_rate);
                 assert!(level.abs() < 0.1, "{frequency} Hz at {host_rate}: {level:.3} dB");
@@ -493,22 +528,30 @@ mod tests {
 
     #[test]
     fn a_stride_is_found_where_it_is_short() {
-        let stride = |advance, period| Some(Stride { advance, period });
-        for (rate, expected) in [
-            (8_000.0, stride(4, 1)),
-            (16_000.0, stride(2, 1)),
-            (24_000.0, stride(4, 3)),
-            (32_000.0, stride(1, 1)),
-            (48_000.0, stride(2, 3)),
-            (96_000.0, stride(1, 3)),
-            (192_000.0, stride(1, 6)),
-            (44_100.0, stride(320, 441)),
-            (22_050.0, stride(640, 441)),
-            (47_999.0, None),
-            (48_000.5, None),
-            (0.0, None),
+        let mut interpolator = Interpolator::new();
+        for (voice_rate, host_rate, expected) in [
+            (32_000.0, 8_000.0, Some((4, 1))),
+            (32_000.0, 16_000.0, Some((2, 1))),
+            (32_000.0, 24_000.0, Some((4, 3))),
+            (32_000.0, 32_000.0, Some((1, 1))),
+            (32_000.0, 48_000.0, Some((2, 3))),
+            (32_000.0, 96_000.0, Some((1, 3))),
+            (32_000.0, 192_000.0, Some((1, 6))),
+            (32_000.0, 44_100.0, Some((320, 441))),
+            (32_000.0, 22_050.0, Some((640, 441))),
+            (32_000.0, 50_000.0, Some((16, 25))),
+            (32_000.0, 47_999.0, None),
+            (32_000.0, 48_000.5, None),
+            (32_000.0, 0.0, None),
+            (64_000.0, 44_100.0, Some((640, 441))),
+            (64_000.0, 48_000.0, Some((4, 3))),
+            (64_000.0, 96_000.0, Some((2, 3))),
+            (72_000.0, 88_200.0, Some((40, 49))),
+            (60_317.5, 48_000.0, None),
         ] {
-            assert_eq!(Stride::between(32_000, rate), expected, "{rate}");
+            interpolator.set_host_rate(host_rate);
+            let stride = interpolator.stride(voice_rate);
+            assert_eq!(stride.map(|stride| (stride.advance, stride.period)), expected, "{voice_rate} to {host_rate}");
         }
     }
 
@@ -521,14 +564,15 @@ mod tests {
             8_000.0, 16_000.0, 22_050.0, 24_000.0, 32_000.0, 44_100.0, 48_000.0, 64_000.0, 96_000.0, 128_000.0,
             176_400.0, 192_000.0,
         ];
-        for rate in rates {
-            interpolator.set_rates(32_000, rate);
-            let stride = interpolator.stride(32_000).unwrap();
-            assert_eq!(interpolator.stride(16_000), None);
+        let published = rates.map(|rate| (32_000.0, rate));
+        let full_band = [22_050.0, 44_100.0, 48_000.0, 96_000.0].map(|rate| (64_000.0, rate));
+        for (voice_rate, rate) in published.into_iter().chain(full_band) {
+            interpolator.set_host_rate(rate);
+            let stride = interpolator.stride(voice_rate).unwrap();
             for position in [16.0, 20.0 + 1.0 / 3.0, 20.0 + 5.0 / 6.0, 17.2718] {
                 let end = 1_040;
                 let mut expected = vec![1.0; gains.len()];
-                let step = 32_000.0 / f64::from(rate);
+                let step = voice_rate / f64::from(rate);
                 let (count, after) = interpolator.add(&wave, position, step, end as f64, &gains, &mut expected);
                 let mut whole = vec![1.0; gains.len()];
                 let (steady_count, steady_after) =

@@ -11,7 +11,9 @@ mod interpolate;
 mod mix;
 mod pace;
 mod playhead;
+mod sway;
 mod voice;
+mod width;
 
 pub use engine::{Ended, Engine, Event, Settings, TimedEvent};
 pub use envelope::Adsr;

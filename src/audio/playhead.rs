@@ -40,8 +40,14 @@ impl Playhead {
 
     /// The same moment in a note of other sizes.
     pub fn converted(self, from: &Note, to: &Note) -> Self {
-        let scale = |frame: usize| frame * from.geometry.hop / to.geometry.hop;
-        Self { frame: scale(self.frame).min(to.geometry.frames - 1), elapsed: scale(self.elapsed), ..self }
+        let (from, to) = (&from.geometry, &to.geometry);
+        let scale = |frame: usize| {
+            // Samples behind the note's first, of one rate and of the other.
+            let sample = (frame * from.hop) as i64 - from.pad_left as i64;
+            let sample = sample * i64::from(to.sample_rate) / i64::from(from.sample_rate) + to.pad_left as i64;
+            sample.max(0) as usize / to.hop
+        };
+        Self { frame: scale(self.frame).min(to.frames - 1), elapsed: scale(self.elapsed), ..self }
     }
 
     /// The frame that was played last.
@@ -100,18 +106,24 @@ impl Playhead {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::note::{Geometry, NoteKey, Origin, Sustain, Timbre};
+    use crate::expression::{Movement, Touch};
+    use crate::geometry::Geometry;
+    use crate::note::{NoteKey, Origin, Sustain, Timbre};
+    use crate::spectral::{FramePlan, Representation};
 
     fn note(sustain: Sustain) -> Note {
-        let geometry = Geometry { frames: 128, bins: 1024, hop: 512, pad_left: 3072, sample_rate: 16_000 };
+        let geometry = Representation::IfMelHires.geometry();
         Note {
             key: NoteKey { model: Default::default(), timbre: Timbre::default(), pitch: 60 },
             origin: Origin::Cpu,
             geometry,
+            plan: FramePlan::of(geometry),
             frames: Default::default(),
             head: Box::default(),
             head_phase: Box::default(),
             sustain,
+            touch: Touch::gentle(16_000),
+            movement: Movement::default(),
         }
     }
 
@@ -133,6 +145,28 @@ mod tests {
             last = frame;
         }
         assert!(turns > 10);
+    }
+
+    #[test]
+    fn the_same_moment_is_found_in_a_note_of_other_sizes() {
+        let sustain = Sustain { start: 30, end: 90, trend_db: 0.0, decay_db: 0.0, silent_from: None };
+        let hires = note(sustain);
+        let mut other = note(sustain);
+        let seconds = |frame: usize, Geometry { hop, pad_left, sample_rate, .. }: Geometry| {
+            ((frame * hop) as f64 - pad_left as f64) / f64::from(sample_rate)
+        };
+        let full_band = Geometry::named(48_000, 6_144, 1_536, 128, 2_560).unwrap();
+        let finer = Geometry::named(48_000, 4_096, 1_024, 188, 1_707).unwrap();
+        for geometry in [hires.geometry, Representation::IfMel.geometry(), full_band, finer] {
+            other.geometry = geometry;
+            for frame in [6, 20, 100] {
+                let playhead = Playhead { frame, elapsed: frame, backwards: false, turned: false };
+                let there = playhead.converted(&hires, &other).frame();
+                let off = seconds(frame, hires.geometry) - seconds(there, geometry);
+                let hop = geometry.hop as f64 / f64::from(geometry.sample_rate);
+                assert!((0.0..hop).contains(&off), "frame {frame} is {there}, {off} s off");
+            }
+        }
     }
 
     #[test]

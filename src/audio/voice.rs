@@ -13,24 +13,21 @@ use multiversion::multiversion;
 
 use super::coherence::Partials;
 use super::envelope::{Adsr, Envelope};
-use super::interpolate::{Interpolator, TAPS};
+use super::interpolate::{Interpolator, Stride, TAPS};
 use super::playhead::{Playhead, Step};
+use super::sway::Sway;
+use crate::expression::{GENERATED_VELOCITY, HEAD_VELOCITIES, head_mix};
 use crate::frames::Frames;
+use crate::geometry::{MAX_BINS, MAX_SYNTHESIS_FFT, OVERLAP};
 use crate::note::{Note, NoteKey};
-use crate::spectral::{FrameSynth, OVERSAMPLING, Representation, wrap_turns};
+use crate::spectral::{FrameSynth, wrap_turns};
 
 /// Frames over which a voice goes from one timbre to the next. Frames overlap by three quarters, so four is the span in
 /// which nothing of the old window is left.
 pub const MORPH_FRAMES: u32 = 4;
 
-/// Longest frame in bins; models with larger ones are refused.
-pub const MAX_BINS: usize = 1024;
-
-/// Frames that overlap at any sample: a hop is a quarter of a window.
-const OVERLAP: usize = 4;
-
-/// Longest hop in oversampled samples.
-const MAX_HOP: usize = 2 * MAX_BINS * OVERSAMPLING / OVERLAP;
+/// Longest hop in a voice's samples.
+const MAX_HOP: usize = MAX_SYNTHESIS_FFT / OVERLAP;
 
 /// Hops that a voice holds: the one that is played, and those that the next frame will reach into.
 const SLOTS: usize = 1 + OVERLAP;
@@ -53,8 +50,7 @@ const CHUNK: usize = 256;
 /// What voices share while they render.
 pub struct Tools {
     pub interpolator: Interpolator,
-    /// One for each frame length: 1024 and 512 bins.
-    synths: [FrameSynth; 2],
+    synth: FrameSynth,
     partials: Partials,
     /// The spectrum of the frame that is being computed, where it is a note's own: all voices have it here, in the nearest
     /// cache, and not each in its own memory.
@@ -68,8 +64,7 @@ impl Tools {
     pub fn new() -> Self {
         Self {
             interpolator: Interpolator::new(),
-            synths: [Representation::IfMelHires, Representation::IfMel]
-                .map(|representation| FrameSynth::new(representation.geometry(), OVERSAMPLING)),
+            synth: FrameSynth::new(),
             partials: Partials::new(MAX_BINS),
             magnitude: touched_zeros(MAX_BINS),
             advance: touched_zeros(MAX_BINS),
@@ -79,13 +74,8 @@ impl Tools {
 
     /// Prepares for a host's rate, in samples a second. Allocates.
     pub fn activate(&mut self, sample_rate: f32) {
-        let voice_rate = Representation::IfMelHires.geometry().sample_rate * OVERSAMPLING as u32;
-        self.interpolator.set_rates(voice_rate, sample_rate);
+        self.interpolator.set_host_rate(sample_rate);
     }
-}
-
-fn synth_of([hires, low]: &mut [FrameSynth; 2], bins: usize) -> &mut FrameSynth {
-    if bins == MAX_BINS { hires } else { low }
 }
 
 /// What a voice is told for each piece of a block.
@@ -96,10 +86,12 @@ pub struct VoiceSettings {
     pub sample_rate: f32,
     /// Whether held notes go on for longer than they were generated.
     pub hold: bool,
+    /// Share of the notes' own vibrato and tremolo.
+    pub vibrato: f32,
 }
 
 /// Who a voice is: what struck it and what may address it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Identity {
     /// MIDI key.
     pub key: u8,
@@ -110,10 +102,26 @@ pub struct Identity {
     pub age: u64,
     /// Linear gain.
     pub level: f32,
+    /// Velocity of 127 whose colour the voice has; [`GENERATED_VELOCITY`] leaves the note as it was generated.
+    pub touch_velocity: f32,
     /// The key is up and the pedal holds the note.
     pub pedalled: bool,
     /// Offset of this note alone, in semitones.
     pub tuning: f32,
+}
+
+impl Identity {
+    /// Of nobody.
+    const NONE: Self = Self {
+        key: 0,
+        channel: 0,
+        id: None,
+        age: 0,
+        level: 0.0,
+        touch_velocity: GENERATED_VELOCITY,
+        pedalled: false,
+        tuning: 0.0,
+    };
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -173,17 +181,24 @@ pub struct Voice {
     frames_left: Option<u32>,
     /// Phase of each bin at the frame last computed, in turns.
     phase: Box<[f32]>,
+    /// What the velocity does to each bin of the note, where it does anything.
+    touch: Box<[f32]>,
+    is_touched: bool,
+    sway: Sway,
     /// What the voice sounded last.
     last: Last,
-    /// The spectrum of [`Last::Kept`], its gain included.
+    /// The spectrum of [`Last::Kept`], its gain included. From the bin `kept` on it is silent.
     magnitude: Box<[f32]>,
     advance: Box<[f32]>,
+    kept: usize,
     /// [`SLOTS`] hops in a ring. The one at `slot` is played, and is final; those behind it still grow. The one before it is
     /// free for the last quarter of the next frame.
     wave: Box<[f32]>,
     slot: usize,
     /// Where in its slot the host's next sample lies.
     position: f64,
+    /// How an unbent note goes from the voice's rate to the host's, where that repeats soon.
+    stride: Option<Stride>,
     /// Offset from the note's own pitch, in semitones, gliding to `pitch_target`.
     pitch: f32,
     pitch_target: f32,
@@ -195,7 +210,7 @@ pub struct Voice {
 impl Voice {
     pub fn new() -> Self {
         Self {
-            identity: Identity::default(),
+            identity: Identity::NONE,
             envelope: Envelope::DONE,
             state: State::Free,
             note: None,
@@ -208,12 +223,17 @@ impl Voice {
             beyond: false,
             frames_left: None,
             phase: touched_zeros(MAX_BINS),
+            touch: touched_zeros(MAX_BINS),
+            is_touched: false,
+            sway: Sway::START,
             last: Last::Kept,
             magnitude: touched_zeros(MAX_BINS),
             advance: touched_zeros(MAX_BINS),
+            kept: 0,
             wave: touched_zeros(SLOTS * SLOT),
             slot: 0,
             position: 0.0,
+            stride: None,
             pitch: 0.0,
             pitch_target: 0.0,
             fade: 1.0,
@@ -278,6 +298,7 @@ impl Voice {
         self.beyond = false;
         self.frames_left = None;
         self.plan = Plan::Nothing;
+        self.sway = Sway::START;
     }
 
     /// Strikes the note: a waiting voice begins to play. `pitch` is the offset from the note's own pitch, in semitones.
@@ -285,17 +306,17 @@ impl Voice {
         debug_assert!(self.state == State::Waiting, "a voice waits before it is struck");
         self.state = State::Playing;
         (self.pitch, self.pitch_target) = (pitch, pitch);
-        self.position = TAPS as f64;
+        self.position = (TAPS + note.geometry.voice_start()) as f64;
+        self.stride = tools.interpolator.stride(note.geometry.voice_rate());
         let bins = note.geometry.bins;
         self.playhead = Playhead::after_head(&note);
-        let cutoff = cutoff_bins(&note, pitch, settings.sample_rate);
-        if cutoff >= bins {
-            let hop = note.geometry.hop * OVERSAMPLING;
-            self.slot = 0;
-            self.wave[..TAPS].fill(0.0);
-            for (n, part) in note.head.chunks_exact(hop).enumerate() {
-                self.hop(n, hop).copy_from_slice(part);
-            }
+        self.find_touch(&note);
+        self.sway = Sway::struck(&note.movement, settings.vibrato);
+        let cutoff = cutoff_bins(&note, pitch + self.sway.reach(), settings.sample_rate);
+        let sounding = (0..=self.playhead.frame()).map(|frame| note.frames.sounding(frame)).max();
+        let heads = note.head.len() / note.plan.window_len();
+        if cutoff >= sounding.unwrap_or(0) && (!self.is_touched || heads == HEAD_VELOCITIES.len()) {
+            self.take_head(&note);
             self.phase[..bins].copy_from_slice(&note.head_phase);
         } else {
             self.render_head(&note, cutoff, tools);
@@ -305,26 +326,63 @@ impl Voice {
         self.decide(settings.hold);
     }
 
-    /// The head of a note that is transposed so far up that it must be band-limited.
+    /// Finds what the velocity does to the note's bins.
+    fn find_touch(&mut self, note: &Note) {
+        let velocity = self.identity.touch_velocity;
+        self.is_touched = velocity != GENERATED_VELOCITY && note.touch.0.iter().any(|&db| db != 0.0);
+        if self.is_touched {
+            note.plan.touch().gains(&note.touch, velocity, &mut self.touch[..note.geometry.bins]);
+        }
+    }
+
+    /// The head of a note as it was computed ahead; for a velocity of its own a mix of those that were.
+    fn take_head(&mut self, note: &Note) {
+        let hop = note.plan.hop();
+        self.slot = 0;
+        self.wave[..TAPS].fill(0.0);
+        let (first, others) = note.head.split_at(note.plan.window_len());
+        for (n, part) in first.chunks_exact(hop).enumerate() {
+            self.hop(n, hop).copy_from_slice(part);
+        }
+        if self.is_touched {
+            let [own, mix @ ..] = head_mix(self.identity.touch_velocity);
+            for n in 0..OVERLAP {
+                let part = self.hop(n, hop);
+                part.iter_mut().for_each(|sample| *sample *= own);
+                for (head, mix) in others.chunks_exact(first.len()).zip(mix) {
+                    part.iter_mut().zip(&head[n * hop..]).for_each(|(sample, other)| *sample += mix * other);
+                }
+            }
+        }
+    }
+
+    /// The head of a note that was not computed ahead: that must be band-limited, since it is transposed far up, or that another
+    /// velocity has another colour of.
     fn render_head(&mut self, note: &Note, cutoff: usize, tools: &mut Tools) {
         let bins = note.geometry.bins;
-        let hop = note.geometry.hop * OVERSAMPLING;
+        let hop = note.plan.hop();
         let last = note.geometry.first_whole_frame();
         self.clear_wave();
         self.phase[..bins].fill(0.0);
-        let Tools { synths, magnitude, advance, .. } = tools;
-        let (synth, magnitude, advance) = (synth_of(synths, bins), &mut magnitude[..bins], &mut advance[..bins]);
+        let Tools { synth, magnitude, advance, .. } = tools;
         for frame in 0..=last {
-            read(&note.frames, frame, 1.0, magnitude, advance);
-            move_on(&mut self.phase[..bins], advance);
-            // Hops of this frame that lie before the note's first sample.
+            let magnitude = &mut magnitude[..note.frames.sounding(frame)];
+            read(&note.frames, frame, 1.0, magnitude, &mut advance[..bins]);
+            if self.is_touched {
+                multiply(magnitude, &self.touch);
+            }
+            move_on(&mut self.phase[..bins], &advance[..bins]);
+            // Hops of this frame that lie before the last one's.
             let before = last - frame;
             if before < OVERLAP {
-                synth.compute(magnitude, &self.phase[..bins], cutoff);
+                let wave = synth.compute(&note.plan, magnitude, &self.phase[..bins], cutoff);
                 for n in before..OVERLAP {
-                    synth.add_to(n * hop, self.hop(n - before, hop));
+                    wave.add_to(n * hop, hop_of(&mut self.wave, self.slot, n - before, hop));
                 }
             }
+        }
+        for n in 0..OVERLAP {
+            note.plan.fade_in(n * hop, self.hop(n, hop));
         }
     }
 
@@ -336,8 +394,7 @@ impl Voice {
 
     /// The samples of the hop that is played `ahead` hops after this one.
     fn hop(&mut self, ahead: usize, hop: usize) -> &mut [f32] {
-        let slot = (self.slot + ahead) % SLOTS;
-        &mut self.wave[slot * SLOT + TAPS..][..hop]
+        hop_of(&mut self.wave, self.slot, ahead, hop)
     }
 
     /// Takes over from `old` at the same moment of the sound, from a note that `old` cannot go over into by itself: another
@@ -353,6 +410,8 @@ impl Voice {
         self.wait(old.identity);
         self.state = State::Playing;
         self.envelope = old.envelope;
+        self.sway = old.sway;
+        self.find_touch(&note);
         (self.pitch, self.pitch_target) = (pitch, pitch);
         self.playhead = match &old.note {
             Some(from) => old.playhead.converted(from, &note),
@@ -366,9 +425,15 @@ impl Voice {
         self.last = Last::Kept;
         self.magnitude[..bins].fill(0.0);
         self.advance[..bins].fill(0.0);
+        self.kept = 0;
         self.clear_wave();
-        // At the end of a hop of nothing, so that the first frame comes in with the first sample.
-        self.position = (TAPS + note.geometry.hop * OVERSAMPLING) as f64 + old.position.fract();
+        // At the end of a hop of nothing, so that the first frame comes in with the first sample. Between samples of another
+        // rate there is no same place.
+        let has_same_rate =
+            old.note.as_ref().is_some_and(|from| from.geometry.voice_rate() == note.geometry.voice_rate());
+        let between = if has_same_rate { old.position.fract() } else { 0.0 };
+        self.position = (TAPS + note.plan.hop()) as f64 + between;
+        self.stride = tools.interpolator.stride(note.geometry.voice_rate());
         self.newest = Some(note.key);
         self.note = Some(note);
         self.decide(settings.hold);
@@ -408,13 +473,12 @@ impl Voice {
     /// Takes the frame away again that was computed and has not begun. It depends on the host's blocks whether it was.
     fn take_back(&mut self, tools: &mut Tools) {
         let Plan::Done { cutoff } = self.plan else { return };
-        let Some(geometry) = self.note.as_ref().map(|note| note.geometry) else { return };
-        let (bins, hop) = (geometry.bins, geometry.hop * OVERSAMPLING);
         self.recall(tools);
-        let synth = synth_of(&mut tools.synths, bins);
-        synth.compute(&self.magnitude[..bins], &self.phase[..bins], cutoff);
+        let Some(note) = &self.note else { return };
+        let (hop, kept) = (note.plan.hop(), self.kept);
+        let wave = tools.synth.compute(&note.plan, &self.magnitude[..kept], &self.phase, cutoff);
         for n in 0..OVERLAP {
-            synth.take_from(n * hop, self.hop(n + 1, hop));
+            wave.take_from(n * hop, hop_of(&mut self.wave, self.slot, n + 1, hop));
         }
     }
 
@@ -423,10 +487,15 @@ impl Voice {
         let Last::Frame { frame, gain, together } = std::mem::replace(&mut self.last, Last::Kept) else { return };
         let Some(note) = &self.note else { return };
         let bins = note.geometry.bins;
-        let (magnitude, advance) = (&mut self.magnitude[..bins], &mut self.advance[..bins]);
-        read(&note.frames, frame, gain, magnitude, advance);
+        self.kept = note.frames.sounding(frame);
+        let (sounding, silent) = self.magnitude[..bins].split_at_mut(self.kept);
+        silent.fill(0.0);
+        read(&note.frames, frame, gain, sounding, &mut self.advance[..bins]);
+        if self.is_touched {
+            multiply(sounding, &self.touch);
+        }
         if together {
-            tools.partials.lock_advances(magnitude, advance);
+            tools.partials.lock_advances(sounding, &mut self.advance[..self.kept]);
         }
     }
 
@@ -457,11 +526,20 @@ impl Voice {
     ) {
         let mut out = out;
         while !out.is_empty() && self.state != State::Waiting && self.state != State::Free {
-            let chunk = if self.pitch == self.pitch_target { CHUNK } else { GLIDE_CHUNK };
+            let chunk = match self.pitch == self.pitch_target {
+                _ if self.sways(settings) => self.sway.samples_left(),
+                true => CHUNK,
+                false => GLIDE_CHUNK,
+            };
             let (now, later) = out.split_at_mut(chunk.min(out.len()));
             self.render_chunk(settings, tools, used, now);
             out = later;
         }
+    }
+
+    /// Whether the pitch or the level of the note is in motion of its own.
+    fn sways(&self, settings: &VoiceSettings) -> bool {
+        self.note.as_ref().is_some_and(|note| self.sway.moves(&note.movement, settings.vibrato))
     }
 
     fn render_chunk(
@@ -471,7 +549,10 @@ impl Voice {
         used: &mut dyn FnMut(Arc<Note>),
         out: &mut [f32],
     ) {
-        let Some(geometry) = self.note.as_ref().map(|note| note.geometry) else { return };
+        let Some((hop, voice_rate)) = self.note.as_ref().map(|note| (note.plan.hop(), note.geometry.voice_rate()))
+        else {
+            return;
+        };
         let mut kept = std::mem::take(&mut tools.gains);
         let gains = &mut kept[..out.len()];
         gains.fill(self.identity.level);
@@ -484,10 +565,17 @@ impl Voice {
             }
         }
         self.glide(out.len(), settings.sample_rate);
-        let voice_rate = geometry.sample_rate * OVERSAMPLING as u32;
-        let stride = tools.interpolator.stride(voice_rate).filter(|_| self.pitch == 0.0);
-        let step = f64::from((self.pitch / 12.0).exp2()) * f64::from(voice_rate) / f64::from(settings.sample_rate);
-        let hop = geometry.hop * OVERSAMPLING;
+        let sways = self.sways(settings);
+        match &self.note {
+            Some(note) if sways => {
+                self.sway.begin_step(&note.movement, settings.vibrato, settings.sample_rate);
+                self.sway.apply(gains);
+            }
+            _ => self.sway.rest(out.len()),
+        }
+        let pitch = self.pitch + self.sway.semitones();
+        let stride = self.stride.filter(|_| pitch == 0.0);
+        let step = f64::from((pitch / 12.0).exp2()) * voice_rate / f64::from(settings.sample_rate);
         let last = TAPS + hop - TAPS / 2 - 1;
         let mut done = 0;
         while done < out.len() {
@@ -520,9 +608,8 @@ impl Voice {
 
     /// The samples of one hop have been played: brings in the next frame, and decides on the one after it.
     fn next_hop(&mut self, settings: &VoiceSettings, tools: &mut Tools, used: &mut dyn FnMut(Arc<Note>)) {
-        let Some(geometry) = self.note.as_ref().map(|note| note.geometry) else { return };
+        let Some(hop) = self.note.as_ref().map(|note| note.plan.hop()) else { return };
         self.prepare(settings.sample_rate, tools);
-        let hop = geometry.hop * OVERSAMPLING;
         if !matches!(self.plan, Plan::Done { .. }) {
             // No frame has written to the hop that only it would have reached.
             self.hop(OVERLAP, hop).fill(0.0);
@@ -541,6 +628,10 @@ impl Voice {
             self.recall(tools);
             if let Some(old) = std::mem::replace(&mut self.note, self.next.take()) {
                 used(old);
+            }
+            if let Some(note) = self.note.take() {
+                self.find_touch(&note);
+                self.note = Some(note);
             }
             self.morph_left = MORPH_FRAMES;
             self.since_change = 0;
@@ -562,6 +653,7 @@ impl Voice {
             Step::Silence => {
                 self.last = Last::Kept;
                 self.magnitude.fill(0.0);
+                self.kept = 0;
                 Plan::Nothing
             }
             Step::End => {
@@ -569,6 +661,11 @@ impl Voice {
                 Plan::Nothing
             }
         };
+    }
+
+    /// Seconds from frame to frame of an unbent note.
+    pub fn hop_seconds(&self) -> f32 {
+        self.note.as_ref().map_or(f32::MAX, |note| note.geometry.hop as f32 / note.geometry.sample_rate as f32)
     }
 
     /// Whether there is a frame to compute.
@@ -581,34 +678,52 @@ impl Voice {
         let Plan::Frame { frame, gain, morph } = self.plan else { return };
         let Some(note) = &self.note else { return };
         let bins = note.geometry.bins;
-        let cutoff = cutoff_bins(note, self.pitch, sample_rate);
-        let Tools { synths, partials, magnitude, advance, .. } = tools;
+        let cutoff = cutoff_bins(note, self.pitch + self.sway.reach(), sample_rate);
+        let Tools { synth, partials, magnitude, advance, .. } = tools;
+        // Above those that sound, bins only keep their phases.
+        let mut sounding = note.frames.sounding(frame);
         let (magnitude, advance) = if morph == 1.0 {
             self.last = Last::Frame { frame, gain, together: self.beyond };
-            let (magnitude, advance) = (&mut magnitude[..bins], &mut advance[..bins]);
+            let (magnitude, advance) = (&mut magnitude[..sounding], &mut advance[..bins]);
             read(&note.frames, frame, gain, magnitude, advance);
+            if self.is_touched {
+                multiply(magnitude, &self.touch);
+            }
             (magnitude, advance)
         } else {
             self.last = Last::Kept;
-            let (magnitude, advance) = (&mut self.magnitude[..bins], &mut self.advance[..bins]);
-            lead_over(&note.frames, frame, gain, morph, magnitude, advance);
-            (magnitude, advance)
+            let new = (&mut magnitude[..bins], &mut advance[..bins]);
+            read(&note.frames, frame, gain, new.0, new.1);
+            if self.is_touched {
+                multiply(new.0, &self.touch);
+            }
+            lead_over((new.0, new.1), morph, &mut self.magnitude[..bins], &mut self.advance[..bins]);
+            sounding = sounding.max(self.kept);
+            self.kept = sounding;
+            (&mut self.magnitude[..sounding], &mut self.advance[..bins])
         };
         let phase = &mut self.phase[..bins];
         if self.beyond {
-            partials.move_on(magnitude, advance, phase);
+            let (silent, silent_phase) = (&advance[sounding..], &mut phase[sounding..]);
+            move_on(silent_phase, silent);
+            partials.move_on(magnitude, &mut advance[..sounding], &mut phase[..sounding]);
         } else {
             move_on(phase, advance);
         }
-        let hop = note.geometry.hop * OVERSAMPLING;
         self.plan = Plan::Done { cutoff };
-        let synth = synth_of(synths, bins);
-        synth.compute(magnitude, phase, cutoff);
+        let hop = note.plan.hop();
+        let wave = synth.compute(&note.plan, magnitude, phase, cutoff);
         for n in 0..OVERLAP - 1 {
-            synth.add_to(n * hop, self.hop(n + 1, hop));
+            wave.add_to(n * hop, hop_of(&mut self.wave, self.slot, n + 1, hop));
         }
-        synth.write_to((OVERLAP - 1) * hop, self.hop(OVERLAP, hop));
+        wave.write_to((OVERLAP - 1) * hop, hop_of(&mut self.wave, self.slot, OVERLAP, hop));
     }
+}
+
+/// The samples of the hop that is played `ahead` hops after that of a slot.
+fn hop_of(wave: &mut [f32], slot: usize, ahead: usize, hop: usize) -> &mut [f32] {
+    let slot = (slot + ahead) % SLOTS;
+    &mut wave[slot * SLOT + TAPS..][..hop]
 }
 
 /// Zeros whose memory is there. Fresh memory is only promised, and each page of it that is first written to costs an
@@ -620,21 +735,31 @@ fn touched_zeros(len: usize) -> Box<[f32]> {
     zeros
 }
 
-/// Reads a frame at a gain.
+/// Reads a frame at a gain: the advances of all bins, and the magnitudes of those that sound.
 #[multiversion(targets("x86_64+avx2"))]
 fn read(frames: &Frames, frame: usize, gain: f32, magnitude: &mut [f32], advance: &mut [f32]) {
-    let own = magnitude.iter_mut().zip(advance);
-    for ((m, a), (new_m, new_a)) in own.zip(frames.magnitude(frame).zip(frames.advance(frame))) {
+    let (own, silent) = advance.split_at_mut(magnitude.len());
+    let sounding = magnitude.iter_mut().zip(own);
+    for ((m, a), (new_m, new_a)) in sounding.zip(frames.magnitude(frame).zip(frames.advance(frame))) {
         (*m, *a) = (new_m * gain, new_a);
+    }
+    for (own, new) in silent.iter_mut().zip(frames.advance(frame).skip(magnitude.len())) {
+        *own = new;
     }
 }
 
-/// Leads a spectrum the share `morph` of the way to a frame at a gain.
+/// Multiplies each by its own.
 #[multiversion(targets("x86_64+avx2"))]
-fn lead_over(frames: &Frames, frame: usize, gain: f32, morph: f32, magnitude: &mut [f32], advance: &mut [f32]) {
+fn multiply(magnitude: &mut [f32], gains: &[f32]) {
+    magnitude.iter_mut().zip(gains).for_each(|(magnitude, gain)| *magnitude *= gain);
+}
+
+/// Leads a spectrum the share `morph` of the way to a new one.
+#[multiversion(targets("x86_64+avx2"))]
+fn lead_over((new_magnitude, new_advance): (&[f32], &[f32]), morph: f32, magnitude: &mut [f32], advance: &mut [f32]) {
     let own = magnitude.iter_mut().zip(advance);
-    for ((m, a), (new_m, new_a)) in own.zip(frames.magnitude(frame).zip(frames.advance(frame))) {
-        let (from, to) = (*m * (1.0 - morph), new_m * gain * morph);
+    for ((m, a), (new_m, new_a)) in own.zip(new_magnitude.iter().zip(new_advance)) {
+        let (from, to) = (*m * (1.0 - morph), new_m * morph);
         let sum = from + to;
         // The frequency follows whichever of the two is louder in this bin, by the shorter way around; the new one
         // where both are silent, or the phase of a bin would not be the note's own when it comes in.
@@ -653,6 +778,6 @@ fn move_on(phase: &mut [f32], advance: &[f32]) {
 
 /// The bins of a note that stay below half of the host's rate when it is transposed by `pitch` semitones.
 fn cutoff_bins(note: &Note, pitch: f32, sample_rate: f32) -> usize {
-    let bin_hz = note.geometry.sample_rate as f32 / note.geometry.n_fft() as f32 * (pitch / 12.0).exp2();
+    let bin_hz = note.geometry.bin_hz() * (pitch / 12.0).exp2();
     (0.5 * sample_rate / bin_hz) as usize
 }

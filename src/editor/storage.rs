@@ -28,11 +28,12 @@ pub fn show(view: &View, rect: Rect, usage: &Usage) -> Option<Asked> {
 
     let limits = usage.limits;
     let block = |top: f32| Rect::from_min_size(rect.min + vec2(0.0, look.px(top)), vec2(rect.width(), look.px(60.0)));
-    let memory = Amount { name: "In memory", bytes: usage.memory_bytes, limit_mb: limits.memory_mb };
+    let note_bytes = usage.note_bytes;
+    let memory = Amount { name: "In memory", bytes: usage.memory_bytes, note_bytes, limit_mb: limits.memory_mb };
     if let Some(memory_mb) = memory.show(view, block(28.0), 1, &MEMORY_CHOICES) {
         asked = Some(Asked::Limits(Limits { memory_mb, ..limits }));
     }
-    let disk = Amount { name: "On the disk", bytes: usage.disk_bytes, limit_mb: limits.disk_mb };
+    let disk = Amount { name: "On the disk", bytes: usage.disk_bytes, note_bytes, limit_mb: limits.disk_mb };
     if let Some(disk_mb) = disk.show(view, block(108.0), 3, &DISK_CHOICES) {
         asked = Some(Asked::Limits(Limits { disk_mb, ..limits }));
     }
@@ -54,6 +55,7 @@ pub fn show(view: &View, rect: Rect, usage: &Usage) -> Option<Asked> {
 struct Amount {
     name: &'static str,
     bytes: u64,
+    note_bytes: u64,
     limit_mb: u32,
 }
 
@@ -97,7 +99,7 @@ impl Amount {
         let middle = pos2((less.right() + more.left()) / 2.0, less.center().y);
         let room = more.left() - less.right() - look.px(6.0);
         look.text(painter, (middle, Align2::CENTER_CENTER), &limit, VALUE, TEXT, room);
-        let fits = match keyboards(limit_bytes) {
+        let fits = match keyboards(limit_bytes, self.note_bytes.max(1)) {
             0 => "renders each time".to_owned(),
             count => format!("{count} keyboards"),
         };

@@ -43,11 +43,7 @@ fn describe(model: &Model) -> String {
         "image",
         &format!(
             "{} frames x {} bins, FFT {}, hop {}, {} Hz, {seconds:.1} s",
-            geometry.frames,
-            geometry.bins,
-            geometry.n_fft(),
-            geometry.hop,
-            geometry.sample_rate
+            geometry.frames, geometry.bins, geometry.n_fft, geometry.hop, geometry.sample_rate
         ),
     );
     line("pitches", &format!("MIDI {} to {}", manifest.pitch_min, manifest.pitch_max));

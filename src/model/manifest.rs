@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail, ensure};
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
 
+use crate::geometry::Geometry;
 use crate::note::DIRECTIONS;
-use crate::spectral::Representation;
+use crate::spectral::{IF_LINEAR, Representation};
 
 /// The newest manifest format that this Timbrel reads.
 pub const FORMAT: u32 = 1;
@@ -34,8 +35,11 @@ pub struct Manifest {
     pub licence: String,
     #[serde(default)]
     pub trained_on: String,
-    #[serde(deserialize_with = "representation")]
+    /// What an image of the model holds, and its sizes: of `representation_name` and the sizes below, once they are checked.
+    #[serde(skip, default = "of_any_sizes")]
     pub representation: Representation,
+    #[serde(rename = "representation")]
+    representation_name: String,
     sample_rate: u32,
     n_fft: usize,
     hop: usize,
@@ -57,6 +61,11 @@ pub struct Manifest {
     /// A few named latents.
     #[serde(default)]
     pub latents: Vec<NamedLatent>,
+}
+
+/// Stands in until the sizes are checked.
+fn of_any_sizes() -> Representation {
+    Representation::IfMelHires
 }
 
 /// A direction of the latent space in which the timbre changes.
@@ -91,26 +100,34 @@ impl Manifest {
             version.format
         );
         let mut manifest: Self = serde_json::from_str(json).context("has a manifest that cannot be read")?;
+        manifest.representation = manifest.checked_representation()?;
         manifest.check()?;
         manifest.tidy();
         Ok(manifest)
     }
 
+    fn checked_representation(&self) -> Result<Representation> {
+        let Self { sample_rate, n_fft, hop, frames, bins, .. } = *self;
+        if self.representation_name == IF_LINEAR {
+            return Ok(Representation::IfLinear(Geometry::named(sample_rate, n_fft, hop, frames, bins)?));
+        }
+        let published: Representation =
+            self.representation_name.parse().context("has a manifest that cannot be read")?;
+        let real = published.geometry();
+        ensure!(
+            (frames, bins, hop, n_fft, sample_rate) == (real.frames, real.bins, real.hop, real.n_fft, real.sample_rate),
+            "names other sizes than its representation {published} has: {} frames x {} bins, hop {}, FFT {}, {} Hz are right",
+            real.frames,
+            real.bins,
+            real.hop,
+            real.n_fft,
+            real.sample_rate
+        );
+        Ok(published)
+    }
+
     fn check(&self) -> Result<()> {
         ensure!(self.format >= 1, "has a manifest of format 0, which never was");
-        let geometry = self.representation.geometry();
-        let named = (self.frames, self.bins, self.hop, self.n_fft, self.sample_rate);
-        let real = (geometry.frames, geometry.bins, geometry.hop, geometry.n_fft(), geometry.sample_rate);
-        ensure!(
-            named == real,
-            "names other sizes than its representation {} has: {} frames x {} bins, hop {}, FFT {}, {} Hz are right",
-            self.representation,
-            real.0,
-            real.1,
-            real.2,
-            real.3,
-            real.4
-        );
         ensure!(
             self.pitch_min <= self.pitch_max && self.pitch_max <= 127,
             "names the pitch range {} to {}; MIDI notes go from 0 to 127, the lower one first",
@@ -180,8 +197,4 @@ impl Manifest {
 fn shorten(text: &mut String, max_chars: usize) {
     let one_line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     *text = one_line.trim().chars().take(max_chars).collect();
-}
-
-fn representation<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Representation, D::Error> {
-    String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
 }

@@ -1,6 +1,7 @@
 //! What a file must be before anything is handed to ONNX Runtime.
 
 use serde_json::json;
+use timbrel_host::sawtooth::{self, FULL_BAND, Sizes};
 
 use super::handmade::{Folder, Handmade, Sound, bytes, external, manifest, metadata, node};
 use super::*;
@@ -41,6 +42,19 @@ fn the_default_model_is_read() {
     let labels = model.manifest.direction_labels();
     assert_eq!(labels.len(), crate::note::DIRECTIONS);
     assert!(labels.iter().all(|label| !label.is_empty()), "every direction has its name: {labels:?}");
+}
+
+#[test]
+fn a_model_may_name_sizes_of_its_own_within_the_bounds() {
+    let model = |sizes: Sizes| sawtooth::model("sawtooth", sizes, &[]);
+    let folder = Folder::new();
+    let path = folder.join("sawtooth.onnx");
+    std::fs::write(&path, model(FULL_BAND)).unwrap();
+    let geometry = Model::read(&path).unwrap().manifest.representation.geometry();
+    assert_eq!((geometry.bins, geometry.n_fft, geometry.pad_left, geometry.sample_rate), (2_560, 6_144, 9_216, 48_000));
+    check(&model(Sizes { bins: 3_073, ..FULL_BAND }), "names 3073 bins");
+    check(&model(Sizes { frames: 140, ..FULL_BAND }), "122 to 130");
+    check(&model(Sizes { sample_rate: 49_000, frames: 140, ..FULL_BAND }), "49000 Hz");
 }
 
 #[test]

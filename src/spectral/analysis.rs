@@ -11,9 +11,9 @@ use std::sync::Arc;
 use realfft::num_complex::Complex;
 use realfft::{RealFftPlanner, RealToComplex};
 
-use crate::note::Geometry;
+use crate::geometry::Geometry;
 use crate::spectral::phase::InstantaneousFrequency;
-use crate::spectral::{MelScale, NOTE_SAMPLES, Representation, SpectralError};
+use crate::spectral::{MelScale, Representation, SpectralError};
 
 /// Added before a logarithm is taken (`_eps`, `_safe_log`): to the magnitude, and to the mel power.
 const LOG_EPS: f32 = 1.0e-6;
@@ -50,7 +50,7 @@ struct Mel {
 impl Analysis {
     pub fn new(representation: Representation) -> Self {
         let geometry = representation.geometry();
-        let (n_fft, bins) = (geometry.n_fft(), geometry.bins);
+        let (n_fft, bins) = (geometry.n_fft, geometry.bins);
         let forward = RealFftPlanner::new().plan_fft_forward(n_fft);
         let zeros = || vec![0.0; bins].into_boxed_slice();
         let mel = representation.is_mel().then(|| Mel {
@@ -62,7 +62,7 @@ impl Analysis {
         });
         Self {
             window: (0..n_fft).map(|i| (0.5 - 0.5 * (TAU * i as f64 / n_fft as f64).cos()) as f32).collect(),
-            padded: vec![0.0; geometry.pad_left + NOTE_SAMPLES].into(),
+            padded: vec![0.0; geometry.pad_left + geometry.note_samples()].into(),
             frame: vec![0.0; n_fft].into(),
             spectrum: forward.make_output_vec().into(),
             scratch: forward.make_scratch_vec().into(),
@@ -81,13 +81,13 @@ impl Analysis {
 
     /// Analyses one note.
     ///
-    /// `wave` is [`NOTE_SAMPLES`] at 16 kHz, full scale 1. The image is `[2, frames, bins]`, not normalised: log-magnitude
+    /// `wave` is four seconds at the representation's rate, full scale 1. The image is `[2, frames, bins]`, not normalised: log-magnitude
     /// (mel: log-power), then phase or instantaneous frequency in units of pi.
     ///
     /// # Errors
     /// When the wave is of another length, or holds what is no number.
     pub fn analyse(&mut self, wave: &[f32]) -> Result<Vec<f32>, SpectralError> {
-        SpectralError::check("wave", NOTE_SAMPLES, wave)?;
+        SpectralError::check("wave", self.geometry.note_samples(), wave)?;
         let Geometry { frames, bins, hop, pad_left, .. } = self.geometry;
         self.padded[pad_left..].copy_from_slice(wave);
         self.frequency.reset();

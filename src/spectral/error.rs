@@ -35,7 +35,11 @@ impl fmt::Display for SpectralError {
                 // A name from a foreign file may be of any length and hold anything.
                 let shown: String = name.chars().take(40).collect();
                 let names = super::Representation::ALL.map(super::Representation::name).join(", ");
-                write!(f, "There is no spectral representation named {shown:?}; use one of {names}.")
+                write!(
+                    f,
+                    "There is no spectral representation named {shown:?}; use one of {names}, {}.",
+                    super::IF_LINEAR
+                )
             }
             Self::Length { what, expected, found } => {
                 write!(f, "The {what} has {found} values where {expected} are needed; cut or pad it to that length.")

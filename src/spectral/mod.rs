@@ -1,6 +1,6 @@
 //! The spectral representations: analysis and synthesis, no plugin in sight.
 //!
-//! A model's image is one of six kinds ([`Representation`]): `[2, frames, bins]` float32 with level and angle of a
+//! A model's image is one of seven kinds ([`Representation`]): `[2, frames, bins]` float32 with level and angle of a
 //! short-time Fourier transform. The ways between an image and a wave:
 //!
 //! ```text
@@ -10,11 +10,12 @@
 //!                                                           (by Synthesis here, by a voice on the audio thread)
 //! ```
 //!
-//! All follow the published code of GANSynth (magenta, `models/gansynth/lib`) and are tested against its values.
+//! Six follow the published code of GANSynth (magenta, `models/gansynth/lib`) and are tested against its values. The seventh has
+//! the sizes that its model names.
 
 mod analysis;
 mod error;
-mod exp;
+pub(crate) mod exp;
 mod frame;
 mod mel;
 mod normaliser;
@@ -26,13 +27,10 @@ mod two_taps;
 
 pub use analysis::{Analysis, crop_or_pad};
 pub use error::SpectralError;
-pub use frame::{FrameSynth, wrap_turns};
+pub use frame::{FramePlan, FrameSynth, wrap_turns};
 pub use mel::MelScale;
 pub use normaliser::{Affine, MARGIN, Normaliser};
 pub use phase::InstantaneousFrequency;
 pub use polar::PolarMap;
-pub use representation::{NOTE_SAMPLES, Representation, SAMPLE_RATE};
+pub use representation::{IF_LINEAR, NOTE_SAMPLES, Representation, SAMPLE_RATE};
 pub use synthesis::{Synthesis, synthesise};
-
-/// Voices are synthesised at this multiple of the model's sample rate, so that a short filter reaches any host rate.
-pub const OVERSAMPLING: usize = 2;

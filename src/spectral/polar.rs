@@ -8,7 +8,7 @@
 use multiversion::multiversion;
 
 use crate::fused::is_fused;
-use crate::note::Geometry;
+use crate::geometry::Geometry;
 use crate::spectral::exp::exp;
 use crate::spectral::{MelScale, Representation};
 
@@ -17,6 +17,10 @@ const POWER_EPS: f32 = 1.0e-6;
 
 /// No advance is further, in turns: what an image has beyond is no angle, and single precision would have no fraction left.
 const MOST_TURNS: f32 = 32.0;
+
+/// What is softer than this is silent at full band. If all bins of an FFT of 6144 were as loud, that would be noise 114 dB below
+/// full scale, some 90 dB below a note. A voice does nothing for silent bins at the top, and most sounds have many.
+const SILENT: f32 = 1.0e-4;
 
 /// Converts images of one representation.
 pub struct PolarMap {
@@ -97,6 +101,9 @@ impl PolarMap {
                     let angles = advance_turns.iter_mut().zip(&angle[row(frame)]);
                     angles.for_each(|(advance, &angle)| *advance = half_turns(angle));
                 }
+                if matches!(self.representation, Representation::IfLinear(_)) {
+                    silence(magnitude);
+                }
                 loudness(magnitude, is_finite)
             }
         }
@@ -147,6 +154,14 @@ fn exponentials(levels: &[f32], angles: &[f32], out: &mut [f32]) -> bool {
         most = most.max(level.to_bits() & !SIGN).max(angle.to_bits() & !SIGN);
     }
     most < f32::INFINITY.to_bits()
+}
+
+/// Makes magnitudes below [`SILENT`] zero.
+#[multiversion(targets("x86_64+avx2"))]
+fn silence(magnitude: &mut [f32]) {
+    for magnitude in magnitude {
+        *magnitude = if *magnitude < SILENT { 0.0 } else { *magnitude };
+    }
 }
 
 /// What a frame's phases are ahead of those of the frame before, both in units of pi, in turns.

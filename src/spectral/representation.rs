@@ -1,4 +1,4 @@
-//! The six spectral representations of the paper, by name and by size.
+//! The six spectral representations of the paper, by name and by size, and one of any size.
 //!
 //! GANSynth compares phase with instantaneous frequency, linear with mel frequency, and normal with high frequency
 //! resolution (arXiv 1902.08710, section 3.2). Sizes and padding are those of magenta's `specgrams_helper.py`: four
@@ -7,23 +7,20 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
-use crate::note::Geometry;
+use crate::geometry::Geometry;
 use crate::spectral::SpectralError;
 
-/// Samples a second of every representation (NSynth's rate).
+/// Samples a second of the published representations (NSynth's rate).
 pub const SAMPLE_RATE: u32 = 16_000;
 
-/// Samples of one note: four seconds.
+/// Samples of one note of the published representations: four seconds.
 pub const NOTE_SAMPLES: usize = 64_000;
 
 /// What the two channels of a model's image hold.
 ///
 /// An image is `[2, frames, bins]` float32, row after row. Channel 0 is the natural logarithm of magnitude (linear
 /// scales) or of power (mel); channel 1 is phase or phase advance in units of pi, from -1 to 1 where it was analysed.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Representation {
     /// Log-magnitude and phase, 256 frames x 512 bins.
     Phase,
@@ -38,10 +35,15 @@ pub enum Representation {
     /// Log-power and instantaneous frequency on the mel scale, 128 frames x 1024 bins: the paper's best, and that of the
     /// published models.
     IfMelHires,
+    /// Log-magnitude and instantaneous frequency on the linear scale, of the sizes that the model names: the full band.
+    IfLinear(Geometry),
 }
 
+/// The name of [`Representation::IfLinear`] in a model's manifest.
+pub const IF_LINEAR: &str = "if-linear";
+
 impl Representation {
-    /// All six, in the paper's order.
+    /// The published six, in the paper's order.
     pub const ALL: [Self; 6] = [Self::Phase, Self::PhaseHires, Self::If, Self::IfHires, Self::IfMel, Self::IfMelHires];
 
     /// The name in a model's manifest.
@@ -53,6 +55,7 @@ impl Representation {
             Self::IfHires => "if-hires",
             Self::IfMel => "if-mel",
             Self::IfMelHires => "if-mel-hires",
+            Self::IfLinear(_) => IF_LINEAR,
         }
     }
 
@@ -73,14 +76,17 @@ impl Representation {
 
     /// Frames, bins, hop and padding.
     ///
-    /// The windows reach over `(frames - 1) * hop + n_fft` samples; what they have more than [`NOTE_SAMPLES`] is padded in
+    /// Of the published ones the windows reach over `(frames - 1) * hop + n_fft` samples; what they have more than [`NOTE_SAMPLES`] is padded in
     /// front (`_get_padding`).
     pub fn geometry(self) -> Geometry {
+        if let Self::IfLinear(geometry) = self {
+            return geometry;
+        }
         let (frames, bins) = if self.is_hires() { (128, 1024) } else { (256, 512) };
         let n_fft = 2 * bins;
         let hop = n_fft / 4;
         let pad_left = (frames - 1) * hop + n_fft - NOTE_SAMPLES;
-        Geometry { frames, bins, hop, pad_left, sample_rate: SAMPLE_RATE }
+        Geometry { frames, bins, n_fft, hop, pad_left, sample_rate: SAMPLE_RATE }
     }
 
     /// Values of one image: both channels.
@@ -96,6 +102,7 @@ impl fmt::Display for Representation {
     }
 }
 
+/// Reads the name of a published one: of [`Representation::IfLinear`] the name tells no sizes.
 impl FromStr for Representation {
     type Err = SpectralError;
 
@@ -114,21 +121,19 @@ mod tests {
     #[test]
     fn sizes_are_the_published_ones() {
         let hires = Representation::IfMelHires.geometry();
-        assert_eq!((hires.frames, hires.bins, hires.n_fft(), hires.hop, hires.pad_left), (128, 1024, 2048, 512, 3072));
+        assert_eq!((hires.frames, hires.bins, hires.n_fft, hires.hop, hires.pad_left), (128, 1024, 2048, 512, 3072));
         let normal = Representation::IfMel.geometry();
         assert_eq!(
-            (normal.frames, normal.bins, normal.n_fft(), normal.hop, normal.pad_left),
+            (normal.frames, normal.bins, normal.n_fft, normal.hop, normal.pad_left),
             (256, 512, 1024, 256, 2304)
         );
     }
 
     #[test]
-    fn names_are_the_same_in_text_and_in_json() {
+    fn published_names_are_read() {
         for representation in Representation::ALL {
             let name = representation.to_string();
             assert_eq!(name.parse(), Ok(representation));
-            assert_eq!(serde_json::to_string(&representation).unwrap(), format!("{name:?}"));
-            assert_eq!(serde_json::from_str::<Representation>(&format!("{name:?}")).unwrap(), representation);
         }
         let error = "mel".parse::<Representation>().unwrap_err().to_string();
         assert!(error.contains("\"mel\"") && error.contains("if-mel-hires"), "{error}");

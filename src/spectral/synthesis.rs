@@ -3,12 +3,16 @@
 //! Not for the audio thread, where a voice does the same one frame at a time. Equals magenta's `melspecgrams_to_waves` and
 //! `specgrams_to_waves`.
 
-use crate::note::Geometry;
-use crate::spectral::{FrameSynth, NOTE_SAMPLES, OVERSAMPLING, PolarMap, Representation, SpectralError, wrap_turns};
+use crate::geometry::Geometry;
+use crate::spectral::{FramePlan, FrameSynth, PolarMap, Representation, SpectralError, wrap_turns};
+
+/// Frames are computed at this multiple of the sample rate, as the voices do it at 16 kHz.
+const OVERSAMPLING: usize = 2;
 
 /// Synthesises images of one representation.
 pub struct Synthesis {
     polar: PolarMap,
+    plan: FramePlan,
     frame: FrameSynth,
     magnitude: Box<[f32]>,
     advance_turns: Box<[f32]>,
@@ -22,11 +26,12 @@ impl Synthesis {
         let cells = geometry.frames * geometry.bins;
         Self {
             polar: PolarMap::new(representation),
-            frame: FrameSynth::new(geometry, OVERSAMPLING),
+            plan: FramePlan::new(geometry, OVERSAMPLING * geometry.n_fft),
+            frame: FrameSynth::new(),
             magnitude: vec![0.0; cells].into(),
             advance_turns: vec![0.0; cells].into(),
             phase_turns: vec![0.0; geometry.bins].into(),
-            padded: vec![0.0; OVERSAMPLING * (geometry.pad_left + NOTE_SAMPLES)].into(),
+            padded: vec![0.0; OVERSAMPLING * (geometry.pad_left + geometry.note_samples())].into(),
         }
     }
 
@@ -36,7 +41,7 @@ impl Synthesis {
 
     /// Synthesises one note.
     ///
-    /// `image` is `[2, frames, bins]`, denormalised; the wave is [`NOTE_SAMPLES`] at 16 kHz. Its last three hops fade, since
+    /// `image` is `[2, frames, bins]`, denormalised; the wave is four seconds at the model's rate. Its last three hops fade, since
     /// no window follows that would complete them: the published padding stands all in front.
     ///
     /// # Errors
@@ -53,7 +58,8 @@ impl Synthesis {
             for (phase, advance) in self.phase_turns.iter_mut().zip(advance_turns) {
                 *phase = wrap_turns(*phase + advance);
             }
-            self.frame.add(magnitude, &self.phase_turns, bins, &mut self.padded[OVERSAMPLING * t * hop..]);
+            let frame = self.frame.compute(&self.plan, magnitude, &self.phase_turns, bins);
+            frame.add_to(0, &mut self.padded[OVERSAMPLING * t * hop..][..self.plan.window_len()]);
         }
         // Every so-manieth sample is one of the published inverse.
         Ok(self.padded[OVERSAMPLING * pad_left..].iter().step_by(OVERSAMPLING).copied().collect())

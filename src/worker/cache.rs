@@ -89,6 +89,12 @@ impl NoteCache {
         self.bytes
     }
 
+    /// Bytes of one note, in the mean; `None` where there are none.
+    pub fn note_bytes(&self) -> Option<u64> {
+        let notes = self.keyboards.values().map(|keyboard| keyboard.notes.len()).sum::<usize>();
+        self.bytes.checked_div(notes).map(|bytes| bytes as u64)
+    }
+
     fn make_room(&mut self, kept: Option<Sound>) -> Vec<Arc<Note>> {
         let mut gone = Vec::new();
         while self.bytes > self.budget_bytes {
@@ -107,8 +113,9 @@ impl NoteCache {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::expression::{Movement, Touch};
     use crate::note::{ModelId, Origin, Sustain, Timbre};
-    use crate::spectral::Representation;
+    use crate::spectral::{FramePlan, Representation};
 
     /// A note of 1,000 numbers.
     fn note(seed: u32, pitch: u8) -> Arc<Note> {
@@ -116,10 +123,13 @@ mod tests {
             key: key(seed, pitch),
             origin: Origin::Cpu,
             geometry: Representation::IfMelHires.geometry(),
+            plan: FramePlan::of(Representation::IfMelHires.geometry()),
             frames: Default::default(),
             head: vec![0.0; 1000].into_boxed_slice(),
             head_phase: Box::default(),
             sustain: Sustain { start: 0, end: 0, trend_db: 0.0, decay_db: 0.0, silent_from: None },
+            touch: Touch::gentle(16_000),
+            movement: Movement::default(),
         })
     }
 

@@ -10,9 +10,12 @@ use ort::session::{RunOptions, Session};
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 
 use super::interrupt::Interrupt;
+use super::prepare::Output;
+use crate::expression::{Movement, TOUCH_POINTS};
+use crate::geometry::Geometry;
 use crate::latent::Latents;
 use crate::model::{self, Manifest, Model};
-use crate::note::{Geometry, Timbre};
+use crate::note::Timbre;
 
 /// A loaded generator.
 pub struct Generator {
@@ -63,25 +66,25 @@ impl Generator {
         self.takes_batches
     }
 
-    /// Generates one image, [2, frames, bins], and hands it to `then` where it lies. `then` must bear numbers that are not
+    /// Generates one note, and hands what the model puts out to `then` where it lies. `then` must bear numbers that are not
     /// finite, and should refuse them ([`check_finite`]).
     pub fn generate<T>(
         &mut self,
         latent: &[f32],
         pitch: u8,
         interrupt: &Interrupt,
-        then: impl FnOnce(&[f32]) -> Result<T>,
+        then: impl FnOnce(Output) -> Result<T>,
     ) -> Result<T> {
         let mut then = Some(then);
-        let mut images = self.generate_batch(latent, &[pitch], interrupt, |_, image| {
-            let then = then.take().expect("there is one image");
-            then(image)
+        let mut notes = self.generate_batch(latent, &[pitch], interrupt, |_, output| {
+            let then = then.take().expect("there is one note");
+            then(output)
         })?;
-        images.pop().expect("there is one image")
+        notes.pop().expect("there is one note")
     }
 
-    /// Generates the images of several notes in one run and hands each, with its index, to `then` where it lies, as
-    /// [`Self::generate`] does.
+    /// Generates several notes in one run and hands what the model puts out for each, with its index, to `then` where it lies,
+    /// as [`Self::generate`] does.
     ///
     /// `latents` lie one behind the other. The outer error is a run that failed; an inner one is what `then` says of an
     /// image, which says nothing of the others.
@@ -90,7 +93,7 @@ impl Generator {
         latents: &[f32],
         pitches: &[u8],
         interrupt: &Interrupt,
-        mut then: impl FnMut(usize, &[f32]) -> Result<T>,
+        mut then: impl FnMut(usize, Output) -> Result<T>,
     ) -> Result<Vec<Result<T>>> {
         let notes = pitches.len();
         debug_assert_eq!(latents.len(), notes * self.latent_size);
@@ -109,7 +112,20 @@ impl Generator {
             shape[..] == expected && images.len() == notes * image_len,
             "puts out an image of {shape:?} where the manifest promises {expected:?}"
         );
-        Ok(images.chunks_exact(image_len).enumerate().map(|(index, image)| then(index, image)).collect())
+        let optional = |name: &str, values: usize| -> Result<Option<&[f32]>> {
+            let Some(output) = outputs.get(name) else { return Ok(None) };
+            let (shape, all) = output.try_extract_tensor::<f32>()?;
+            let expected = [notes as i64, values as i64];
+            ensure!(shape[..] == expected, "puts out a {name} of {shape:?} where {expected:?} belongs");
+            Ok(Some(all))
+        };
+        let (touch, movement) = (optional(TOUCH, TOUCH_POINTS)?, optional(MOVEMENT, Movement::VALUES)?);
+        let output = |(index, image)| {
+            let touch = touch.map(|all| &all[index * TOUCH_POINTS..][..TOUCH_POINTS]);
+            let movement = movement.map(|all| &all[index * Movement::VALUES..][..Movement::VALUES]);
+            then(index, Output { image, touch, movement })
+        };
+        Ok(images.chunks_exact(image_len).enumerate().map(output).collect())
     }
 
     /// Renders the lowest and the highest pitch and refuses what is no sound. Errors are sentences.
@@ -117,7 +133,7 @@ impl Generator {
         let manifest = &model.manifest;
         let latent = Latents::new(manifest).latent(&Timbre::default());
         for pitch in [manifest.pitch_min, manifest.pitch_max] {
-            self.generate(&latent, pitch, interrupt, check_image).map_err(|error| {
+            self.generate(&latent, pitch, interrupt, |output| check_image(output.image)).map_err(|error| {
                 let what = anyhow!("does not pass the test at pitch {pitch}: it {error:#}; choose another model");
                 model::sentence(&model.path, &what)
             })?;
@@ -138,6 +154,9 @@ pub fn check_finite(image: &[f32]) -> Result<()> {
 const LATENT: &str = "latent";
 const PITCH: &str = "pitch";
 const SPECTROGRAM: &str = "spectrogram";
+/// Outputs that a model may have besides.
+const TOUCH: &str = "touch";
+const MOVEMENT: &str = "movement";
 
 /// The options of a session on the processor.
 fn processor(environment: &Environment) -> ort::Result<SessionBuilder> {
@@ -176,12 +195,14 @@ pub fn first_line(error: &dyn std::fmt::Display) -> String {
 fn check_outlets(session: &Session, manifest: &Manifest) -> Result<()> {
     let geometry = manifest.representation.geometry();
     let (frames, bins) = (geometry.frames as i64, geometry.bins as i64);
-    check_names("inputs", session.inputs(), &[LATENT, PITCH])?;
-    check_names("outputs", session.outputs(), &[SPECTROGRAM])?;
+    check_names("inputs", session.inputs(), &[LATENT, PITCH], &[])?;
+    check_names("outputs", session.outputs(), &[SPECTROGRAM], &[TOUCH, MOVEMENT])?;
     for outlet in session.inputs().iter().chain(session.outputs()) {
         let (element, shape): (_, &[i64]) = match outlet.name() {
             LATENT => (TensorElementType::Float32, &[1, manifest.latent_size as i64]),
             PITCH => (TensorElementType::Int64, &[1]),
+            TOUCH => (TensorElementType::Float32, &[1, TOUCH_POINTS as i64]),
+            MOVEMENT => (TensorElementType::Float32, &[1, Movement::VALUES as i64]),
             _ => (TensorElementType::Float32, &[1, 2, frames, bins]),
         };
         check_tensor(outlet, element, shape)?;
@@ -189,10 +210,12 @@ fn check_outlets(session: &Session, manifest: &Manifest) -> Result<()> {
     Ok(())
 }
 
-fn check_names(what: &str, outlets: &[Outlet], expected: &[&str]) -> Result<()> {
+/// All that are `expected` are there, and none but them and those that `may` be.
+fn check_names(what: &str, outlets: &[Outlet], expected: &[&str], may: &[&str]) -> Result<()> {
     let mut names: Vec<&str> = outlets.iter().map(Outlet::name).collect();
     names.sort_unstable();
     let shown: String = names.join(", ").chars().take(200).collect();
+    names.retain(|name| !may.contains(name));
     ensure!(names == expected, "has the {what} {shown} where {} belong: export it again", expected.join(", "));
     Ok(())
 }

@@ -51,7 +51,7 @@ impl Station {
         assert_ne!(key.timbre.seed, super::tests::PANICKING_SEED, "a panic for the test");
         let latent = loaded.latents.latent(&key.timbre);
         let preparer = &mut self.preparer;
-        self.generator.generate(&latent, key.pitch, interrupt, |image| preparer.note(key, image).map(Arc::new))
+        self.generator.generate(&latent, key.pitch, interrupt, |output| preparer.rendered(key, output).map(Arc::new))
     }
 
     /// Renders several notes of one model in one run of a device. The outer error is a run that failed, and with it the
@@ -65,8 +65,8 @@ impl Station {
         let latents: Vec<f32> = keys.iter().flat_map(|key| loaded.latents.latent(&key.timbre)).collect();
         let pitches: Vec<u8> = keys.iter().map(|key| key.pitch).collect();
         let preparer = &mut self.preparer;
-        self.generator.generate_batch(&latents, &pitches, interrupt, |index, image| {
-            let note = preparer.note(keys[index], image)?;
+        self.generator.generate_batch(&latents, &pitches, interrupt, |index, output| {
+            let note = preparer.rendered(keys[index], output)?;
             Ok(Arc::new(Note { origin: Origin::Device, ..note }))
         })
     }

@@ -15,7 +15,7 @@ use super::loaded::Loaded;
 use super::place::{Class, LoadOrder, Place};
 use crate::model::{ModelRef, Stamp};
 use crate::note::{ModelId, Note, NoteKey, Origin, Sound};
-use crate::storage::{Limits, Usage};
+use crate::storage::{Limits, NOTE_BYTES, Usage};
 
 /// A note that could not be rendered is not tried again before this time is over: long enough to cost nothing, short
 /// enough that a passing lack of memory heals.
@@ -496,6 +496,7 @@ impl Schedule {
         Usage {
             memory_bytes: self.cache.bytes() as u64,
             disk_bytes: self.disk.bytes(),
+            note_bytes: self.cache.note_bytes().unwrap_or(NOTE_BYTES),
             limits: self.limits,
             folder: self.disk.root().map(Into::into),
         }

@@ -1,6 +1,7 @@
 //! Finds the part of a rendered note that a held key can go through again: worker thread.
 
-use crate::note::{Geometry, Sustain};
+use crate::geometry::Geometry;
+use crate::note::Sustain;
 
 /// How long the notes of the training set were held before their release, in seconds (NSynth, section 3 of the paper's
 /// data set). What comes after it is the sound of letting go.
@@ -28,7 +29,7 @@ pub fn find(geometry: Geometry, power: &[f32]) -> Sustain {
         (sample as usize / geometry.hop).min(geometry.frames - 1)
     };
     // A frame belongs to the held part when its whole window does.
-    let held_end = frame_at(HELD_SECONDS).saturating_sub(geometry.n_fft() / geometry.hop);
+    let held_end = frame_at(HELD_SECONDS).saturating_sub(geometry.n_fft / geometry.hop);
     let attack_end = frame_at(ATTACK_SECONDS).min(held_end);
     let frames_per_second = geometry.sample_rate as f32 / geometry.hop as f32;
     let least = ((LEAST_SECONDS * frames_per_second) as usize).min(held_end - attack_end);
@@ -153,7 +154,8 @@ impl Line {
 mod tests {
     use super::*;
 
-    const GEOMETRY: Geometry = Geometry { frames: 128, bins: 1024, hop: 512, pad_left: 3072, sample_rate: 16_000 };
+    const GEOMETRY: Geometry =
+        Geometry { frames: 128, bins: 1024, n_fft: 2048, hop: 512, pad_left: 3072, sample_rate: 16_000 };
 
     #[test]
     fn trends_are_those_of_the_line_of_least_squares() {

@@ -13,7 +13,7 @@ use crate::golden;
 /// then brought to linear frequency, then the inverse transform of all frames, overlap-added and cropped.
 fn whole_inverse(representation: Representation, image: &[f32]) -> Vec<f32> {
     let geometry = representation.geometry();
-    let (frames, bins, n_fft) = (geometry.frames, geometry.bins, geometry.n_fft());
+    let (frames, bins, n_fft) = (geometry.frames, geometry.bins, geometry.n_fft);
     let image: Vec<f64> = image.iter().map(|&value| f64::from(value)).collect();
     let (level, angle) = image.split_at(frames * bins);
 

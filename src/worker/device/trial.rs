@@ -88,9 +88,9 @@ impl Trial {
         let mut expected = Vec::new();
         for (note, &pitch) in inputs.pitches.iter().enumerate() {
             let start = Instant::now();
-            let image = cpu.generate(inputs.latent(note), pitch, interrupt, |image| {
-                check_finite(image)?;
-                Ok(image.to_vec())
+            let image = cpu.generate(inputs.latent(note), pitch, interrupt, |output| {
+                check_finite(output.image)?;
+                Ok(output.image.to_vec())
             });
             expected.push(image?);
             cpu_ms = cpu_ms.min(milliseconds(start.elapsed()));
@@ -104,11 +104,11 @@ impl Trial {
             let mut shortest = Duration::MAX;
             for repeat in 0..REPEATS {
                 let start = Instant::now();
-                let images = device.generate_batch(&latents, &pitches, interrupt, |note, image| {
-                    check_finite(image)?;
+                let images = device.generate_batch(&latents, &pitches, interrupt, |note, output| {
+                    check_finite(output.image)?;
                     // Comparing costs time of its own, so it has the run that is slow anyway.
                     if repeat == 0 {
-                        compare(image, &expected[note % NOTES], &mut levels, &mut angles);
+                        compare(output.image, &expected[note % NOTES], &mut levels, &mut angles);
                     }
                     Ok(())
                 });

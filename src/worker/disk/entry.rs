@@ -8,21 +8,25 @@
 //! | 4 | version of this layout |
 //! | 4 | CRC-32 of all that follows |
 //! | 8, 28, 1 | model, timbre, pitch |
-//! | 5 x 4 | frames, bins, hop, padding in front, sample rate |
+//! | 6 x 4 | frames, bins, FFT length, hop, padding in front, sample rate |
 //! | 2, 2, 4, 4, 4 | sustain: start, end, trend, decay, silent from (-1: never) |
+//! | 4 x 32, 4 x 4 | touch, movement |
+//! | 1 | number of heads |
 //! | 4 x frames | magnitude of one step |
 //! | 2 x frames x 2 x bins | codes of a frame's magnitudes and of its phase advances, frame by frame |
-//! | 4 x 2 x oversampling x bins | head |
+//! | 4 x heads x a voice's FFT length | heads |
 //! | 4 x bins | phase at the head's last frame |
 
+use crate::expression::{HEAD_VELOCITIES, Movement, TOUCH_POINTS, Touch};
 use crate::frames::Frames;
-use crate::note::{DIRECTIONS, Geometry, ModelId, Note, NoteKey, Origin, Sustain, Timbre};
-use crate::spectral::{OVERSAMPLING, Representation};
+use crate::geometry::Geometry;
+use crate::note::{DIRECTIONS, ModelId, Note, NoteKey, Origin, Sustain, Timbre};
+use crate::spectral::{FramePlan, Representation};
 
 const MAGIC: [u8; 8] = *b"TMBLNOTE";
 
 /// Goes up with every change of the layout; entries of another version are made anew.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// What lies before the part that the checksum covers.
 const PREAMBLE: usize = 16;
@@ -37,8 +41,8 @@ pub fn to_bytes(note: &Note) -> Vec<u8> {
     bytes.extend(note.key.model.0.to_le_bytes());
     bytes.extend(timbre_bytes(&note.key.timbre));
     bytes.push(note.key.pitch);
-    let Geometry { frames, bins, hop, pad_left, sample_rate } = note.geometry;
-    for size in [frames, bins, hop, pad_left] {
+    let Geometry { frames, bins, n_fft, hop, pad_left, sample_rate } = note.geometry;
+    for size in [frames, bins, n_fft, hop, pad_left] {
         bytes.extend((size as u32).to_le_bytes());
     }
     bytes.extend(sample_rate.to_le_bytes());
@@ -48,6 +52,9 @@ pub fn to_bytes(note: &Note) -> Vec<u8> {
     bytes.extend(trend_db.to_le_bytes());
     bytes.extend(decay_db.to_le_bytes());
     bytes.extend(silent_from.map_or(-1, i32::from).to_le_bytes());
+    let movement = note.movement.values();
+    note.touch.0.iter().chain(&movement).for_each(|value| bytes.extend(value.to_le_bytes()));
+    bytes.push((note.head.len() / note.geometry.synthesis_fft()) as u8);
     steps.iter().for_each(|step| bytes.extend(step.to_le_bytes()));
     codes.iter().for_each(|code| bytes.extend(code.to_le_bytes()));
     note.head.iter().chain(&note.head_phase).for_each(|sample| bytes.extend(sample.to_le_bytes()));
@@ -76,10 +83,13 @@ pub fn any_from_bytes(bytes: &[u8]) -> Option<Note> {
     let [pitch] = reader.take()?;
     let key = NoteKey { model, timbre, pitch };
     let mut size = || Some(u32::from_le_bytes(reader.take()?) as usize);
-    let (frames, bins, hop, pad_left) = (size()?, size()?, size()?, size()?);
-    let geometry = Geometry { frames, bins, hop, pad_left, sample_rate: u32::from_le_bytes(reader.take()?) };
-    // A voice has room for the known sizes only.
-    if Representation::ALL.iter().all(|known| known.geometry() != geometry) {
+    let (frames, bins, n_fft, hop, pad_left) = (size()?, size()?, size()?, size()?, size()?);
+    let sample_rate = u32::from_le_bytes(reader.take()?);
+    let geometry = Geometry { frames, bins, n_fft, hop, pad_left, sample_rate };
+    // A voice has room for what a model may have, and no more.
+    let is_published = || Representation::ALL.iter().any(|known| known.geometry() == geometry);
+    let is_named = || Geometry::named(sample_rate, n_fft, hop, frames, bins).is_ok_and(|named| named == geometry);
+    if !is_published() && !is_named() {
         return None;
     }
     let sustain = Sustain {
@@ -92,12 +102,21 @@ pub fn any_from_bytes(bytes: &[u8]) -> Option<Note> {
     if sustain.start > sustain.end || usize::from(sustain.end) >= frames {
         return None;
     }
+    let touch = Touch::of_model(&reader.row(TOUCH_POINTS, f32::from_le_bytes)?)?;
+    let movement = Movement::of_model(&reader.row(Movement::VALUES, f32::from_le_bytes)?)?;
+    let [heads] = reader.take()?;
+    if ![1, HEAD_VELOCITIES.len()].contains(&usize::from(heads)) {
+        return None;
+    }
     let steps = reader.row(frames, f32::from_le_bytes)?;
     let codes = reader.row(2 * frames * bins, u16::from_le_bytes)?;
-    let head = reader.row(OVERSAMPLING * geometry.n_fft(), f32::from_le_bytes)?;
+    let head = reader.row(usize::from(heads) * geometry.synthesis_fft(), f32::from_le_bytes)?;
     let head_phase = reader.row(bins, f32::from_le_bytes)?;
     let frames = Frames::from_codes(bins, steps, codes)?;
-    reader.0.is_empty().then_some(Note { key, origin: Origin::Cpu, geometry, frames, head, head_phase, sustain })
+    reader.0.is_empty().then(|| {
+        let plan = FramePlan::of(geometry);
+        Note { key, origin: Origin::Cpu, geometry, plan, frames, head, head_phase, sustain, touch, movement }
+    })
 }
 
 /// Bytes of a timbre.
@@ -150,7 +169,10 @@ pub(super) mod tests {
 
     /// A note of a published size, that differs from key to key.
     pub fn note(key: NoteKey) -> Note {
-        let geometry = Representation::IfMelHires.geometry();
+        note_of(Representation::IfMelHires.geometry(), 1, key)
+    }
+
+    fn note_of(geometry: Geometry, heads: usize, key: NoteKey) -> Note {
         let cells = geometry.frames * geometry.bins;
         let own = 1.0 + f32::from(key.pitch) + key.timbre.seed as f32;
         let magnitude: Vec<f32> = (0..cells).map(|i| own * (i % 977) as f32).collect();
@@ -159,10 +181,13 @@ pub(super) mod tests {
             key,
             origin: Origin::Cpu,
             geometry,
+            plan: FramePlan::of(geometry),
             frames: Frames::encode(geometry.bins, &magnitude, &advance),
-            head: (0..OVERSAMPLING * geometry.n_fft()).map(|i| own + i as f32).collect(),
+            head: (0..heads * geometry.synthesis_fft()).map(|i| own + i as f32).collect(),
             head_phase: (0..geometry.bins).map(|i| 1e-4 * i as f32).collect(),
             sustain: Sustain { start: 30, end: 90, trend_db: -0.1, decay_db: 0.0, silent_from: Some(100) },
+            touch: Touch(std::array::from_fn(|point| point as f32 - 10.0)),
+            movement: Movement { vibrato_cents: 20.0, rate_hz: 5.5, tremolo_db: 1.5, onset_s: 0.3 },
         }
     }
 
@@ -174,19 +199,24 @@ pub(super) mod tests {
 
     #[test]
     fn a_note_comes_back_bit_by_bit() {
-        let written = note(key(7, 60));
-        let bytes = to_bytes(&written);
-        assert!(from_bytes(&bytes, written.key).is_some_and(|read| read == written));
-        assert_eq!(timbre(&timbre_bytes(&written.key.timbre)), written.key.timbre);
-        let share = bytes.len() as f64 / crate::storage::NOTE_BYTES as f64;
-        assert!((0.98..1.02).contains(&share), "{} bytes", bytes.len());
+        let full_band = Geometry::named(48_000, 6_144, 1_536, 128, 2_560).unwrap();
+        let hires = Representation::IfMelHires.geometry();
+        for (geometry, heads) in [(hires, 1), (hires, 4), (Representation::If.geometry(), 1), (full_band, 4)] {
+            let written = note_of(geometry, heads, key(7, 60));
+            let bytes = to_bytes(&written);
+            assert!(from_bytes(&bytes, written.key).is_some_and(|read| read == written));
+            assert_eq!(timbre(&timbre_bytes(&written.key.timbre)), written.key.timbre);
+            for size in [bytes.len(), written.bytes()] {
+                assert!(size.abs_diff(geometry.note_bytes(heads)) < 1_024, "{size} bytes");
+            }
+        }
     }
 
     #[test]
     fn what_is_damaged_cut_or_foreign_is_noticed() {
         let own = key(7, 60);
         let bytes = to_bytes(&note(own));
-        for at in [0, 8, 12, 16, 30, 52, 60, 90, 1_000, bytes.len() / 2, bytes.len() - 1] {
+        for at in [0, 8, 12, 16, 30, 52, 60, 64, 90, 1_000, bytes.len() / 2, bytes.len() - 1] {
             let mut damaged = bytes.clone();
             damaged[at] ^= 0x10;
             assert!(from_bytes(&damaged, own).is_none(), "a bit of byte {at}");

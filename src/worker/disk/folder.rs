@@ -17,7 +17,6 @@ use std::time::{Duration, SystemTime};
 
 use super::entry::{self, TIMBRE_BYTES};
 use crate::note::{KEYS, ModelId, Note, NoteKey, Sound};
-use crate::storage::NOTE_BYTES;
 
 const NOTE: &str = "note";
 const UNFINISHED: &str = "tmp";
@@ -49,11 +48,13 @@ struct Shelf {
     /// The timbre, where it is one of this renderer.
     sound: Option<Sound>,
     pitches: u128,
+    /// Of one note: those of a timbre are of one model, and equally long.
+    note_bytes: u64,
 }
 
 impl Shelf {
     fn bytes(&self) -> u64 {
-        u64::from(self.pitches.count_ones()) * NOTE_BYTES
+        u64::from(self.pitches.count_ones()) * self.note_bytes
     }
 
     fn used(&self) -> SystemTime {
@@ -196,8 +197,16 @@ impl Folder {
                 {
                     let sound = Sound { model: ModelId(u64::from_be_bytes(model)), timbre: entry::timbre(&timbre) };
                     let path = of_model.join(name);
-                    let pitches = names(&path).iter().filter_map(|name| pitch(name)).fold(0, |bits, p| bits | 1 << p);
-                    shelves.push(Shelf { path, sound: (renderer == self.renderer).then_some(sound), pitches });
+                    let notes = names(&path).into_iter().filter_map(|name| Some((pitch(&name)?, name)));
+                    let (mut pitches, mut note_bytes) = (0, 0);
+                    for (pitch, name) in notes {
+                        pitches |= 1 << pitch;
+                        if note_bytes == 0 {
+                            note_bytes = fs::metadata(path.join(name)).map_or(0, |metadata| metadata.len());
+                        }
+                    }
+                    let sound = (renderer == self.renderer).then_some(sound);
+                    shelves.push(Shelf { path, sound, pitches, note_bytes });
                 }
             }
         }
@@ -247,6 +256,11 @@ mod tests {
     use super::*;
     use crate::model::handmade::Folder as Scratch;
 
+    /// Bytes of one note of those below.
+    fn note_bytes() -> u64 {
+        entry::to_bytes(&note(key(1, 60))).len() as u64
+    }
+
     const HERE: &str = "0123456789abcdef";
 
     fn folder(scratch: &Scratch, renderer: &str) -> Folder {
@@ -271,7 +285,7 @@ mod tests {
         let (one, two) = (put(&folder, 1, 2, 0), put(&folder, 2, 1, 0));
         let contents = folder.contents();
         assert_eq!(contents.sounds, HashMap::from([(one, 3 << 60), (two, 1 << 60)]));
-        assert_eq!(contents.bytes, 3 * NOTE_BYTES);
+        assert_eq!(contents.bytes, 3 * note_bytes());
         assert!(folder.read(key(1, 61)).is_some_and(|read| read == note(key(1, 61))));
         assert!(folder.read(key(2, 61)).is_none());
     }
@@ -282,7 +296,7 @@ mod tests {
         put(&folder(&scratch, HERE), 1, 1, 0);
         let other = folder(&scratch, "fedcba9876543210");
         assert!(other.read(key(1, 60)).is_none() && other.contents().sounds.is_empty());
-        assert_eq!(other.contents().bytes, NOTE_BYTES);
+        assert_eq!(other.contents().bytes, note_bytes());
     }
 
     #[test]
@@ -307,13 +321,13 @@ mod tests {
         let scratch = Scratch::new();
         let folder = folder(&scratch, HERE);
         let [old, oldest, new] = [put(&folder, 1, 3, 50), put(&folder, 2, 3, 90), put(&folder, 3, 3, 1)];
-        folder.trim(9 * NOTE_BYTES);
+        folder.trim(9 * note_bytes());
         assert_eq!(folder.contents().sounds.len(), 3, "there is room for all");
-        folder.trim(8 * NOTE_BYTES);
+        folder.trim(8 * note_bytes());
         assert_eq!(folder.contents().sounds, HashMap::from([(old, 7 << 60), (new, 7 << 60)]));
         assert!(!folder.shelf(oldest).exists());
         folder.touch(old);
-        folder.trim(5 * NOTE_BYTES);
+        folder.trim(5 * note_bytes());
         assert_eq!(folder.contents().sounds, HashMap::from([(old, 7 << 60)]), "it was used last");
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::folder::Contents;
+use crate::geometry::MOST_NOTE_BYTES;
 use crate::note::{Note, NoteKey, Sound};
 use crate::storage::{KEYBOARD_NOTES, NOTE_BYTES};
 
@@ -27,9 +28,9 @@ const LOOK_AFTER_NOTES: u64 = 8;
 
 /// What is left free of what is allowed, since what other processes write between two looks is not known: room for two of
 /// them. Where more write at once, the limit is passed by a look's notes of each.
-const RESERVE_BYTES: u64 = 2 * LOOK_AFTER_NOTES * NOTE_BYTES;
+const RESERVE_BYTES: u64 = 2 * LOOK_AFTER_NOTES * MOST_NOTE_BYTES as u64;
 
-/// Less than two keyboards would only come and go.
+/// Less than two keyboards of a published model would only come and go.
 const LEAST_BYTES: u64 = 2 * KEYBOARD_NOTES * NOTE_BYTES + RESERVE_BYTES;
 
 /// Where nothing could be written, as on a full disk, it is tried again with one note after this time.
@@ -233,7 +234,7 @@ impl Ledger {
         if !is_recent || self.unseen_notes >= LOOK_AFTER_NOTES {
             return Some(Task::Look { root, device: device.to_owned() });
         }
-        if self.bytes + NOTE_BYTES > self.most_bytes() { self.trim() } else { Some(Task::Write(note)) }
+        if self.bytes + note.bytes() as u64 > self.most_bytes() { self.trim() } else { Some(Task::Write(note)) }
     }
 
     /// Makes room, unless it was tried in vain a while ago.
@@ -265,7 +266,7 @@ impl Ledger {
                 self.bytes = contents.bytes;
                 self.looked = Some(Instant::now());
                 self.unseen_notes = 0;
-                if self.bytes + NOTE_BYTES <= self.most_bytes() {
+                if self.bytes + MOST_NOTE_BYTES as u64 <= self.most_bytes() {
                     self.trimmed = None;
                 }
                 Finished::Nothing
@@ -278,7 +279,7 @@ impl Ledger {
             Outcome::Written(note, Ok(())) => {
                 let key = note.key;
                 *self.sounds.get_or_insert_default().entry(key.sound()).or_default() |= 1 << (key.pitch % 128);
-                self.bytes += NOTE_BYTES;
+                self.bytes += note.bytes() as u64;
                 self.unseen_notes += 1;
                 trash.push(note);
                 self.failure.take().map_or(Finished::Nothing, |failure| Finished::Mended(failure.sentence))
@@ -309,12 +310,20 @@ impl Ledger {
         self.saved.insert(sound);
     }
 
+    /// Bytes of a note that lies there, in the mean: the next look counts them.
+    fn note_bytes(&self) -> u64 {
+        let pitches = self.sounds.iter().flat_map(HashMap::values);
+        let notes: u64 = pitches.map(|pitches| u64::from(pitches.count_ones())).sum();
+        self.bytes.checked_div(notes).unwrap_or(0)
+    }
+
     fn forget(&mut self, key: &NoteKey) {
+        let note_bytes = self.note_bytes();
         if let Some(sounds) = &mut self.sounds
             && let Some(pitches) = sounds.get_mut(&key.sound())
         {
             *pitches &= !(1 << (key.pitch % 128));
-            self.bytes = self.bytes.saturating_sub(NOTE_BYTES);
+            self.bytes = self.bytes.saturating_sub(note_bytes);
             if *pitches == 0 {
                 sounds.remove(&key.sound());
             }

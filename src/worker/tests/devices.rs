@@ -198,7 +198,7 @@ fn the_default_model_renders_batches_as_it_renders_single_notes() {
     assert!(device.takes_batches());
     assert!(trial.level.common < 1e-4 && trial.angle.common < 1e-4, "{trial:?}");
     let latents = vec![0.5; model.manifest.latent_size * 16];
-    let images = device.generate_batch(&latents, &[60; 16], &interrupt, |_, image| Ok(image.len())).unwrap();
+    let images = device.generate_batch(&latents, &[60; 16], &interrupt, |_, output| Ok(output.image.len())).unwrap();
     assert_eq!(images.len(), 16);
 }
 
@@ -416,7 +416,7 @@ fn a_real_device_renders_the_keyboard_as_the_processor_does() {
     if device.takes_batches() {
         let latents = vec![0.25; 16 * model.manifest.latent_size];
         assert_eq!(
-            device.generate_batch(&latents, &[60; 16], &interrupt, |_, image| Ok(image.len())).unwrap().len(),
+            device.generate_batch(&latents, &[60; 16], &interrupt, |_, output| Ok(output.image.len())).unwrap().len(),
             16
         );
     }

@@ -1,10 +1,12 @@
 //! Who gets what, and in which order: the bookkeeping, with notes that nobody rendered.
 
 use super::*;
+use crate::expression::{Movement, Touch};
+use crate::geometry::Geometry;
 use crate::model::Model;
 use crate::model::handmade::{Folder, Handmade};
-use crate::note::{Geometry, NoteKey, Origin, Sustain};
-use crate::spectral::Representation;
+use crate::note::{NoteKey, Origin, Sustain};
+use crate::spectral::{FramePlan, Representation};
 use crate::storage::Limits;
 use crate::worker::interrupt::Interrupt;
 use crate::worker::loaded::Loaded;
@@ -85,7 +87,9 @@ pub fn blank(key: NoteKey, origin: Origin) -> Note {
     let geometry: Geometry = Representation::IfMelHires.geometry();
     let sustain = Sustain { start: 0, end: 0, trend_db: 0.0, decay_db: 0.0, silent_from: None };
     let (frames, head, head_phase) = Default::default();
-    Note { key, origin, geometry, frames, head, head_phase, sustain }
+    let plan = FramePlan::of(geometry);
+    let (touch, movement) = (Touch::gentle(16_000), Movement::default());
+    Note { key, origin, geometry, plan, frames, head, head_phase, sustain, touch, movement }
 }
 
 fn request(seed: u32, key: u8) -> NoteRequest {

@@ -11,10 +11,12 @@ pub mod clock;
 pub mod events;
 pub mod handlers;
 pub mod measure;
+pub mod onnx;
 pub mod picture;
 pub mod plugin;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub mod realtime;
+pub mod sawtooth;
 pub mod sounds;
 
 use std::path::PathBuf;
