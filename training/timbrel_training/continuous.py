@@ -50,6 +50,13 @@ NOISE_SPREAD = math.pi / math.sqrt(24.0)
 # Vibrato and tremolo are kept as numbers of unit size: depth [cents], rate [Hz], depth [dB], onset [s].
 MOVEMENT_SCALE = (10.0, 5.0, 1.0, 0.5)
 
+# How much louder a note is played than the corpus holds it [LU]: its phases are not quite those of a recording, which takes
+# some 2 dB, and at -20 LUFS it stands beside other instruments.
+PLAYED_LU = 5.0
+
+# Over how much of a window the beginnings of a note's partials are spread.
+PHASE_SPREAD = 0.06
+
 NEPER_PER_DB = math.log(10.0) / 20.0
 
 
@@ -237,7 +244,11 @@ class Generator(nn.Module):
         level, angle = noise_fluctuations(images)
         self.register_buffer("noise_level", level.clone())
         self.register_buffer("noise_angle", angle.clone())
-        self.register_buffer("loudness_weights", key_weights(images), persistent=False)
+        played = key_weights(images) * 10.0 ** (-PLAYED_LU / 10.0)
+        self.register_buffer("loudness_weights", played, persistent=False)
+        self.register_buffer("aligned", aligned_phases(images), persistent=False)
+        # The first frame that holds nothing but the note.
+        self.begun = images.pad_left // images.hop
         self.loudest_frames = max(1, round(LOUDEST_SECONDS * images.sample_rate / images.hop))
 
     def features(self, latent: Tensor, pitch: Tensor) -> Tensor:
@@ -271,9 +282,16 @@ class Generator(nn.Module):
         # The shorter way round from the angle to the noise's.
         turns = 0.5 * (self.noise_angle - parts.angle)
         turns = turns - torch.floor(turns + 0.5)
-        return torch.stack([level, parts.angle + noise * (2.0 * turns)], dim=1)
+        angle = parts.angle + noise * (2.0 * turns)
+        # The angle of the first frame is its phase, and nothing sounds yet: it is chosen such that the bins of each partial
+        # add up when the note has begun.
+        begun = self.begun
+        start = self.aligned - angle[:, 1 : begun + 1].sum(dim=1)
+        start = start - 2.0 * torch.floor(0.5 * start + 0.5)
+        start = torch.where(noise[:, begun] < 0.5, start, angle[:, 0])
+        return torch.stack([level, torch.cat([start.unsqueeze(1), angle[:, 1:]], dim=1)], dim=1)
 
-    def known_latents(self, steps: int = 600) -> dict[str, Tensor]:
+    def known_latents(self, steps: int = 1_500) -> dict[str, Tensor]:
         """The latent [latent] of each known instrument: of all that map to its code, as near as can be, the one found from
         its own place on."""
         target = self.codes.detach()
@@ -281,7 +299,7 @@ class Generator(nn.Module):
         self.requires_grad_(False)
         with torch.enable_grad():
             latents = self.mapping.places.detach().clone().requires_grad_(True)
-            optimiser = torch.optim.Adam([latents], lr=0.05)
+            optimiser = torch.optim.Adam([latents], lr=0.1)
             for _ in range(steps):
                 optimiser.zero_grad()
                 # A latent that is hardly ever drawn is not to be preferred for a hair's breadth.
@@ -321,6 +339,18 @@ def partial_advances(shape: Shape, representation: Representation) -> Tensor:
     partial = (frequency / fundamental).round().clamp(min=1.0) * fundamental
     advance = 2.0 * representation.hop / representation.sample_rate * partial
     return (advance - 2.0 * (0.5 * advance).round()).float()
+
+
+def aligned_phases(representation: Representation) -> Tensor:
+    """Phases [bins] in units of pi, of which any few neighbouring ones are those of one sinusoid.
+
+    A Hann window turns the phase of a sinusoid by half a turn from bin to bin. A slow drift along the frequency keeps the
+    partials from all beginning at once, as a click: they are spread over `PHASE_SPREAD` of a window.
+    """
+    bins = torch.arange(representation.bins).double()
+    drift = PHASE_SPREAD * (bins.square() / representation.bins - bins)
+    phase = bins + drift
+    return (phase - 2.0 * torch.floor(0.5 * phase + 0.5)).float()
 
 
 @cache

@@ -96,8 +96,9 @@ def supervised_losses(parts: Parts, corpus: Corpus, batch: Batch, frames: Tensor
     weight = weight / weight.sum()
     # What a player hears is compared as loud as it will be played, whatever the networks leave of differences.
     error = level - target
+    whole = level.shape[2] // BAND_BINS * BAND_BINS
     bands, target_bands = (
-        0.5 * torch.log((2.0 * x).exp().unflatten(2, (-1, BAND_BINS)).sum(3) + 1e-9) for x in (level, target)
+        0.5 * torch.log((2.0 * x[..., :whole]).exp().unflatten(2, (-1, BAND_BINS)).sum(3) + 1e-9) for x in (level, target)
     )
     band_weight = (1.0 + (target_bands - target_bands.amax((1, 2), keepdim=True)) / HEARD).clamp(0.0, 1.0)
     band_weight = band_weight * worth.view(-1, 1, 1)
