@@ -260,8 +260,8 @@ def test_the_way_of_a_knob_is_measured_from_end_to_end(heard) -> None:
 
     bases = np.zeros((1, 5))
     vector, keys = np.eye(5)[0], np.array([60])
-    assert knobs._largest_step(player, vector, bases, keys) <= knobs.EVEN
-    assert knobs._largest_step(Player(Switch()), vector, bases, keys) > 6
+    assert knobs.largest_step(player, vector, bases, keys) <= knobs.EVEN
+    assert knobs.largest_step(Player(Switch()), vector, bases, keys) > 6
 
 
 def test_an_effect_counts_when_other_latents_show_it_too() -> None:

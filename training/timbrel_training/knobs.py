@@ -114,10 +114,10 @@ def try_direction(
     change = float(distance_db(pictures[:, -1], pictures[:, 0]).mean())
     values = heard.characters.reshape(*shape, -1) / usual
     effects = np.array([_effect(values[..., index]) for index in range(values.shape[-1])])
-    return Direction(vector, change, effects, _largest_step(player, vector, bases, keys))
+    return Direction(vector, change, effects, largest_step(player, vector, bases, keys))
 
 
-def _largest_step(player: Player, vector: np.ndarray, bases: np.ndarray, keys: np.ndarray) -> float:
+def largest_step(player: Player, vector: np.ndarray, bases: np.ndarray, keys: np.ndarray) -> float:
     """Largest step of a knob's way as a multiple of the mean one, the median of the walks from each base, keys in turn."""
     ratios = []
     for number, base in enumerate(bases):
