@@ -13,6 +13,9 @@ use crate::target::{Layout, System, Target};
 /// The model that travels with the plugin.
 const DEFAULT_MODEL: &str = "assets/default.onnx";
 
+/// The model that was the default before: projects that were saved with it find it beside the new one.
+const CLASSIC_MODEL: &str = "assets/classic.onnx";
+
 /// Builds and bundles; the arguments are those of `cargo build`.
 pub fn bundle(arguments: &[String]) -> Result<()> {
     let target = Target::of(target_triple(arguments)?)?;
@@ -69,6 +72,7 @@ fn name_standalone(target: Target, bundled: &Path) -> Result<()> {
 fn furnish(layout: &Layout, target: Target, runtime: &Runtime) -> Result<()> {
     copy(&runtime.library, &layout.library.join(target.library_name()))?;
     copy(Path::new(DEFAULT_MODEL), &layout.resources.join("default.onnx"))?;
+    copy(Path::new(CLASSIC_MODEL), &layout.resources.join("classic.onnx"))?;
     for licence in &runtime.licences {
         let name = licence.file_name().unwrap_or_default().to_string_lossy();
         copy(licence, &layout.resources.join(format!("onnxruntime-{name}")))?;
