@@ -67,7 +67,9 @@ class Normaliser:
         return (image - offset) / scale
 
     def _columns(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        return tuple(image.new_tensor(values).view(2, 1, 1) for values in (self.scale, self.offset))
+        return tuple(
+            torch.cat([image.new_full((1,), value) for value in values]).view(2, 1, 1) for values in (self.scale, self.offset)
+        )
 
 
 # For instantaneous frequency on the mel scale; both resolutions use the same constants.
