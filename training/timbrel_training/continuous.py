@@ -54,6 +54,12 @@ MOVEMENT_SCALE = (10.0, 5.0, 1.0, 0.5)
 # some 2 dB, and at -20 LUFS it stands beside other instruments.
 PLAYED_LU = 5.0
 
+# How far from a partial a bin still belongs to it; the main lobe of a Hann window ends at 2 bins.
+LOBE_BINS = 1.6
+
+# How far from a partial a bin is set apart at the stroke; farther out noise is all there is.
+OFFSET_BINS = 4.0
+
 # Over how much of a window the beginnings of a note's partials are spread.
 PHASE_SPREAD = 0.06
 
@@ -157,6 +163,13 @@ class Expected(nn.Module):
 
         # Spectra: a network along the bins, steered by the condition.
         self.register_buffer("places", _places(shape, representation), persistent=False)
+        self.register_buffer("advances", partial_advances(shape, representation), persistent=False)
+        # The first frame that holds nothing but the note.
+        self.begun = representation.pad_left // representation.hop
+        middles, offsets = lobes(shape, representation)
+        self.register_buffer("lobes", middles, persistent=False)
+        self.register_buffer("offsets", offsets, persistent=False)
+        self.register_buffer("stroke", stroke_slopes(representation), persistent=False)
         self.band_code = nn.Parameter(torch.randn(bins, 16) * 0.3)
         self.into = nn.Linear(shape.tables + 16 + self.places.shape[-1], shape.channels)
         self.steering = nn.Linear(shape.hidden, 2 * shape.layers * shape.channels)
@@ -195,12 +208,33 @@ class Expected(nn.Module):
         factors = torch.cat([steady + envelope, level_course], dim=1), torch.cat([tables, level_spectrum], dim=1)
         return Parts(
             level=self.mean_level[index].unsqueeze(1) + _product(*factors),
-            angle=self.mean_angle[index].unsqueeze(1) + 0.1 * _product(angle_course, angle_spectrum),
+            angle=self._angle(angle_course, angle_spectrum, index, frames),
             coherence=torch.sigmoid(
                 self.mean_coherence[index].unsqueeze(1) + _product(coherence_course, coherence_spectrum)
             ),
             touch=10.0 * self.touch(condition),
             movement=functional.softplus(self.movement(condition)),
+        )
+
+    def _angle(self, course: Tensor, spectrum: Tensor, index: Tensor, frames: Tensor | None) -> Tensor:
+        """[N, frames, bins]. At the stroke the bins of a partial are set apart as those of a window are that the note begins
+        within; from then on they are given the deviation of the partial's middle, or they would drift apart and beat."""
+        own = self.mean_angle[index].unsqueeze(1)
+        lobes = self.lobes[index]
+        deviation = (self.mean_angle[index] - self.advances[index]).gather(1, lobes)
+        together = (self.advances[index] + deviation).unsqueeze(1)
+        shared = spectrum.gather(2, lobes.unsqueeze(1).expand(-1, spectrum.shape[1], -1))
+        if frames is None:
+            early = self.begun + 1
+            stroke = self.stroke[:early, None] * self.offsets[index].unsqueeze(1)
+            return torch.cat([
+                own + stroke + 0.1 * _product(course[:, :, :early], spectrum),
+                together + 0.1 * _product(course[:, :, early:], shared),
+            ], dim=1)
+        early = (frames <= self.begun)[None, :, None]
+        stroke = self.stroke[frames][None, :, None] * self.offsets[index].unsqueeze(1)
+        return torch.where(
+            early, own + stroke + 0.1 * _product(course, spectrum), together + 0.1 * _product(course, shared)
         )
 
     def _spectra(self, condition: Tensor, tables: Tensor, index: Tensor) -> Tensor:
@@ -247,8 +281,6 @@ class Generator(nn.Module):
         played = key_weights(images) * 10.0 ** (-PLAYED_LU / 10.0)
         self.register_buffer("loudness_weights", played, persistent=False)
         self.register_buffer("aligned", aligned_phases(images), persistent=False)
-        # The first frame that holds nothing but the note.
-        self.begun = images.pad_left // images.hop
         self.loudest_frames = max(1, round(LOUDEST_SECONDS * images.sample_rate / images.hop))
 
     def features(self, latent: Tensor, pitch: Tensor) -> Tensor:
@@ -285,7 +317,7 @@ class Generator(nn.Module):
         angle = parts.angle + noise * (2.0 * turns)
         # The angle of the first frame is its phase, and nothing sounds yet: it is chosen such that the bins of each partial
         # add up when the note has begun.
-        begun = self.begun
+        begun = self.expected.begun
         start = self.aligned - angle[:, 1 : begun + 1].sum(dim=1)
         start = start - 2.0 * torch.floor(0.5 * start + 0.5)
         start = torch.where(noise[:, begun] < 0.5, start, angle[:, 0])
@@ -339,6 +371,34 @@ def partial_advances(shape: Shape, representation: Representation) -> Tensor:
     partial = (frequency / fundamental).round().clamp(min=1.0) * fundamental
     advance = 2.0 * representation.hop / representation.sample_rate * partial
     return (advance - 2.0 * (0.5 * advance).round()).float()
+
+
+def lobes(shape: Shape, representation: Representation) -> tuple[Tensor, Tensor]:
+    """The middle bin of the partial whose main lobe each bin is in, int64 [pitches, bins], bins between partials being their
+    own; and how many bins each lies above its nearest partial, within `OFFSET_BINS`, [pitches, bins]."""
+    spacing = representation.sample_rate / representation.n_fft
+    bins = torch.arange(representation.bins).double()
+    fundamental = key_hz(torch.arange(shape.pitch_min, shape.pitch_max + 1).double())[:, None] / spacing
+    partial = ((bins + 1.0) / fundamental).round().clamp(min=1.0) * fundamental - 1.0
+    middle = partial.round().clamp(0, representation.bins - 1)
+    middles = torch.where((bins - partial).abs() <= LOBE_BINS, middle, bins).long()
+    return middles, (bins - partial).clamp(-OFFSET_BINS, OFFSET_BINS).float()
+
+
+def stroke_slopes(representation: Representation) -> Tensor:
+    """What each frame adds to the phase advance [units of pi] for each bin above a partial, [frames].
+
+    A window that the note begins within holds only its later part, whose middle lies `late` of a window behind the
+    window's own: phases fall by 2 pi `late` from bin to bin more than those of a whole window do.
+    """
+    begun = representation.pad_left // representation.hop
+    place = np.linspace(0.0, 1.0, 4097)
+    window = 0.5 - 0.5 * np.cos(2.0 * math.pi * place)
+    phase = np.zeros(representation.frames + 1)
+    for frame in range(max(0, begun - 3), begun):
+        rest = window * (place >= (representation.pad_left - frame * representation.hop) / representation.n_fft)
+        phase[frame] = -2.0 * ((rest * place).sum() / rest.sum() - 0.5)
+    return torch.tensor(np.diff(phase, prepend=0.0)[: representation.frames], dtype=torch.float32)
 
 
 def aligned_phases(representation: Representation) -> Tensor:
