@@ -132,6 +132,18 @@ impl TimbrelParams {
         }
     }
 
+    /// Puts what is no number to its default, whoever has sent it: a state with such a value could be saved, but not loaded
+    /// again. For the audio thread.
+    pub fn mend(&self) {
+        let own = [&self.character, &self.attack, &self.decay, &self.sustain, &self.release, &self.velocity];
+        let rest =
+            [&self.tune, &self.gain].into_iter().chain(self.directions.iter().map(|direction| &direction.offset));
+        for param in own.into_iter().chain(rest).filter(|param| param.value().is_nan()) {
+            // SAFETY: the pointer is that of a parameter that is alive. It is written to through an atomic.
+            unsafe { param.as_ptr()._internal_set_normalized_value(param.default_normalized_value()) };
+        }
+    }
+
     /// All that the audio thread needs to know of the parameters now.
     pub fn settings(&self) -> Settings {
         Settings {

@@ -117,6 +117,10 @@ impl Plugin for Timbrel {
         }
         // A panic must not reach the host. What it leaves behind is only ever dropped.
         match catch_unwind(AssertUnwindSafe(|| self.process_block(buffer, context))) {
+            // A file that lacks its notes should not be taken for a good one.
+            Ok(()) if self.pace.is_offline() && self.engine.struck_in_vain() => {
+                ProcessStatus::Error("Timbrel renders no notes: its window says what is missing")
+            }
             Ok(()) => ProcessStatus::KeepAlive,
             Err(_) => {
                 self.failed = true;
@@ -133,6 +137,7 @@ impl Timbrel {
         let samples = buffer.samples();
         let seconds = samples as f64 / f64::from(self.sample_rate);
         self.pace.block(seconds, start);
+        self.params.mend();
         let settings = self.params.settings();
         let is_vst3 = context.plugin_api() == PluginApi::Vst3;
         let untold = &mut self.untold;

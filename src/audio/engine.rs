@@ -165,6 +165,8 @@ pub struct Engine {
     events: Vec<TimedEvent>,
     /// Keys that will be struck in this block, a bit each, in a render that waits.
     to_come: u128,
+    /// Whether a key was struck in the last block for which no note will come.
+    struck_in_vain: bool,
 }
 
 impl Engine {
@@ -192,6 +194,7 @@ impl Engine {
             exact: false,
             events: Vec::with_capacity(EVENTS_AHEAD),
             to_come: 0,
+            struck_in_vain: false,
         }
     }
 
@@ -218,6 +221,11 @@ impl Engine {
     /// Time that the last call of [`Self::process`] spent waiting for notes.
     pub fn waited(&self) -> Duration {
         self.waited
+    }
+
+    /// Whether a key was struck during the last call of [`Self::process`] that stays silent, since nothing renders notes.
+    pub fn struck_in_vain(&self) -> bool {
+        self.struck_in_vain
     }
 
     /// Voices that sound or are about to.
@@ -277,6 +285,7 @@ impl Engine {
         mut out: Output,
     ) {
         self.waited = Duration::ZERO;
+        self.struck_in_vain = false;
         self.exact = wait == Wait::Always && self.link.status.bounce_on_cpu.load(Ordering::Relaxed);
         out.left.fill(0.0);
         self.receive(settings, wait);
@@ -651,6 +660,8 @@ impl Engine {
         if self.voices[index].state() == State::Waiting {
             self.strike(index, settings);
         }
+        let is_silent = self.voices[index].state() == State::Waiting;
+        self.struck_in_vain |= is_silent && self.link.status.generator() == Generator::Unavailable;
     }
 
     /// Lets a waiting voice play: from its own note, from an older one of its pitch, or from the nearest that there is.

@@ -36,7 +36,7 @@ pub fn complaint() -> Option<String> {
 
 /// Loads the build for a device where the user has put one, and Timbrel's own where there is none or it is broken.
 fn load_either() -> Result<Environment> {
-    let Some(path) = files::device_runtime_library() else { return load(&files::runtime_library()?) };
+    let Some(path) = files::device_runtime_library() else { return load_own() };
     let whole = library::check_whole(&path).with_context(|| {
         format!("ONNX Runtime at {} cannot be loaded: install it again, or remove it", path.display())
     });
@@ -52,9 +52,21 @@ fn load_either() -> Result<Environment> {
         }
         Err(error) => {
             *COMPLAINT.lock() = Some(format!("{error:#}"));
-            load(&files::runtime_library()?)
+            load_own()
         }
     }
+}
+
+/// Loads the library that comes with Timbrel. It may have been cut short as well, by a full disk or a broken copy.
+fn load_own() -> Result<Environment> {
+    let path = files::runtime_library()?;
+    library::check_whole(&path).map_err(|error| {
+        anyhow!(
+            "ONNX Runtime at {} cannot be loaded ({error:#}): install Timbrel again, with all its files.",
+            path.display()
+        )
+    })?;
+    load(&path)
 }
 
 fn load(path: &Path) -> Result<Environment> {

@@ -262,6 +262,24 @@ fn without_runtime_library_or_model_there_is_a_sentence_and_no_file() {
 }
 
 #[test]
+fn a_home_that_cannot_be_written_is_no_hindrance() {
+    let desk = Desk::new("home");
+    desk.write("in.mid", one_note(60));
+    let plain = desk.render(&[]);
+    // A file in the place of the folder: permissions would not stop a superuser.
+    desk.write("home", "a file");
+    let arguments = ["render", "in.mid", "--out", "out.wav", "--bits", "32"];
+    for home in [desk.path("home"), desk.path("nowhere")] {
+        let mut command = desk.command(&arguments);
+        command.env("HOME", home).env_remove("TIMBREL_CACHE");
+        command.env_remove("XDG_CONFIG_HOME").env_remove("XDG_CACHE_HOME").env_remove("XDG_DATA_HOME");
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        assert!(read(&desk.path("out.wav")).1 == plain);
+    }
+}
+
+#[test]
 fn wrong_arguments_are_refused_before_anything_is_done() {
     let desk = Desk::new("arguments");
     for arguments in [

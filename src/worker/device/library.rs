@@ -23,6 +23,7 @@ pub fn check_whole(path: &Path) -> Result<()> {
     let short = |at: usize| u64::from(u16::from_le_bytes([header[at], header[at + 1]]));
     // The table of segments (System V ABI, ELF-64): where each lies in the file, and how long it is there.
     let (table, entry_len, entries) = (field(32), short(54), short(56));
+    ensure!(table < len, "its file is cut short");
     ensure!(entry_len >= 56, "it is no library for this system");
     file.seek(SeekFrom::Start(table))?;
     let mut segments = vec![0; (entry_len * entries) as usize];

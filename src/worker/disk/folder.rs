@@ -25,6 +25,9 @@ const USED: &str = "used";
 /// An unfinished file that is older than this was left by a process that died.
 const ABANDONED: Duration = Duration::from_secs(3600);
 
+/// The clocks of machines that share a folder may differ by as much.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(3600);
+
 /// A note is written again where its folder went meanwhile: no process clears so often that this many are in vain.
 const MOST_ATTEMPTS: usize = 5;
 
@@ -57,9 +60,12 @@ impl Shelf {
         u64::from(self.pitches.count_ones()) * self.note_bytes
     }
 
+    /// When it was used last. A time that is still to come is of a clock that was set back since; nothing is known of it.
     fn used(&self) -> SystemTime {
+        let latest = SystemTime::now() + CLOCKS_DIFFER;
         let time = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-        time(&self.path.join(USED)).or_else(|| time(&self.path)).unwrap_or(SystemTime::UNIX_EPOCH)
+        let used = time(&self.path.join(USED)).or_else(|| time(&self.path));
+        used.filter(|used| *used < latest).unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
     /// Removes the timbre. What somebody holds open stays, and is tried again the next time.
@@ -163,8 +169,9 @@ impl Folder {
 
     fn remove_abandoned(&self) {
         let is_old = |path: &Path| {
-            let age = fs::metadata(path).and_then(|metadata| metadata.modified()).ok()?.elapsed().ok()?;
-            Some(age > ABANDONED)
+            let modified = fs::metadata(path).and_then(|metadata| metadata.modified()).ok()?;
+            // One of a time to come was begun before the clock was set back.
+            Some(modified.elapsed().unwrap_or_else(|ahead| ahead.duration()) > ABANDONED)
         };
         for shelf in self.shelves() {
             for name in names(&shelf.path).into_iter().filter(|name| name.ends_with(UNFINISHED) && is_ours(name)) {
@@ -329,6 +336,26 @@ mod tests {
         folder.touch(old);
         folder.trim(5 * note_bytes());
         assert_eq!(folder.contents().sounds, HashMap::from([(old, 7 << 60)]), "it was used last");
+    }
+
+    #[test]
+    fn times_of_a_clock_that_was_set_back_hold_no_room_for_ever() {
+        let scratch = Scratch::new();
+        let folder = folder(&scratch, HERE);
+        let (future, old) = (put(&folder, 1, 1, 0), put(&folder, 2, 1, 500));
+        let ahead = SystemTime::now() + Duration::from_secs(86_400 * 365);
+        let set = |name: &str| {
+            let file = fs::File::options().create(true).append(true).open(folder.shelf(future).join(name)).unwrap();
+            file.set_modified(ahead).unwrap();
+        };
+        set(USED);
+        set("60-1.tmp");
+        folder.trim(NOTE_BYTES);
+        assert_eq!(folder.contents().sounds, HashMap::from([(old, 1 << 60)]), "nothing is known of when it was used");
+        put(&folder, 1, 1, 0);
+        set("60-1.tmp");
+        folder.trim(2 * NOTE_BYTES);
+        assert!(!folder.shelf(future).join("60-1.tmp").exists() && folder.contents().sounds.len() == 2);
     }
 
     #[test]

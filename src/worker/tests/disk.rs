@@ -121,6 +121,34 @@ fn child_opens_a_project_again_and_again() {
 }
 
 #[test]
+fn a_folder_that_is_removed_while_it_is_used_comes_back() {
+    run("child_loses_the_folder", &Folder::new().join("notes"));
+}
+
+#[test]
+#[ignore = "runs in a process of its own"]
+fn child_loses_the_folder() {
+    let folder = Folder::new();
+    let path = Handmade::named("lost").write(&folder, "lost.onnx");
+    let mut player = Player::playing(path.clone());
+    let rendered = keyboard(&mut player, 7);
+    save_until(&mut player, 61);
+    drop(player);
+    // What is believed to lie there is asked for, and rendered when it does not come.
+    let mut player = Player::playing(path);
+    player.wait_until("the folder was looked at", |player| player.instance.usage().disk_bytes > 0);
+    std::fs::remove_dir_all(own_notes()).unwrap();
+    let again = keyboard(&mut player, 7);
+    assert!(again.iter().zip(&rendered).all(|(again, rendered)| **again == **rendered));
+    assert_eq!((again.len(), player.ear.rendered()), (61, 61));
+    // And what is new is kept.
+    keyboard(&mut player, 8);
+    player.instance.session_is_saved();
+    player.wait_until("it is kept again", |_| entries(&own_notes()).iter().filter(|path| is_of(path, 8)).count() == 61);
+    assert_eq!(player.ear.error(), "");
+}
+
+#[test]
 fn a_timbre_that_rests_is_kept_and_one_that_moves_is_not() {
     run("child_moves_and_rests", &Folder::new().join("notes"));
 }

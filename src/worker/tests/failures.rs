@@ -161,12 +161,27 @@ fn child_without_runtime() {
     player.instance.load_model(ModelRef::default());
     player.wait_until("it is said", |player| player.generator() == Generator::Unavailable);
     assert!(player.ear.error().contains("cannot be loaded"), "{}", player.ear.error());
-    // Then somebody installs it.
-    std::fs::remove_file(&library).unwrap();
     let installed = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/runtime");
     let real = std::fs::read_dir(installed).unwrap().flatten().map(|entry| entry.path());
     let real = real.into_iter().find(|path| path.to_string_lossy().contains("onnxruntime")).unwrap();
-    std::fs::copy(real, &library).unwrap();
+    let whole = std::fs::read(real).unwrap();
+    let mut refused = |content: &[u8]| {
+        std::fs::remove_file(&library).unwrap();
+        std::fs::write(&library, content).unwrap();
+        player.instance.load_model(ModelRef::default());
+        player.wait_until("it is said", |player| player.generator() == Generator::Unavailable);
+        let error = player.ear.error();
+        assert!(error.contains("cannot be loaded") && error.contains("install Timbrel again"), "{error}");
+    };
+    // One that was cut short, which would end the process once its missing part were touched; and another library.
+    if cfg!(target_os = "linux") {
+        [64, 4096, whole.len() / 2, whole.len() - 4096].into_iter().for_each(|length| refused(&whole[..length]));
+        let other = ["/lib/x86_64-linux-gnu/libm.so.6", "/lib64/libm.so.6", "/lib/aarch64-linux-gnu/libm.so.6"];
+        other.iter().find_map(|path| std::fs::read(path).ok()).iter().for_each(|other| refused(other));
+    }
+    // Then somebody installs it.
+    std::fs::remove_file(&library).unwrap();
+    std::fs::write(&library, &whole).unwrap();
     player.instance.load_model(ModelRef::default());
     player.wait_until("notes can be rendered", |player| player.generator() == Generator::Ready);
     assert_eq!(player.ear.error(), "");

@@ -141,6 +141,15 @@ impl Plugin {
         self.idle();
     }
 
+    pub fn is_active(&self) -> bool {
+        self.processor.is_some()
+    }
+
+    /// The largest block that it was activated for, in samples.
+    pub fn max_block(&self) -> usize {
+        self.activation.max_block as usize
+    }
+
     /// Answers the plugin's wish to be called on the main thread.
     pub fn idle(&mut self) {
         if self.instance.access_shared_handler(|shared| shared.take_callback()) {
