@@ -411,35 +411,94 @@ fn a_note_begins_without_a_click_and_a_hard_attack_stays_hard() {
     }
 }
 
-/// The handmade model as the plugin's default one.
+/// The handmade model as the plugin's default one: the harder its notes are struck, the brighter, and they sway.
 fn plays_the_sawtooth() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
+        let brighter: Vec<f32> = (0..TOUCH_POINTS).map(|point| 20.0 * point as f32 / 31.0).collect();
+        let outputs: [(&str, &[f32]); 2] = [("touch", &brighter), ("movement", &[50.0, 6.0, 2.0, 0.1])];
         let path = std::env::temp_dir().join(format!("timbrel-sawtooth-{}.onnx", std::process::id()));
-        std::fs::write(&path, sawtooth::model("sawtooth", FULL_BAND, &[])).unwrap();
+        std::fs::write(&path, sawtooth::model("sawtooth", FULL_BAND, &outputs)).unwrap();
         // SAFETY: every test that starts a plugin comes through here first, and nothing reads the environment meanwhile.
         unsafe { std::env::set_var("TIMBREL_MODEL", path) };
     });
 }
 
-/// A sawtooth of a key, offline: the mean latent has partials that fall with their number.
-fn sawtooth_of(key: u8, rate: f64, seconds: f64) -> Vec<f32> {
+/// An instance whose mean latent has partials that fall with their number, with a share of the notes' vibrato.
+fn plugin(vibrato: &str) -> Plugin {
     plays_the_sawtooth();
     let mut plugin = Plugin::load(&timbrel_host::bundle().unwrap()).unwrap();
-    for (name, value) in [("Character", 0.0), ("Gain", 0.0)] {
+    let as_generated = [("Character", "0 %"), ("Gain", "0 dB"), ("Velocity Depth", "0 %"), ("Width", "0 %")];
+    for (name, text) in as_generated.into_iter().chain([("Vibrato", vibrato)]) {
         let param = plugin.param(name).unwrap();
+        let value = plugin.value_of(param, text).unwrap();
         plugin.set(param, value).unwrap();
     }
+    plugin
+}
+
+/// A key of the sawtooth, offline.
+fn sawtooth_of(key: u8, rate: f64, seconds: f64, velocity: f64, vibrato: &str) -> Vec<f32> {
+    let mut plugin = plugin(vibrato);
     plugin.set_offline(true).unwrap();
     plugin.activate(Activation { rate, max_block: 512 }).unwrap();
-    plugin.play(&[timbrel_host::Event::on(key).at(0)], seconds).unwrap().left
+    let on = timbrel_host::Event::On { key, velocity: velocity / 127.0 };
+    plugin.play(&[on.at(0)], seconds).unwrap().left
+}
+
+#[test]
+fn the_bundle_plays_what_a_model_says_of_velocity_and_movement() {
+    let rate = 48_000.0;
+    let brightness = |velocity: f64| {
+        let wave = sawtooth_of(60, rate, 1.0, velocity, "0 %");
+        let spectrum = Spectrum::of(&wave[12_000..], rate);
+        10.0 * (spectrum.energy(12_000.0, 17_000.0) / spectrum.energy(100.0, 400.0)).log10()
+    };
+    let (soft, hard) = (brightness(27.0), brightness(127.0));
+    // 20 dB for 100 steps at the top of the band, and little at its bottom.
+    assert!((11.0..20.0).contains(&(hard - soft)), "{soft:.1} dB soft, {hard:.1} dB hard");
+    let hz = equal_temperament(60.0);
+    let spread = |vibrato: &str| {
+        let wave = sawtooth_of(60, rate, 2.0, 100.0, vibrato);
+        // 50 cents of the tenth partial are 75 Hz, of which a steady one has nothing 40 Hz away.
+        let spectrum = Spectrum::of(&wave[24_000..], rate);
+        let beside = spectrum.energy(10.0 * hz + 40.0, 10.0 * hz + 120.0);
+        10.0 * (beside / spectrum.energy(9.5 * hz, 10.5 * hz)).log10()
+    };
+    let (straight, swaying) = (spread("0 %"), spread("100 %"));
+    assert!(straight < -40.0 && swaying > -12.0, "{straight:.1} dB straight, {swaying:.1} dB swaying");
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn the_audio_thread_does_nothing_it_must_not_do_with_a_full_band_model_that_sways() {
+    use timbrel_host::Pace;
+    let mut plugin = plugin("100 %");
+    let width = plugin.param("Width").unwrap();
+    let value = plugin.value_of(width, "50 %").unwrap();
+    plugin.set(width, value).unwrap();
+    plugin.activate(Activation { rate: 44_100.0, max_block: 256 }).unwrap();
+    let blocks = || std::iter::repeat(256);
+    let on = |key: u8, velocity: u8, at: usize| {
+        timbrel_host::Event::On { key, velocity: f64::from(velocity) / 127.0 }.at(at)
+    };
+    // The first call waits for the model; after a second against the clock the plugin knows that it is played live.
+    plugin.play(&[on(60, 100, 0)], 0.1).unwrap();
+    plugin.play_in(&[], 1.5, blocks(), Pace::RealTime).unwrap();
+    let chord: Vec<_> = (0..12).map(|n| on(40 + 7 * n, 10 + 10 * n, 1_000 * usize::from(n))).collect();
+    plugin.watch();
+    let audio = plugin.play_in(&chord, 1.5, blocks(), Pace::RealTime).unwrap();
+    let caught = plugin.take_caught();
+    assert!(audio.is_finite() && audio.left != audio.right);
+    assert!(db(rms(&audio.left)) > -50.0, "{:.1} dB", db(rms(&audio.left)));
+    assert!(caught.is_nothing(), "{caught:?}, first from:\n{}", timbrel_host::realtime::first_offence());
 }
 
 #[test]
 fn the_bundle_plays_a_full_band_model_in_tune_up_to_its_top() {
     for rate in [44_100.0, 48_000.0, 96_000.0] {
         for key in [24, 45, 60, 84] {
-            let wave = sawtooth_of(key, rate, 1.5);
+            let wave = sawtooth_of(key, rate, 1.5, 100.0, "0 %");
             let steady = &wave[(0.4 * rate) as usize..];
             let hz = equal_temperament(key.into());
             let cents = pitch_error_cents(steady, rate, hz).expect("it has a pitch");
@@ -466,7 +525,7 @@ fn the_bundle_plays_a_full_band_model_in_tune_up_to_its_top() {
 fn a_full_band_note_that_is_transposed_up_folds_nothing_back() {
     // Key 103 is played from 84: the partials above 22 kHz would lie at 53 kHz and fold back.
     let rate = 44_100.0;
-    let wave = sawtooth_of(103, rate, 1.5);
+    let wave = sawtooth_of(103, rate, 1.5, 100.0, "0 %");
     let spectrum = Spectrum::of(&wave[(0.4 * rate) as usize..], rate);
     let hz = equal_temperament(103.0);
     let (mut beside, mut all) = (0.0, 0.0);
