@@ -350,11 +350,11 @@ mod tests {
         };
         set(USED);
         set("60-1.tmp");
-        folder.trim(NOTE_BYTES);
+        folder.trim(note_bytes());
         assert_eq!(folder.contents().sounds, HashMap::from([(old, 1 << 60)]), "nothing is known of when it was used");
         put(&folder, 1, 1, 0);
         set("60-1.tmp");
-        folder.trim(2 * NOTE_BYTES);
+        folder.trim(2 * note_bytes());
         assert!(!folder.shelf(future).join("60-1.tmp").exists() && folder.contents().sounds.len() == 2);
     }
 
