@@ -14,6 +14,8 @@ mod fused;
 pub mod note;
 pub mod link;
 pub mod files;
+#[cfg(test)]
+mod fuzz;
 pub mod storage;
 pub mod model;
 pub mod latent;

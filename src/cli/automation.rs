@@ -34,7 +34,7 @@ impl<'a> Lane<'a> {
         Self::parse(controls.find(id)?, &text, &name.to_string())
     }
 
-    fn parse(control: Control<'a>, text: &str, name: &str) -> Result<Self> {
+    pub fn parse(control: Control<'a>, text: &str, name: &str) -> Result<Self> {
         let mut points: Vec<(f64, f32)> = Vec::new();
         let mut may_be_heading = true;
         for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {

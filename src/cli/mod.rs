@@ -5,6 +5,8 @@
 
 mod automation;
 mod controls;
+#[cfg(test)]
+mod fuzz;
 mod keyboard;
 mod loudness;
 mod player;

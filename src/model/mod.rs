@@ -91,7 +91,7 @@ impl Model {
         Self::from_bytes(path.clone(), bytes).map_err(|error| sentence(&path, &error))
     }
 
-    fn from_bytes(path: PathBuf, bytes: Vec<u8>) -> Result<Self> {
+    pub(crate) fn from_bytes(path: PathBuf, bytes: Vec<u8>) -> Result<Self> {
         let stamp = Stamp::of(&path).unwrap_or(Stamp { len: bytes.len() as u64, modified: None });
         let scan = onnx::scan(&bytes)?;
         let nodes = scan.nodes;

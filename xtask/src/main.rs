@@ -6,6 +6,7 @@
 //! | `cargo xtask bundle [--release] [--target TRIPLE]` | the plugin and the standalone, with all that they need, in `target/bundled/` |
 //! | `cargo xtask dataset COMMAND` | a data set to train on, in `target/dataset/` |
 //! | `cargo xtask demo` | `target/demo/demo.wav`, its picture, and the figures on the terminal |
+//! | `cargo xtask soak [--minutes N]` | the figures of a storm of instances |
 //! | `cargo xtask test` | the result of all tests |
 
 mod bench;
@@ -16,6 +17,7 @@ mod midi;
 mod score;
 mod setup;
 mod shell;
+mod soak;
 mod target;
 mod test;
 
@@ -29,6 +31,7 @@ const USAGE: &str = "Usage:
   cargo xtask bundle [--release] [--target TRIPLE]   build the plugin and the standalone into target/bundled/
   cargo xtask dataset COMMAND                        make a data set to train on; --help tells the commands
   cargo xtask demo                                   play the demo through the built plugin, measure it, draw it
+  cargo xtask soak [--minutes N]                     make and drop instances in all ways for an hour, or as long as is said
   cargo xtask test                                   run all tests, through the built plugin in real hosts too";
 
 fn main() -> ExitCode {
@@ -54,6 +57,7 @@ fn run() -> Result<ExitCode> {
         }
         ("dataset", _) => return dataset::dataset(&arguments),
         ("demo", []) => demo::demo()?,
+        ("soak", _) => return soak::soak(&arguments),
         ("test", []) => return test::test(),
         ("score", []) => std::fs::write(score::PATH, score::midi())?,
         ("help" | "--help" | "-h", _) => println!("{USAGE}"),

@@ -78,6 +78,17 @@ pub struct Timed {
     pub part: usize,
 }
 
+#[cfg(test)]
+impl Timed {
+    pub fn is_stroke(&self) -> bool {
+        matches!(self.event, Event::NoteOn { .. })
+    }
+
+    pub fn is_end(&self) -> bool {
+        matches!(self.event, Event::NoteOff { .. })
+    }
+}
+
 impl Score {
     /// Reads a file.
     pub fn read(path: &Path, choice: Choice) -> Result<Self> {
