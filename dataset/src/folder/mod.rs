@@ -1,47 +1,53 @@
 //! `folder`: a user's own recordings of single notes.
 //!
-//! Each sub-folder is an instrument. A recording's key comes from an SFZ file beside it, else from its name, else it is
-//! heard. Asked for, recordings are tuned to their keys, and shifted to the keys between them.
+//! ```text
+//! files        what lies there, and what SFZ files tell of it      sfz, paths
+//! listen       each is read (audio) and heard (pitch, yin), and its name is read (name, label)
+//! keys         which key each plays, and whether that is what is heard
+//! group        which instrument each is of
+//! layers       how hard each was played
+//! write        the notes, from the onset (shape), perhaps shifted (fill)
+//! report       what each file was taken for, or why it was left out (left)
+//! ```
 
 mod audio;
+mod paths;
+mod label;
 mod name;
 mod sfz;
+mod left;
 mod files;
 mod yin;
 mod pitch;
 mod shape;
+mod listen;
+mod keys;
+mod group;
+mod layers;
+mod instruments;
 mod fill;
+mod write;
+mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
-use clap::{Args, ValueEnum};
-use rayon::prelude::*;
+use anyhow::{Result, bail, ensure};
+use clap::Args;
 
-use crate::example::{self, Example, Examples, Family, Instrument, Source};
-use crate::problems::Problems;
-use crate::progress;
+use crate::example::{self, Family};
 use crate::set::{About, SetWriter};
 use crate::split;
-use crate::tuning::Tuner;
-use crate::wav;
-use audio::Recording;
 use files::Files;
-use name::Told;
-use pitch::Pitch;
-
-/// The velocity where nothing tells one.
-const VELOCITY: u8 = 100;
-
-/// What can be wrong with a recording.
-const UNUSABLE: &str = "that cannot be used";
-const OUT_OF_RANGE: &str = "beyond the keys asked for";
-const SAME: &str = "of a key and velocity that another recording has";
+use label::Label;
+use left::{Left, Reason, Words};
+use listen::Heard;
+use name::Marks;
+use write::Planned;
 
 #[derive(Args, Debug)]
 pub struct Options {
-    /// Folder of the recordings: WAV or FLAC, in sub-folders by instrument.
+    /// Folder of the recordings: WAV, AIFF or FLAC, in sub-folders by instrument, or named by instrument and key.
     pub folder: PathBuf,
     /// Folder of the new set.
     #[arg(long, default_value = "target/dataset/folder")]
@@ -49,12 +55,18 @@ pub struct Options {
     /// All recordings are of this instrument, whatever folders they lie in.
     #[arg(long)]
     pub instrument: Option<String>,
+    /// What makes an instrument.
+    #[arg(long, value_enum, default_value_t)]
+    pub by: group::By,
     /// NSynth's family of instruments whose names tell none; only a label.
     #[arg(long, value_enum, default_value_t = Family::Keyboard)]
     pub family: Family,
-    /// Hear all pitches; ignore names and SFZ files.
+    /// Hear all pitches, whatever names and SFZ files say.
     #[arg(long)]
     pub detect: bool,
+    /// Where all keys of an instrument are told an octave or another interval off what is heard, take them as heard.
+    #[arg(long)]
+    pub as_heard: bool,
     /// The octave number that middle C has in the names.
     #[arg(long, default_value_t = name::MIDDLE_C, value_parser = clap::value_parser!(u8).range(2..=5))]
     pub middle_c: u8,
@@ -68,7 +80,7 @@ pub struct Options {
     #[arg(long, default_value_t = 6)]
     pub reach: u8,
     /// Lowest and highest MIDI key.
-    #[arg(long, num_args = 2, default_values_t = [24, 84], value_names = ["LOWEST", "HIGHEST"])]
+    #[arg(long, num_args = 2, default_values_t = KEYS, value_names = ["LOWEST", "HIGHEST"])]
     pub keys: Vec<u8>,
     /// Whose the recordings are and what may be done with them, to be kept with the set.
     #[arg(long, default_value = "not stated")]
@@ -76,199 +88,176 @@ pub struct Options {
     /// Decides which notes are learnt from and which ones judge.
     #[arg(long, default_value_t = split::SEED)]
     pub seed: u64,
+    /// Make the set even if most recordings are left out.
+    #[arg(long)]
+    pub take_few: bool,
     /// Replace a set that is there.
     #[arg(long)]
     pub overwrite: bool,
 }
 
+/// The keys of the published models.
+const KEYS: [u8; 2] = [24, 84];
+
 /// A recording and what it plays.
-struct Found {
+#[derive(Clone, Debug)]
+pub struct Found {
     path: PathBuf,
     instrument: String,
-    pitch: Pitch,
+    label: Label,
+    marks: Marks,
+    key: u8,
+    /// Who told the key.
+    by: keys::By,
+    /// As an SFZ file has it.
+    told_velocity: Option<u8>,
     velocity: u8,
+    /// The key that is heard.
+    heard: Option<u8>,
+    /// Semitones from what is told to what is heard.
+    offset: Option<i16>,
+}
+
+impl Found {
+    fn new(heard: Heard, key: u8, by: keys::By) -> Self {
+        let Heard { path, instrument, name, told, key: heard, offset, .. } = heard;
+        let (label, marks) = (name.label, name.marks);
+        Self { path, instrument, label, marks, key, by, told_velocity: told.velocity, velocity: 0, heard, offset }
+    }
+
+    /// Whether an SFZ file or the name told the key.
+    fn is_told(&self) -> bool {
+        matches!(self.by, keys::By::Sfz | keys::By::Name)
+    }
+
+    /// What no two recordings of an instrument have in common.
+    fn place(&self) -> (u8, Option<u8>, Marks) {
+        (self.key, self.told_velocity, self.marks)
+    }
+
+    #[cfg(test)]
+    fn named(path: &Path, instrument: &str, name: name::Name) -> Self {
+        let (path, instrument) = (path.to_path_buf(), instrument.to_string());
+        let (label, marks, key) = (name.label, name.marks, name.pitch.unwrap_or(60));
+        let by = keys::By::Name;
+        Self { path, instrument, label, marks, key, by, told_velocity: None, velocity: 0, heard: None, offset: None }
+    }
 }
 
 /// Makes a set of a folder of recordings.
 pub fn folder(options: &Options, command: &str) -> Result<()> {
     let (lowest, highest) = (options.keys[0], options.keys[1]);
     ensure!(lowest <= highest && highest <= 127, "--keys takes two MIDI keys up to 127, the lower one first.");
-    let mut problems = Problems::default();
-    let files = Files::find(&options.folder, &mut problems)?;
+    let (mut words, mut left) = (Words::default(), Vec::new());
+    let files = Files::find(&options.folder, &mut words)?;
     let writer = SetWriter::new(&options.out, options.overwrite)?;
-    let found = find(&files, options, &mut problems);
-    let found = unique(found, &mut problems);
-    let instruments = instruments(&found, options.family);
+    let plan = plan(&files, options, &mut words, &mut left);
+    report::print(&left, &words);
+    print!("{}", report::table(&plan, &left, options));
+    check(plan.len(), &left, options)?;
 
-    let mut examples = write(&found, &instruments, options, &writer, &mut problems)?;
+    let names: BTreeSet<&str> = plan.iter().map(|(one, _)| one.instrument.as_str()).collect();
+    let instruments = instruments::instruments(&names, options.family);
+    let mut examples = write::write(&plan, &instruments, options, &writer)?;
     example::number(&mut examples);
-    problems.print();
     let mut counts: BTreeMap<String, u64> =
-        problems.counts().map(|(kind, count)| (kind.to_string(), count as u64)).collect();
-    counts.insert("recordings".to_string(), files.recordings.len() as u64);
-    counts.insert("kept".to_string(), examples.len() as u64);
+        left::counts(&left).into_iter().map(|(reason, count)| (reason.name().to_string(), count as u64)).collect();
+    let said =
+        [(Words::MISSING, words.missing.len()), ("recordings", files.recordings.len()), ("kept", examples.len())];
+    counts
+        .extend(said.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name.to_string(), count as u64)));
     let about = About {
-        name: options.folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        name: own_name(&options.folder),
         licence: options.licence.clone(),
         description: "Recordings of single notes, brought to 16 kHz and four seconds; levels as recorded.".to_string(),
         command: command.to_string(),
         counts,
         instruments: instruments.iter().map(|(name, instrument)| (instrument.name(), name.clone())).collect(),
+        others: BTreeMap::from([("files".to_string(), report::files(&plan, &left, options))]),
         ..About::default()
     };
     writer.finish(&examples, &about, options.seed)?;
     println!(
-        "{} notes of {} recordings of {} instruments are in {}.",
+        "{} notes of {} recordings of {} instruments are in {}; what each file was taken for stands in its dataset.json.",
         examples.len(),
-        found.len(),
+        plan.len(),
         instruments.len(),
         options.out.display()
     );
+    if let Some(sentence) = report::too_small(&examples, options) {
+        eprintln!("{sentence}");
+    }
     Ok(())
 }
 
-/// Reads every recording and finds its key.
-fn find(files: &Files, options: &Options, problems: &mut Problems) -> Vec<Found> {
-    let progress = progress::bar("Reading", files.recordings.len());
-    let find = |path: &PathBuf| {
-        let found = find_one(path, files, options);
-        progress.inc(1);
-        found.map_err(|error| format!("{}: {error:#}.", path.display()))
-    };
-    let all: Vec<Result<Found, String>> = files.recordings.par_iter().map(find).collect();
-    let mut found = Vec::new();
-    for one in all {
-        match one {
-            Ok(one) => found.push(one),
-            Err(sentence) => problems.add(UNUSABLE, sentence),
-        }
+/// What becomes of every file.
+fn plan(files: &Files, options: &Options, words: &mut Words, left: &mut Vec<Left>) -> Vec<Planned> {
+    let convert = |path: &PathBuf| Left::new(path, Reason::Foreign, "convert it to WAV or FLAC".to_string());
+    left.extend(files.foreign.iter().map(convert));
+    let heard = listen::listen(files, options, left);
+    for one in heard.iter().filter(|one| one.is_one_side) {
+        words.sides.push(format!("{}: its channels cancel each other, and one was taken.", one.path.display()));
     }
-    found
-}
-
-fn find_one(path: &Path, files: &Files, options: &Options) -> Result<Found> {
-    let recording = audio::read(path)?;
-    let sound = sound(&recording)?;
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let (beside, named) = (files.told(path), name::read(&stem, options.middle_c));
-    let told = Told { pitch: beside.pitch.or(named.pitch), velocity: beside.velocity.or(named.velocity) };
-    let wave = shape::note(sound, recording.rate, 0.0);
-    let pitch = pitch::find(&wave, told.pitch.filter(|_| !options.detect), options.tune, &mut Tuner::default())?;
-    let velocity = told.velocity.unwrap_or(VELOCITY);
-    Ok(Found { path: path.to_path_buf(), instrument: instrument(path, options), pitch, velocity })
-}
-
-/// A recording from its onset, if that is long enough to be a note.
-fn sound(recording: &Recording) -> Result<&[f32]> {
-    let Some(sound) = shape::from_onset(recording) else { anyhow::bail!("it is silent") };
-    let seconds = sound.len() as f32 / recording.rate as f32;
-    ensure!(seconds >= shape::SHORTEST_SECONDS, "it lasts {seconds:.2} seconds, too short for a note");
-    Ok(sound)
-}
-
-/// The instrument's own name: its folder's.
-fn instrument(path: &Path, options: &Options) -> String {
-    if let Some(name) = &options.instrument {
-        return name.clone();
+    let mut found = keys::keys(heard, words, left);
+    if options.instrument.is_none() {
+        group::group(&mut found, options.by, &own_name(&options.folder));
     }
-    let within = path.strip_prefix(&options.folder).ok().and_then(Path::parent);
-    let first = within.and_then(|within| within.components().next()).map(|part| part.as_os_str().to_os_string());
-    let own = || options.folder.canonicalize().ok().and_then(|folder| Some(folder.file_name()?.to_os_string()));
-    first.or_else(own).unwrap_or_default().to_string_lossy().into_owned()
+    keys::compare(&mut found, options, words);
+    layers::layers(&mut found);
+    write::plan(unique(found, left), options, left)
+}
+
+/// Refuses to make a set where most of what is there would be left out: then something was understood wrongly.
+fn check(taken: usize, left: &[Left], options: &Options) -> Result<()> {
+    // Keys that the user set were meant.
+    let is_meant = |one: &&Left| one.reason.is_right() || (one.reason == Reason::OutOfRange && options.keys != KEYS);
+    let wrong: Vec<Left> = left.iter().filter(|one| !is_meant(one)).cloned().collect();
+    if wrong.len() <= taken || taken == 0 && wrong.is_empty() || options.take_few {
+        return Ok(());
+    }
+    let counts: Vec<String> =
+        left::counts(&wrong).into_iter().map(|(reason, count)| format!("{count} {}", reason.name())).collect();
+    bail!(
+        "No set was made, since {} of {} recordings would be left out ({}): see above why. --by says what makes an \
+         instrument; --take-few makes a set of the others.",
+        wrong.len(),
+        wrong.len() + taken,
+        counts.join(", ")
+    );
 }
 
 /// One recording for each key and velocity of an instrument: the first by name.
-fn unique(found: Vec<Found>, problems: &mut Problems) -> Vec<Found> {
-    let mut taken: BTreeMap<(String, u8, u8), PathBuf> = BTreeMap::new();
+fn unique(found: Vec<Found>, left: &mut Vec<Left>) -> Vec<Found> {
+    let mut taken: BTreeMap<(String, u8, u8), (PathBuf, Marks)> = BTreeMap::new();
     let mut kept = Vec::new();
     for one in found {
-        let place = (one.instrument.clone(), one.pitch.key, one.velocity);
-        if let Some(other) = taken.get(&place) {
-            problems.add(
-                SAME,
-                format!(
-                    "{} has the key {} and velocity {} of {}: name its velocity (v75), or put it into a folder of its own.",
-                    one.path.display(),
-                    one.pitch.key,
-                    one.velocity,
-                    other.display()
-                ),
-            );
-        } else {
-            taken.insert(place, one.path.clone());
+        let place = (one.instrument.clone(), one.key, one.velocity);
+        let Some((other, marks)) = taken.get(&place) else {
+            taken.insert(place, (one.path.clone(), one.marks));
             kept.push(one);
-        }
+            continue;
+        };
+        let is_take = (marks.take, marks.behind) != (one.marks.take, one.marks.behind);
+        let (key, velocity, other) = (one.key, one.velocity, other.display());
+        left.push(if is_take {
+            Left::of(&one, Reason::Take, format!("another take of {other}"))
+        } else {
+            let remedy = "name its velocity (v75), or put it into a folder of its own";
+            let sentence = format!("it has the key {key} and velocity {velocity} of {other}: {remedy}");
+            Left::of(&one, Reason::Same, sentence)
+        });
     }
     kept
 }
 
-/// Numbers the instruments, and takes each one's family from its name.
-fn instruments(found: &[Found], otherwise: Family) -> BTreeMap<String, Instrument> {
-    let names: BTreeSet<&String> = found.iter().map(|one| &one.instrument).collect();
-    let mut numbers: BTreeMap<Family, u32> = BTreeMap::new();
-    let number = |(id, name): (usize, &String)| {
-        let lower = name.to_lowercase();
-        let told = Family::value_variants().iter().copied().find(|family| lower.contains(&family.to_string()));
-        let family = told.unwrap_or(otherwise);
-        let next = numbers.entry(family).or_default();
-        let instrument = Instrument { id: id as u64, family, source: Source::Acoustic, number: *next };
-        *next += 1;
-        (name.clone(), instrument)
-    };
-    names.into_iter().enumerate().map(number).collect()
+/// The folder in which a file lies, of those right below another one.
+fn first_folder(folder: &Path, file: &Path) -> Option<String> {
+    let within = file.strip_prefix(folder).ok()?.parent()?;
+    Some(within.components().next()?.as_os_str().to_string_lossy().into_owned())
 }
 
-/// Writes the notes, shifted ones among them if asked.
-fn write(
-    found: &[Found],
-    instruments: &BTreeMap<String, Instrument>,
-    options: &Options,
-    writer: &SetWriter,
-    problems: &mut Problems,
-) -> Result<Examples> {
-    let plan = plan(found, options, problems);
-    let progress = progress::bar("Writing", plan.iter().map(|(_, keys)| keys.len()).sum());
-    let write = |(one, keys): &(&Found, Vec<u8>)| -> Result<Vec<Example>> {
-        let recording = audio::read(&one.path)?;
-        let sound = sound(&recording)?;
-        let write = |&key: &u8| {
-            let semitones = f32::from(key) - f32::from(one.pitch.key) - one.pitch.cents / 100.0;
-            let example = Example::new(&instruments[&one.instrument], key, one.velocity);
-            let wave = shape::note(sound, recording.rate, semitones);
-            // Float recordings may go beyond full scale.
-            let loudest = wave.iter().fold(1.0f32, |loudest, sample| loudest.max(sample.abs()));
-            let samples: Vec<i16> = wave.iter().map(|sample| wav::to_i16(sample / loudest)).collect();
-            wav::write(&writer.wav(&example.note_str), &samples)?;
-            progress.inc(1);
-            Ok(example)
-        };
-        keys.iter().map(write).collect()
-    };
-    let examples: Vec<Vec<Example>> = plan.par_iter().map(write).collect::<Result<_>>()?;
-    Ok(examples.into_iter().flatten().map(|example| (example.note_str.clone(), example)).collect())
-}
-
-/// The keys that each recording plays.
-fn plan<'a>(found: &'a [Found], options: &Options, problems: &mut Problems) -> Vec<(&'a Found, Vec<u8>)> {
-    let keys = options.keys[0]..=options.keys[1];
-    let mut layers: BTreeMap<(&str, u8), Vec<&Found>> = BTreeMap::new();
-    for one in found {
-        layers.entry((&one.instrument, one.velocity)).or_default().push(one);
-    }
-    let mut plan = Vec::new();
-    for layer in layers.into_values() {
-        let recorded: Vec<u8> = layer.iter().map(|one| one.pitch.key).collect();
-        let reach = if options.fill { options.reach } else { 0 };
-        let nearest = fill::nearest(&recorded, keys.clone(), reach);
-        for one in layer {
-            let own: Vec<u8> =
-                nearest.iter().filter(|(_, from)| **from == one.pitch.key).map(|(key, _)| *key).collect();
-            if own.is_empty() {
-                let (path, key) = (one.path.display(), one.pitch.key);
-                problems.add(OUT_OF_RANGE, format!("{path} has the key {key}: widen --keys to take it."));
-            }
-            plan.push((one, own));
-        }
-    }
-    plan
+/// A folder's name, which may be written as `.`.
+fn own_name(folder: &Path) -> String {
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    folder.canonicalize().ok().and_then(|path| name(&path)).or_else(|| name(folder)).unwrap_or_default()
 }

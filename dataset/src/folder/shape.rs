@@ -2,7 +2,6 @@
 
 use timbrel::spectral::{NOTE_SAMPLES, SAMPLE_RATE};
 
-use super::audio::Recording;
 use crate::resample::Resampler;
 
 /// A sample is silent when it is so far below the loudest one (60 dB).
@@ -17,12 +16,12 @@ const FADE_SAMPLES: usize = 320;
 /// Shorter recordings are no notes, in seconds.
 pub const SHORTEST_SECONDS: f32 = 0.1;
 
-/// The recording without the silence before its onset. `None` where it is all silence.
-pub fn from_onset(recording: &Recording) -> Option<&[f32]> {
-    let loudest = recording.samples.iter().fold(0.0f32, |loudest, sample| loudest.max(sample.abs()));
-    let onset = recording.samples.iter().position(|sample| loudest > 0.0 && sample.abs() >= loudest * SILENT)?;
-    let before = (BEFORE_SECONDS * recording.rate as f32) as usize;
-    Some(&recording.samples[onset.saturating_sub(before)..])
+/// A recording without the silence before its onset. `None` where it is all silence.
+pub fn from_onset(samples: &[f32], rate: u32) -> Option<&[f32]> {
+    let loudest = samples.iter().fold(0.0f32, |loudest, sample| loudest.max(sample.abs()));
+    let onset = samples.iter().position(|sample| loudest > 0.0 && sample.abs() >= loudest * SILENT)?;
+    let before = (BEFORE_SECONDS * rate as f32) as usize;
+    Some(&samples[onset.saturating_sub(before)..])
 }
 
 /// A note of four seconds whose pitch is raised by so many semitones. What is longer is cut, what is shorter is followed by
@@ -49,8 +48,7 @@ mod tests {
     fn silence_before_the_onset_goes_and_the_end_is_faded() {
         let mut samples = vec![0.0; 4_800];
         samples.extend((0..48_000).map(|i| 0.5 * (i as f32 * 0.05).sin()));
-        let recording = Recording { samples, rate: 48_000 };
-        let sound = from_onset(&recording).unwrap();
+        let sound = from_onset(&samples, 48_000).unwrap();
         assert!((48_000..48_100).contains(&sound.len()), "{}", sound.len());
         let wave = note(sound, 48_000, 0.0);
         assert_eq!(wave.len(), NOTE_SAMPLES);
@@ -58,7 +56,7 @@ mod tests {
         let last = wave.iter().rposition(|&sample| sample != 0.0).unwrap();
         assert!((15_900..16_100).contains(&last), "{last}");
         assert!(wave[last].abs() < 1e-3 && wave[last - 400..last - 320].iter().any(|sample| sample.abs() > 0.3));
-        assert!(from_onset(&Recording { samples: vec![0.0; 100], rate: 48_000 }).is_none());
+        assert!(from_onset(&[0.0; 100], 48_000).is_none());
     }
 
     #[test]
