@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Found;
+use super::left::Words;
 use super::name::Marks;
 
 /// The velocity where nothing tells one.
@@ -11,19 +12,43 @@ const VELOCITY: u8 = 100;
 /// Numbers up to here may count layers or takes.
 const MOST_LAYERS: u16 = 32;
 
-/// Gives each recording its velocity, instrument by instrument: what a number means is told by all of them together.
-pub fn layers(found: &mut [Found]) {
+/// A layer that is softer by so much than one that was played softer is none, in dB.
+const SOFTER_DB: f32 = 3.0;
+
+/// Gives each recording its velocity, instrument by instrument: what a number means is told by all of them together. Says
+/// where what was taken for layers does not grow louder.
+pub fn layers(found: &mut [Found], words: &mut Words) {
     let mut instruments: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (index, one) in found.iter().enumerate() {
         instruments.entry(one.instrument.clone()).or_default().push(index);
     }
-    for members in instruments.into_values() {
+    for (name, members) in instruments {
         let velocities = velocities(&members.iter().map(|&index| found[index].marks).collect::<Vec<_>>());
-        for (index, velocity) in members.into_iter().zip(velocities) {
+        for (&index, velocity) in members.iter().zip(velocities) {
             let one = &mut found[index];
             one.velocity = one.told_velocity.or(velocity).unwrap_or(VELOCITY);
         }
+        if let Some((low, high, decibels)) = falling(members.iter().map(|&index| &found[index])) {
+            words.doubts.push(format!(
+                "{name}: what was taken for the layer v{high} is {decibels:.0} dB softer than v{low}; where the numbers are \
+                 takes, name them so (rr1)."
+            ));
+        }
     }
+}
+
+/// The lowest and the highest velocity, where the higher one is softer, and by how many dB, over the keys that have both.
+fn falling<'a>(found: impl Iterator<Item = &'a Found> + Clone) -> Option<(u8, u8, f32)> {
+    let velocities = || found.clone().map(|one| one.velocity);
+    let (low, high) = (velocities().min()?, velocities().max()?);
+    let levels = |velocity: u8| -> BTreeMap<u8, f32> {
+        found.clone().filter(|one| one.velocity == velocity).map(|one| (one.key, one.level_db)).collect()
+    };
+    let soft = levels(low);
+    let falls: Vec<f32> = levels(high).iter().filter_map(|(key, loud)| Some(soft.get(key)? - loud)).collect();
+    let mean = falls.iter().sum::<f32>() / falls.len() as f32;
+    // Where no key has both, the mean is no number, and not above.
+    (mean > SOFTER_DB).then_some((low, high, mean))
 }
 
 /// What the marks of an instrument's recordings mean.
@@ -56,8 +81,35 @@ fn velocities(marks: &[Marks]) -> Vec<Option<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::super::name::{MIDDLE_C, Name};
     use super::*;
+
+    #[test]
+    fn layers_that_do_not_grow_louder_are_named() {
+        let one = |file: &str, level_db: f32| Found {
+            level_db,
+            ..Found::named(Path::new(file), "Harp", Name::read(file, MIDDLE_C))
+        };
+        let said = |levels: [f32; 4]| {
+            let mut found: Vec<Found> = ["C4v1", "C4v2", "D4v1", "D4v2"]
+                .into_iter()
+                .zip(levels)
+                .map(|(file, level)| one(file, level))
+                .collect();
+            let mut words = Words::default();
+            layers(&mut found, &mut words);
+            assert_eq!(found.iter().map(|one| one.velocity).collect::<Vec<_>>(), [63, 127, 63, 127]);
+            words.doubts
+        };
+        assert!(said([-30.0, -20.0, -30.0, -20.0]).is_empty() && said([-30.0, -31.0, -30.0, -32.0]).is_empty());
+        let falling = said([-20.0, -30.0, -20.0, -26.0]);
+        assert!(
+            falling[0].starts_with("Harp: what was taken for the layer v127 is 8 dB softer than v63"),
+            "{falling:?}"
+        );
+    }
 
     fn check(names: &[&str], expected: &[u8]) {
         let marks: Vec<Marks> = names.iter().map(|name| Name::read(name, MIDDLE_C).marks).collect();

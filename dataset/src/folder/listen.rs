@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
 use rayon::prelude::*;
+use timbrel::spectral::SAMPLE_RATE;
 
 use super::audio::{self, Recording};
 use super::files::{Files, Told};
@@ -30,6 +31,8 @@ pub struct Heard {
     /// Semitones from the key that is told to what is heard; `None` where one of them is missing.
     pub offset: Option<i16>,
     pub is_one_side: bool,
+    /// Mean power of its beginning, in dB of full scale.
+    pub level_db: f32,
 }
 
 impl Heard {
@@ -82,11 +85,21 @@ fn one(path: &Path, files: &Files, options: &Options) -> Result<Heard, (Reason, 
         key,
         offset: None,
         is_one_side: recording.is_one_side,
+        level_db: level_db(&wave),
     };
     if let (Some(told), Some(key)) = (heard.told_key(), key) {
         heard.offset = pitch::offset(&wave, told, key, &mut tuner);
     }
     Ok(heard)
+}
+
+/// What of a note says how loud it was played: later it has died away, or not.
+const LOUD_SAMPLES: usize = SAMPLE_RATE as usize / 2;
+
+fn level_db(wave: &[f32]) -> f32 {
+    let beginning = &wave[..wave.len().min(LOUD_SAMPLES)];
+    let power = beginning.iter().map(|sample| sample * sample).sum::<f32>() / beginning.len() as f32;
+    10.0 * power.max(1e-12).log10()
 }
 
 /// A recording from its onset, if that is long enough to be a note.

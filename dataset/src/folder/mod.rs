@@ -116,13 +116,14 @@ pub struct Found {
     heard: Option<u8>,
     /// Semitones from what is told to what is heard.
     offset: Option<i16>,
+    level_db: f32,
 }
 
 impl Found {
     fn new(heard: Heard, key: u8, by: keys::By) -> Self {
-        let Heard { path, instrument, name, told, key: heard, offset, .. } = heard;
-        let (label, marks) = (name.label, name.marks);
-        Self { path, instrument, label, marks, key, by, told_velocity: told.velocity, velocity: 0, heard, offset }
+        let Heard { path, instrument, name, told, key: heard, offset, level_db, .. } = heard;
+        let (label, marks, told_velocity) = (name.label, name.marks, told.velocity);
+        Self { path, instrument, label, marks, key, by, told_velocity, velocity: 0, heard, offset, level_db }
     }
 
     /// Whether an SFZ file or the name told the key.
@@ -137,10 +138,10 @@ impl Found {
 
     #[cfg(test)]
     fn named(path: &Path, instrument: &str, name: name::Name) -> Self {
-        let (path, instrument) = (path.to_path_buf(), instrument.to_string());
+        let (path, instrument, by) = (path.to_path_buf(), instrument.to_string(), keys::By::Name);
         let (label, marks, key) = (name.label, name.marks, name.pitch.unwrap_or(60));
-        let by = keys::By::Name;
-        Self { path, instrument, label, marks, key, by, told_velocity: None, velocity: 0, heard: None, offset: None }
+        let (told_velocity, heard, offset) = (None, None, None);
+        Self { path, instrument, label, marks, key, by, told_velocity, velocity: 0, heard, offset, level_db: 0.0 }
     }
 }
 
@@ -203,7 +204,7 @@ fn plan(files: &Files, options: &Options, words: &mut Words, left: &mut Vec<Left
         group::group(&mut found, options.by, &own_name(&options.folder));
     }
     keys::compare(&mut found, options, words);
-    layers::layers(&mut found);
+    layers::layers(&mut found, words);
     write::plan(unique(found, left), options, left)
 }
 

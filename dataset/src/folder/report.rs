@@ -63,7 +63,7 @@ pub fn table(plan: &[Planned], left: &[Left], options: &Options) -> String {
     }
     let mut text = aligned(&rows);
     if !left.is_empty() {
-        text.push_str(&format!("left out: {}\n", left.len()));
+        text.push_str(&format!("{} files, {} of them left out:\n", plan.len() + left.len(), left.len()));
         for (reason, count) in left::counts(left) {
             text.push_str(&format!("{count:>5}  {}\n", reason.name()));
         }
@@ -121,18 +121,20 @@ pub fn too_small(examples: &Examples, options: &Options) -> Option<String> {
         *sounds.entry((&note.instrument_str, note.velocity)).or_default() += 1;
     }
     let small = sounds.values().filter(|&&count| count < LEAST_NOTES).count();
-    let remedy = match (options.fill, sounds.len()) {
-        (_, 1) => "record a second instrument or layer: what is learnt is the way from one sound to another",
-        (false, _) => "add --fill, which shifts recordings to the keys between them",
-        (true, _) => "raise --reach, which says how far recordings are shifted",
-    };
     if small == 0 && sounds.len() > 1 {
         return None;
     }
     let usable = sounds.len() - small;
-    Some(format!(
-        "{usable} of {} sounds (an instrument at a velocity) have the {LEAST_NOTES} notes to learn from that training on a \
-         processor asks of each, and it asks for two such sounds: {remedy}.",
+    let more = match (small > 0, options.fill) {
+        (true, false) => "--fill shifts recordings to the keys between them. ",
+        (true, true) => "--reach says how far recordings are shifted. ",
+        (false, _) => "",
+    };
+    let second = if sounds.len() > 1 { "" } else { "Record a second instrument, or a second layer of this one." };
+    let text = format!(
+        "Training on a processor asks for two sounds (an instrument at a velocity) of {LEAST_NOTES} notes to learn from each; \
+         {usable} of {} have as many. {more}{second}",
         sounds.len()
-    ))
+    );
+    Some(text.trim_end().to_string())
 }

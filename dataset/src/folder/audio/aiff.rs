@@ -1,5 +1,7 @@
 //! AIFF and AIFF-C (Apple 1989 and 1991).
 
+use std::io::{Read, Seek};
+
 use anyhow::{Context, Result, bail, ensure};
 
 use super::pcm::{Coding, Pcm};
@@ -18,7 +20,7 @@ struct Common {
     pcm: Pcm,
 }
 
-pub fn read(source: &mut Source) -> Result<Sound> {
+pub fn read(source: &mut Source<impl Read + Seek>) -> Result<Sound> {
     let chunks = source.chunks(12, true, |_, chunk| Some(chunk.length))?;
     let common = chunk(&chunks, b"COMM").context("it does not say how its samples are stored (no COMM chunk)")?;
     let Common { channels, frames, rate, pcm } = common_of(&source.bytes(common.start, common.length.min(22))?)?;
@@ -28,9 +30,11 @@ pub fn read(source: &mut Source) -> Result<Sound> {
     let start = sound.start + SOUND_HEAD + u64::from(u32::from_be_bytes(head[..4].try_into()?));
     let frame = (channels * pcm.bytes) as u64;
     // A program that ended before it could write the lengths has left a 0.
-    let all = if frames == 0 { source.behind(start) / frame } else { frames };
+    let room =
+        if sound.length == 0 { source.behind(start) } else { (sound.start + sound.length).saturating_sub(start) };
+    let all = if frames == 0 { room.min(source.behind(start)) / frame } else { frames };
     let announced = all.min(MAX_SECONDS * u64::from(rate));
-    let samples = pcm.decode(&source.bytes(start, announced * frame)?);
+    let samples = pcm.decode(&source.bytes(start, room.min(announced * frame))?);
     let there = (samples.len() / channels) as u64;
     ensure!(there == announced, "it is cut: {there} of its {all} samples are there");
     ensure!(there > 0, "it holds no samples");
@@ -66,7 +70,7 @@ fn extended(bytes: [u8; 10]) -> f64 {
 }
 
 /// The key of an `INST` chunk.
-fn root(source: &mut Source, chunks: &[Chunk]) -> Result<Option<u8>> {
+fn root(source: &mut Source<impl Read + Seek>, chunks: &[Chunk]) -> Result<Option<u8>> {
     let Some(instrument) = chunk(chunks, b"INST").filter(|chunk| chunk.length >= 1) else { return Ok(None) };
     Ok(source.bytes(instrument.start, 1)?.first().copied().filter(|key| *key <= 127))
 }

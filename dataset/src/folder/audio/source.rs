@@ -1,8 +1,6 @@
 //! A file of chunks (EA IFF 85): WAV and AIFF are made of them, and each is a name, a length and as many bytes.
 
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::Path;
 
 use anyhow::Result;
 
@@ -13,8 +11,8 @@ const HEAD: u64 = 8;
 const MOST_CHUNKS: usize = 1_000;
 
 /// A file that is read piece by piece: a recording may be larger than what is wanted of it.
-pub struct Source {
-    file: File,
+pub struct Source<R> {
+    file: R,
     length: u64,
 }
 
@@ -28,15 +26,16 @@ pub struct Chunk {
     pub length: u64,
 }
 
-impl Source {
-    pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path)?;
-        let length = file.metadata()?.len();
+impl<R: Read + Seek> Source<R> {
+    pub fn new(mut file: R) -> Result<Self> {
+        let length = file.seek(SeekFrom::End(0))?;
         Ok(Self { file, length })
     }
 
-    pub fn into_file(self) -> File {
-        self.file
+    /// The file, from a place on.
+    pub fn into_file(mut self, start: u64) -> Result<R> {
+        self.file.seek(SeekFrom::Start(start))?;
+        Ok(self.file)
     }
 
     /// Bytes from a place to the file's end.
@@ -47,6 +46,10 @@ impl Source {
     /// Up to so many bytes from a place; fewer where the file ends.
     pub fn bytes(&mut self, start: u64, count: u64) -> Result<Vec<u8>> {
         let count = count.min(self.behind(start));
+        // A place beyond the end may be beyond what a place can be.
+        if count == 0 {
+            return Ok(Vec::new());
+        }
         let mut bytes = Vec::with_capacity(count as usize);
         self.file.seek(SeekFrom::Start(start))?;
         (&mut self.file).take(count).read_to_end(&mut bytes)?;

@@ -1,6 +1,8 @@
 //! WAV (Microsoft and IBM 1991, "Multimedia Programming Interface"), its extensible format, and RF64 (EBU Tech 3306) for
 //! what is longer than 4 GiB.
 
+use std::io::{Read, Seek};
+
 use anyhow::{Context, Result, bail, ensure};
 
 use super::pcm::{Coding, Pcm};
@@ -22,7 +24,7 @@ struct Format {
     pcm: Pcm,
 }
 
-pub fn read(source: &mut Source) -> Result<Sound> {
+pub fn read(source: &mut Source<impl Read + Seek>) -> Result<Sound> {
     let head = source.bytes(0, 12)?;
     let is_big_endian = &head[..4] == b"RIFX";
     let number = |bytes: &[u8]| number(bytes, is_big_endian);
@@ -53,7 +55,7 @@ pub fn read(source: &mut Source) -> Result<Sound> {
 }
 
 /// The length of the samples that RF64 keeps apart, where it does.
-fn long_length(source: &mut Source) -> Result<Option<u64>> {
+fn long_length(source: &mut Source<impl Read + Seek>) -> Result<Option<u64>> {
     let bytes = source.bytes(12, 8 + 16)?;
     let is_there = bytes.len() == 24 && &bytes[..4] == b"ds64";
     // Behind the length of the whole file.
@@ -105,7 +107,7 @@ fn packed(tag: u16) -> String {
 }
 
 /// The key of a `smpl` chunk, else of an `inst` chunk.
-fn root(source: &mut Source, chunks: &[Chunk], is_big_endian: bool) -> Result<Option<u8>> {
+fn root(source: &mut Source<impl Read + Seek>, chunks: &[Chunk], is_big_endian: bool) -> Result<Option<u8>> {
     let mut at = |name, start, length| -> Result<Option<Vec<u8>>> {
         let Some(chunk) = chunk(chunks, name).filter(|chunk| chunk.length >= start + length) else { return Ok(None) };
         Ok(Some(source.bytes(chunk.start + start, length)?).filter(|bytes| bytes.len() as u64 == length))
