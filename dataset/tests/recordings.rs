@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -61,14 +61,14 @@ impl Made {
     }
 }
 
-/// A second of a decaying tone at 16 kHz.
+/// Half a second of a decaying tone at 16 kHz.
 fn tone(key: f32, level: f32) -> Vec<f32> {
     let value = |i: usize| {
         let seconds = i as f32 / 16_000.0;
         let partial = |number: f32| (key_hz(key) * number * seconds * std::f32::consts::TAU).sin() / number;
         level * (-seconds).exp() * (1..6).map(|number| partial(number as f32)).sum::<f32>()
     };
-    (0..16_000).map(value).collect()
+    (0..8_000).map(value).collect()
 }
 
 /// Writes a tone of 16 bits, and gives its bytes.
@@ -217,7 +217,8 @@ fn sixty_files_in_one_folder_are_what_they_are_in_sub_folders() {
     let (flat, deep) = (folder.path().join("flat"), folder.path().join("deep"));
     sixty(&flat, |instrument, key| format!("{}_{key}.wav", instrument.replace(' ', "_")));
     sixty(&deep, |instrument, key| format!("{instrument}/{key}.wav"));
-    let options = ["--fill", "--reach", "2", "--keys", "46", "61"];
+    // Fifteen keys below the lowest recording have notes as well.
+    let options = ["--fill", "--keys", "33", "61"];
     let (flat, deep) = (Made::of(&flat, &options), Made::of(&deep, &options));
     assert_eq!(deep.instruments().keys().collect::<Vec<_>>(), ["Cello", "Flute", "Harp", "Soft Pad", "Synth2"]);
     let renamed = |(name, notes): (String, Vec<(u8, u8)>)| (name.replace("Synth2", "Synth"), notes);
@@ -226,6 +227,8 @@ fn sixty_files_in_one_folder_are_what_they_are_in_sub_folders() {
         deep.instruments().into_iter().map(renamed).collect::<BTreeMap<_, _>>()
     );
     assert_eq!(flat.examples.len(), deep.examples.len());
+    let keys: BTreeSet<u8> = flat.notes().into_iter().map(|note| note.0).collect();
+    assert!(keys.into_iter().eq(33..=61), "every key has a note");
     assert_eq!(flat.about.counts.get("of a key and velocity that another recording has"), None);
 }
 

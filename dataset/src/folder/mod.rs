@@ -7,7 +7,7 @@
 //! group        which instrument each is of
 //! layers       how hard each was played
 //! write        the notes, from the onset (shape), perhaps shifted (fill)
-//! report       what each file was taken for, or why it was left out (left)
+//! report       what each file was taken for, or why it was left out (left); what training will ask for (advice)
 //! ```
 
 mod audio;
@@ -28,6 +28,7 @@ mod instruments;
 mod fill;
 mod write;
 mod report;
+mod advice;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -73,12 +74,12 @@ pub struct Options {
     /// Tune each recording to its key.
     #[arg(long)]
     pub tune: bool,
-    /// Shift recordings to the keys between them.
+    /// Shift recordings to the keys between them, and to those that would have no note at all.
     #[arg(long)]
     pub fill: bool,
-    /// The farthest that a recording is shifted, in semitones.
-    #[arg(long, default_value_t = 6)]
-    pub reach: u8,
+    /// The farthest that a recording is shifted, in semitones; 6, and as far as it takes where no recording is near.
+    #[arg(long)]
+    pub reach: Option<u8>,
     /// Lowest and highest MIDI key.
     #[arg(long, num_args = 2, default_values_t = KEYS, value_names = ["LOWEST", "HIGHEST"])]
     pub keys: Vec<u8>,
@@ -185,9 +186,7 @@ pub fn folder(options: &Options, command: &str) -> Result<()> {
         instruments.len(),
         options.out.display()
     );
-    if let Some(sentence) = report::too_small(&examples, options) {
-        eprintln!("{sentence}");
-    }
+    advice::advice(&examples, &plan, options).iter().for_each(|sentence| println!("{sentence}"));
     Ok(())
 }
 

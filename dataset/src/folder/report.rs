@@ -7,14 +7,9 @@ use serde_json::{Value, json};
 use super::left::{self, Left, Words};
 use super::write::Planned;
 use super::{Options, keys};
-use crate::example::Examples;
-use crate::split::Split;
 
 /// So many sentences of a kind are printed; the rest is counted.
 const SHOWN: usize = 10;
-
-/// Notes that a sound, an instrument at a velocity, has to learn from at least (`LEAST_NOTES` of the trainer).
-pub const LEAST_NOTES: usize = 6;
 
 /// Prints what is to be said of single recordings.
 pub fn print(left: &[Left], words: &Words) {
@@ -108,33 +103,4 @@ pub fn files(plan: &[Planned], left: &[Left], options: &Options) -> Value {
     let left =
         left.iter().map(|one| (name(&one.path), json!({ "left_out": one.sentence, "reason": one.reason.name() })));
     taken.chain(left).collect::<serde_json::Map<String, Value>>().into()
-}
-
-/// Says which sounds have too few notes for the training to take them.
-pub fn too_small(examples: &Examples, options: &Options) -> Option<String> {
-    let split = Split::new(examples, options.seed);
-    let mut sounds: BTreeMap<(&str, u8), usize> = BTreeMap::new();
-    for example in examples.values() {
-        sounds.entry((&example.instrument_str, example.velocity)).or_default();
-    }
-    for note in split.train.iter().filter_map(|name| examples.get(name)) {
-        *sounds.entry((&note.instrument_str, note.velocity)).or_default() += 1;
-    }
-    let small = sounds.values().filter(|&&count| count < LEAST_NOTES).count();
-    if small == 0 && sounds.len() > 1 {
-        return None;
-    }
-    let usable = sounds.len() - small;
-    let more = match (small > 0, options.fill) {
-        (true, false) => "--fill shifts recordings to the keys between them. ",
-        (true, true) => "--reach says how far recordings are shifted. ",
-        (false, _) => "",
-    };
-    let second = if sounds.len() > 1 { "" } else { "Record a second instrument, or a second layer of this one." };
-    let text = format!(
-        "Training on a processor asks for two sounds (an instrument at a velocity) of {LEAST_NOTES} notes to learn from each; \
-         {usable} of {} have as many. {more}{second}",
-        sounds.len()
-    );
-    Some(text.trim_end().to_string())
 }

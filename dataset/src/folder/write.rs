@@ -22,11 +22,17 @@ pub fn plan(found: Vec<Found>, options: &Options, left: &mut Vec<Left>) -> Vec<P
     for one in found {
         layers.entry((one.instrument.clone(), one.velocity)).or_default().push(one);
     }
+    let layers: Vec<Vec<Found>> = layers.into_values().collect();
+    let recorded: Vec<Vec<u8>> = layers.iter().map(|layer| layer.iter().map(|one| one.key).collect()).collect();
+    let filled = match (options.fill, options.reach) {
+        (true, None) => fill::all(&recorded, range, fill::REACH),
+        (is_filled, reach) => {
+            let reach = reach.filter(|_| is_filled).unwrap_or(0);
+            recorded.iter().map(|recorded| fill::nearest(recorded, range.clone(), reach)).collect()
+        }
+    };
     let mut plan = Vec::new();
-    for layer in layers.into_values() {
-        let recorded: Vec<u8> = layer.iter().map(|one| one.key).collect();
-        let reach = if options.fill { options.reach } else { 0 };
-        let nearest = fill::nearest(&recorded, range.clone(), reach);
+    for (layer, nearest) in layers.into_iter().zip(filled) {
         for one in layer {
             let own: Vec<u8> = nearest.iter().filter(|(_, from)| **from == one.key).map(|(key, _)| *key).collect();
             if own.is_empty() {
