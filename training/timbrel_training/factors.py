@@ -31,6 +31,9 @@ HELD = np.array([12, 60])
 # A coherence table stays this far from 0 and 1, where its logistic function would not move any more.
 COHERENCE_MARGIN = 0.03
 
+# A squared singular value this far below the greatest one is rounding.
+LEAST_SQUARE = 1e-6
+
 # Rounds of filling in what is missing.
 ROUNDS = 4
 
@@ -133,6 +136,9 @@ def _means(levels: np.ndarray) -> np.ndarray:
 def _decompose(rows: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The first `rank` singular vectors and values, by the eigenvectors of the smaller product."""
     squares, left = np.linalg.eigh(rows @ rows.T)
-    left = left[:, ::-1][:, :rank]
-    values = np.sqrt(np.maximum(squares[::-1][:rank], 1e-12))
-    return left, values, (left.T @ rows) / values[:, None]
+    squares, left = squares[::-1][:rank], left[:, ::-1][:, :rank]
+    # Few sounds have fewer directions than are asked for; what rounding leaves of the others is none.
+    there = squares > LEAST_SQUARE * squares[0]
+    values = np.sqrt(np.where(there, squares, 1.0))
+    right = np.where(there[:, None], (left.T @ rows) / values[:, None], 0.0)
+    return left, np.where(there, values, 0.0), right

@@ -27,6 +27,9 @@ HELD = (14, 62)
 # A coherence table stays this far from 0 and 1, where its logistic function would not move any more.
 COHERENCE_MARGIN = 0.03
 
+# A squared singular value this far below the greatest one is rounding.
+LEAST_SQUARE = 1e-6
+
 # Rounds of filling in what is missing.
 ROUNDS = 4
 
@@ -206,5 +209,9 @@ def _decompose(rows: Tensor, rank: int) -> tuple[Tensor, Tensor, Tensor]:
     """The first `rank` singular vectors and values, by the eigenvectors of the smaller product."""
     squares, left = torch.linalg.eigh(rows.double() @ rows.T.double() if rows.numel() < 1 << 24 else (rows @ rows.T).double())
     left = left.flip(1)[:, :rank].float()
-    values = squares.flip(0)[:rank].clamp(min=1e-12).sqrt().float()
-    return left, values, (left.T @ rows) / values[:, None]
+    squares = squares.flip(0)[:rank].float()
+    # Few instruments have fewer directions than are asked for; what rounding leaves of the others is none.
+    there = squares > LEAST_SQUARE * squares[0]
+    values = torch.where(there, squares, 1.0).sqrt()
+    right = torch.where(there[:, None], (left.T @ rows) / values[:, None], 0.0)
+    return left, torch.where(there, values, 0.0), right

@@ -16,6 +16,9 @@ use crate::tuning::Tuner;
 /// Folders that are there for order alone.
 const PLAIN_FOLDERS: [&str; 9] = ["samples", "sample", "wav", "wavs", "aiff", "flac", "audio", "sounds", "recordings"];
 
+/// What of a note says how loud it was played: later it has died away, or not.
+const LOUD_SAMPLES: usize = SAMPLE_RATE as usize / 2;
+
 /// A recording, what is told of it, and what is heard.
 #[derive(Clone, Debug)]
 pub struct Heard {
@@ -92,9 +95,6 @@ fn one(path: &Path, files: &Files, options: &Options) -> Result<Heard, (Reason, 
     }
     Ok(heard)
 }
-
-/// What of a note says how loud it was played: later it has died away, or not.
-const LOUD_SAMPLES: usize = SAMPLE_RATE as usize / 2;
 
 fn level_db(wave: &[f32]) -> f32 {
     let beginning = &wave[..wave.len().min(LOUD_SAMPLES)];

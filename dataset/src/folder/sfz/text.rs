@@ -12,6 +12,10 @@ const DEEPEST: usize = 16;
 /// Files that one file includes, all in all; a large library has some hundreds.
 const MOST_INCLUDES: usize = 4_096;
 
+/// What a value may be made of, and the whole text, in bytes: values of values grow without end.
+const LONGEST_VALUE: usize = 4_096;
+const LONGEST_TEXT: usize = 64 << 20;
+
 /// The text of a file and of those it includes.
 #[derive(Default)]
 pub struct Text {
@@ -42,6 +46,10 @@ impl Text {
     fn add_text(&mut self, text: &str, folder: &Path, depth: usize) {
         let mut rest = text;
         while let Some(place) = rest.find(['#', '$']) {
+            if self.text.len() > LONGEST_TEXT {
+                self.problems.push(format!("all that is included is longer than {} MiB", LONGEST_TEXT >> 20));
+                return;
+            }
             self.text.push_str(&rest[..place]);
             rest = &rest[place..];
             if let Some(behind) = directive(rest, "#define") {
@@ -70,6 +78,10 @@ impl Text {
         let (value, rest) = rest.split_at(rest.find(char::is_whitespace).unwrap_or(rest.len()));
         // A value may be made of those before.
         let value = self.replaced(value);
+        if value.len() > LONGEST_VALUE {
+            self.problems.push(format!("#define {name} is longer than {LONGEST_VALUE} letters"));
+            return rest;
+        }
         self.defined.insert(name.to_string(), value);
         rest
     }
@@ -183,6 +195,19 @@ mod tests {
         assert!(Text::read(&folder.path().join("ring.sfz")).problems[0].ends_with("includes itself"));
         write("cut.sfz", b"#include \"\n#define\n#define $\n#include\n/* open");
         assert_eq!(Text::read(&folder.path().join("cut.sfz")).problems.len(), 1);
+    }
+
+    #[test]
+    fn a_file_that_grows_without_end_is_stopped() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bomb.sfz");
+        let doubled: String =
+            (1..64).map(|number| format!("#define $A{number:02} $A{:02}$A{:02}\n", number - 1, number - 1)).collect();
+        let text = "#define $A00 ha\n".to_string() + &doubled + &"$A11".repeat(20_000) + "<region> sample=end";
+        fs::write(&path, text).unwrap();
+        let text = Text::read(&path);
+        assert!(text.problems[0].starts_with("#define $A12 is longer"), "{:?}", text.problems);
+        assert!(text.problems.last().unwrap().contains("64 MiB") && text.text.len() < 2 * LONGEST_TEXT);
     }
 
     #[test]
