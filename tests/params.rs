@@ -21,6 +21,9 @@ fn names_are_as_promised() {
         "Tune",
         "Gain",
         "Sustain Mode",
+        "Velocity to Brightness",
+        "Vibrato",
+        "Width",
     ] {
         assert!(names.contains(&name), "{name} is missing from {names:?}");
     }
