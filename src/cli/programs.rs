@@ -7,11 +7,11 @@ use timbrel::latent::normal;
 use timbrel::model::{Manifest, Model};
 use timbrel::params::SEED_MAX;
 
-/// The model that comes with Timbrel names a dozen sounds only, but was trained on these instruments: program and the seed in
+/// The former default model names a dozen sounds only, but was trained on these instruments: program and the seed in
 /// which it has the greatest share, of all seeds, when played at velocity 100.
-const DEFAULT_MODEL: &str = "de78dad1ea2af350fa9ba0ab1f7bdd62bfb3c6c37f27bb61baaccea405be492c";
+const CLASSIC_MODEL: &str = "de78dad1ea2af350fa9ba0ab1f7bdd62bfb3c6c37f27bb61baaccea405be492c";
 #[rustfmt::skip]
-const DEFAULT_SEEDS: &[(u8, u32)] = &[
+const CLASSIC_SEEDS: &[(u8, u32)] = &[
     (0, 4049), (3, 9401), (6, 933), (8, 5723), (9, 9511), (10, 6088), (11, 2605), (12, 3717), (13, 5466), (15, 8743),
     (19, 2290), (20, 4978), (21, 9806), (22, 213), (23, 9362), (24, 5627), (25, 5009), (32, 7359), (40, 4244),
     (41, 169), (42, 33), (43, 8905), (45, 3733), (46, 3295), (47, 2329), (48, 6551), (49, 4263), (52, 7206),
@@ -107,8 +107,8 @@ pub struct Programs {
 
 impl Programs {
     pub fn of(model: &Model) -> Self {
-        let is_default = model.sha256.eq_ignore_ascii_case(DEFAULT_MODEL);
-        let known = if is_default { DEFAULT_SEEDS.to_vec() } else { named_sounds(&model.manifest) };
+        let is_classic = model.sha256.eq_ignore_ascii_case(CLASSIC_MODEL);
+        let known = if is_classic { CLASSIC_SEEDS.to_vec() } else { named_sounds(&model.manifest) };
         Self { known }
     }
 
@@ -171,13 +171,13 @@ fn nearest_seed(vector: &[f32]) -> u32 {
 mod tests {
     use super::*;
 
-    fn default_model() -> Model {
-        Model::read(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/default.onnx"))).unwrap()
+    fn classic_model() -> Model {
+        Model::read(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/classic.onnx"))).unwrap()
     }
 
     #[test]
-    fn the_default_model_knows_its_instruments_and_a_relative_of_every_other() {
-        let programs = Programs::of(&default_model());
+    fn the_classic_model_knows_its_instruments_and_a_relative_of_every_other() {
+        let programs = Programs::of(&classic_model());
         assert_eq!(
             programs.nearest(40).map(|found| found.0),
             Some(40),
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn named_sounds_are_matched_by_their_words() {
-        let manifest = default_model().manifest;
+        let manifest = classic_model().manifest;
         let known: Vec<u8> = named_sounds(&manifest).iter().map(|known| known.0).collect();
         for program in [60, 58, 71, 104, 0, 69, 106] {
             assert!(known.contains(&program), "{} in {known:?}", NAMES[usize::from(program)]);
