@@ -28,7 +28,7 @@ fn automation_acts_at_its_sample() {
         );
         let drop = db(rms(plain.slice(0.7, 1.0))) - db(rms(automated.slice(0.7, 1.0)));
         assert!((drop - 24.0).abs() < 0.5, "the level fell by {drop:.1} dB instead of 24");
-        assert!(splatter_db(&automated.left, automated.rate) < -60.0, "a step of the gain clicks");
+        assert!(splatter_db(&automated.left, automated.rate) < -75.0, "a step of the gain clicks");
     }
 }
 
@@ -111,7 +111,7 @@ fn does_not_click(rest: &[f32], moving: &[f32], what: &str) {
     println!("{what}: largest flux {rest_flux:.4} at rest, {moving_flux:.4} moving");
     println!("{what}: above the model's band {rest_splatter:.1} dB at rest, {moving_splatter:.1} dB moving");
     assert!(moving_flux < 3.0 * rest_flux.max(0.05), "{what}: flux {moving_flux:.4} against {rest_flux:.4} at rest");
-    assert!(moving_splatter < -65.0, "{what}: {moving_splatter:.1} dB above the model's band");
+    assert!(moving_splatter < -80.0, "{what}: {moving_splatter:.1} dB above the model's band");
     let difference = rest.iter().zip(moving).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(difference > 0.01, "{what}: the timbre moved by {difference} only");
 }

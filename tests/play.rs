@@ -104,7 +104,8 @@ fn velocity_makes_it_louder() {
 #[test]
 fn without_velocity_depth_all_strokes_are_equal() {
     let level = |velocity| {
-        let audio = play_with(&[("Velocity Depth", "0 %")], &[Event::On { key: 60, velocity }.at(0)], 1.0);
+        let flat = [("Velocity Depth", "0 %"), ("Velocity to Brightness", "0 %")];
+        let audio = play_with(&flat, &[Event::On { key: 60, velocity }.at(0)], 1.0);
         level_db(&audio, 0.1, 0.9)
     };
     assert!((level(0.2) - level(1.0)).abs() < 0.1);
@@ -243,11 +244,13 @@ fn raw_midi_plays_like_note_events() {
 #[test]
 fn volume_expression_and_place_are_heeded() {
     let stroke = [Event::on(60).at(10)];
-    let plain = play(&stroke, 1.0);
+    // Without width both sides are alike unless a channel is given a place.
+    let narrow = |events: &[At]| play_with(&[("Width", "0 %")], events, 1.0);
+    let plain = narrow(&stroke);
     let told = |cc, value| {
         let mut events = vec![Event::Midi([0xb0, cc, value]).at(0)];
         events.extend(stroke.clone());
-        play(&events, 1.0)
+        narrow(&events)
     };
     let level = |side: &[f32]| db(rms(side));
     for cc in [7, 11] {

@@ -183,8 +183,8 @@ fn keyboard_writes_every_key_in_tune() {
     for key in 24..=84u8 {
         let name = names.iter().find(|name| name.to_string_lossy().starts_with(&format!("{key}_"))).unwrap();
         let (rate, samples) = read(&desk.path("keys").join(name));
-        assert_eq!((rate, samples.len()), (16_000, 24_000));
-        errors.push(pitch_error_cents(&samples[4_800..20_800], 16_000.0, equal_temperament(key.into())));
+        assert_eq!((rate, samples.len()), (48_000, 72_000));
+        errors.push(pitch_error_cents(&samples[14_400..62_400], 48_000.0, equal_temperament(key.into())));
     }
     let in_tune = errors.iter().flatten().filter(|cents| cents.abs() < 20.0).count();
     assert!(in_tune >= 55, "{in_tune} of 61 keys in tune: {errors:?}");
@@ -195,7 +195,7 @@ fn info_tells_what_the_model_is() {
     let desk = Desk::new("info");
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/default.onnx");
     let text = desk.run(&["info", model.to_str().unwrap()]);
-    assert!(text.contains("16000 Hz") && text.contains("MIDI 24 to 84") && text.contains("passed"), "{text}");
+    assert!(text.contains("48000 Hz") && text.contains("MIDI 24 to 84") && text.contains("passed"), "{text}");
 }
 
 #[test]

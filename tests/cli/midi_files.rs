@@ -188,7 +188,7 @@ fn a_render_is_brought_to_a_loudness_and_it_is_said_when_that_clips() {
     let desk = Desk::new("loudness");
     let file = desk.write("in.mid", midi(&note(60, 0, 8 * QUARTER)));
     let measured = |lufs: &str| {
-        let played = play_file(&file, &["--loudness", lufs, "--bits", "24"]);
+        let played = play_file(&file, &["--loudness", lufs, "--bits", "24", "--set", "width=0"]);
         let mut meter = EbuR128::new(2, 48_000, Mode::I).unwrap();
         let both: Vec<f32> = played.samples.iter().flat_map(|&sample| [sample, sample]).collect();
         meter.add_frames_f32(&both).unwrap();
