@@ -70,7 +70,7 @@ class ImageCache:
         Args:
             folder: where the cache lies; `DATA/images/REPRESENTATION` where not given.
         """
-        folder = folder or data.folder / "images" / representation.name
+        folder = folder or data.folder / "images" / _folder_name(representation)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             lock = open(folder / "lock", "w")
@@ -82,7 +82,7 @@ class ImageCache:
             fcntl.flock(lock, fcntl.LOCK_EX)
             description = {
                 "format": FORMAT,
-                "representation": representation.name,
+                "representation": representation.name if representation.name in NAMES else representation.settings,
                 "data": data.audio_identity,
                 "shape": [len(data), *representation.image_shape],
             }
@@ -125,6 +125,13 @@ def fit_normaliser(data: DataSet, representation: Representation, images: ImageS
         return representation.published_normaliser
     first = data.train[:FIT_IMAGES]
     return Normaliser.fit(images[chunk] for chunk in np.array_split(first, -(-len(first) // CHUNK_NOTES)))
+
+
+def _folder_name(representation: Representation) -> str:
+    """Published names tell their sizes; others tell them here."""
+    if representation.name in NAMES:
+        return representation.name
+    return f"{representation.name}-{representation.n_fft}-{representation.frames}x{representation.bins}"
 
 
 def _is_finished(folder: Path, description: dict) -> bool:

@@ -26,7 +26,6 @@ from timbrel_training import checkpoint, critics, first_tables, generators
 from timbrel_training.continuous import (
     MOVEMENT_SCALE,
     NEPER_PER_DB,
-    NOISE_SPREAD,
     VELOCITY,
     Generator,
     Parts,
@@ -38,7 +37,7 @@ from timbrel_training.data import DataSet
 from timbrel_training.errors import TrainingError, run_command
 from timbrel_training.files import read_toml
 from timbrel_training.loss import pitch_loss
-from timbrel_training.sheets import write_sheet, write_waves
+from timbrel_training.sheets import write_sheet
 from timbrel_training.spectral import Representation
 
 # What an inaudible bin weighs beside an audible one: enough that silence is learnt as silence.
