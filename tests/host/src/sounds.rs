@@ -6,7 +6,7 @@ use crate::measure::envelope_db;
 use crate::{Event, Plugin};
 
 /// Seeds that are tried.
-const SEEDS: u32 = 60;
+const SEEDS: u32 = 250;
 
 /// Length of the looks, in seconds.
 const HALF_SECOND: f64 = 0.5;
@@ -16,7 +16,7 @@ pub fn sustains(levels_db: &[f64]) -> bool {
     let is_steady = levels_db[2..].iter().all(|level| (level - levels_db[1]).abs() < 4.0);
     // What fades slowly fades on.
     let last = levels_db[levels_db.len() - 1];
-    levels_db[1] > -45.0 && is_steady && (last - levels_db[1]).abs() < 1.0
+    levels_db[1] > -45.0 && is_steady && (last - levels_db[1]).abs() < 1.5
 }
 
 /// Whether a sound dies while its key is held.
