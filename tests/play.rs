@@ -19,7 +19,7 @@ static SUSTAINED: LazyLock<u32> = LazyLock::new(|| {
     let mut plugin = Plugin::load(&timbrel_host::bundle().unwrap()).unwrap();
     plugin.set_offline(true).unwrap();
     plugin.activate(Activation::default()).unwrap();
-    plugin.seek_seed(&[48, 57, 60, 69, 76, 84], sounds::sustains).unwrap()
+    plugin.seek_seed(&[48, 57, 60, 69, 76, 84], sounds::goes_on).unwrap()
 });
 
 /// A fresh instance with that sound.

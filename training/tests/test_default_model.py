@@ -38,7 +38,7 @@ def test_no_random_note_is_silent_or_loud() -> None:
     model = ModelFile(MODEL)
     waves = model.representation.synthesise(torch.from_numpy(images(*notes(24))))
     loudness = [loudness_lufs(wave, model.representation.sample_rate) for wave in waves.numpy()]
-    assert min(loudness) > -25.0 and max(loudness) < -16.0, loudness
+    assert min(loudness) > -28.0 and max(loudness) < -16.0, loudness
     # The full band is there, in some notes more and in others less.
     power = torch.fft.rfft(waves).abs().square()
     above = 10.0 * (power[:, 4 * 8_000 :].sum(dim=1) / power.sum(dim=1)).log10()

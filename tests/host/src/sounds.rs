@@ -11,12 +11,14 @@ const SEEDS: u32 = 250;
 /// Length of the looks, in seconds.
 const HALF_SECOND: f64 = 0.5;
 
-/// Whether a sound goes on as loud as it began; of the levels of each half second of a held note, in decibels.
+/// Whether a sound goes on for some seconds; of the levels of each half second of a held note, in decibels.
+pub fn goes_on(levels_db: &[f64]) -> bool {
+    levels_db[1] > -45.0 && levels_db[2..].iter().all(|level| (level - levels_db[1]).abs() < 4.0)
+}
+
+/// Whether a sound goes on as loud as it began, for as long as it is held: what fades slowly fades on.
 pub fn sustains(levels_db: &[f64]) -> bool {
-    let is_steady = levels_db[2..].iter().all(|level| (level - levels_db[1]).abs() < 4.0);
-    // What fades slowly fades on.
-    let last = levels_db[levels_db.len() - 1];
-    levels_db[1] > -45.0 && is_steady && (last - levels_db[1]).abs() < 1.5
+    goes_on(levels_db) && (levels_db[levels_db.len() - 1] - levels_db[1]).abs() < 1.5
 }
 
 /// Whether a sound dies while its key is held.
