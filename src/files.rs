@@ -355,3 +355,19 @@ mod windows {
         (found != 0).then_some(module)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_of_the_former_default_model_finds_it_beside_the_new_one() {
+        let classic = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/classic.onnx"));
+        let sha256 = model::hash_file(classic).unwrap();
+        // It was at the place where another default model is now.
+        let wanted = ModelRef { name: "Timbrel".to_owned(), sha256: sha256.clone(), path: default_model().unwrap() };
+        let found = find_model(&wanted, &|| false).unwrap();
+        assert_ne!(found, wanted.path);
+        assert!(has_hash(&found, &sha256), "{}", found.display());
+    }
+}
