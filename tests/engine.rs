@@ -485,3 +485,37 @@ fn a_bounce_takes_the_devices_note_where_the_user_has_said_so() {
     let (asked, loudest) = bounce_beside_a_devices_note(false);
     assert!(!asked && (0.2..0.8).contains(&loudest), "asked: {asked}, peak {loudest}");
 }
+
+/// Found by the fuzzer of the engine's events.
+#[test]
+fn what_is_no_number_in_an_event_harms_nothing() {
+    let nan = f32::NAN;
+    for wrong in [
+        Event::NoteOn { key: 62, channel: 0, id: None, velocity: nan },
+        Event::Bend { channel: 0, value: nan },
+        Event::Tuning { key: Some(60), channel: None, id: None, semitones: nan },
+        Event::Tuning { key: None, channel: None, id: None, semitones: f32::INFINITY },
+    ] {
+        let mut bench = Bench::new(48_000.0);
+        bench.give(&note(1, 60, BRIGHT));
+        bench.give(&note(1, 62, BRIGHT));
+        let wave = bench.play(&settings(1), 24_000, 512, &[(0, on(60)), (4_000, wrong)]);
+        assert!(wave.iter().all(|sample| sample.is_finite()), "{wrong:?}");
+        // And the next note sounds.
+        let wave = bench.play(&settings(1), 24_000, 512, &[(0, Event::Bend { channel: 0, value: 0.0 }), (0, on(62))]);
+        assert!(wave.iter().all(|sample| sample.is_finite()) && peak(&wave) > 0.05, "after {wrong:?}");
+    }
+}
+
+/// All that can tune a note at once: without a bound a voice would go through its note thousands of times for each sample.
+#[test]
+fn tunings_that_add_up_beyond_hearing_stop_no_audio_call() {
+    let controller = |number, value| (0, Event::Controller { channel: 0, number, value });
+    let mut bench = Bench::new(48_000.0);
+    bench.give(&note(1, 60, BRIGHT));
+    let mut events = vec![(0, on(60)), controller(101, 0)];
+    events.extend([controller(100, 0), controller(6, 127), controller(100, 2), controller(6, 127)]);
+    events.push((10, Event::Tuning { key: None, channel: None, id: None, semitones: 1e9 }));
+    events.push((10, Event::Bend { channel: 0, value: 1.0 }));
+    assert!(bench.play(&settings(1), 48_000, 512, &events).iter().all(|sample| sample.is_finite()));
+}

@@ -34,6 +34,10 @@ const CHANNEL_SAMPLES: usize = 1024;
 /// Events that a render that waits looks at before it plays them.
 const EVENTS_AHEAD: usize = 4096;
 
+/// Furthest that a note is transposed, in semitones: far beyond what is heard, and near enough that a voice which goes through its
+/// note at this speed takes no block's time. Wheels, tunings and their ranges may add up to much more.
+const FURTHEST_SEMITONES: f32 = 96.0;
+
 /// Struck keys that are kept in mind for rendering ahead.
 const RECENT_KEYS: usize = 12;
 
@@ -323,10 +327,11 @@ impl Engine {
 
     /// Offset of a voice from the pitch that its note was rendered at, in semitones.
     fn pitch_offset(&self, identity: &Identity, source_pitch: u8, settings: &Settings) -> f32 {
-        f32::from(identity.key) - f32::from(source_pitch)
+        let offset = f32::from(identity.key) - f32::from(source_pitch)
             + identity.tuning
             + settings.tune_semitones
-            + self.channels.semitones(identity.channel, settings.bend_semitones)
+            + self.channels.semitones(identity.channel, settings.bend_semitones);
+        offset.clamp(-FURTHEST_SEMITONES, FURTHEST_SEMITONES)
     }
 
     // Notes that come, and notes that are wanted.
@@ -551,7 +556,8 @@ impl Engine {
     // Events.
 
     fn handle(&mut self, event: Event, settings: &Settings, wait: Wait) {
-        match event {
+        // What is no number would sound for ever, and not only in the note that it came with.
+        match sane(event) {
             Event::NoteOn { key, channel, id, velocity } => self.note_on(key, channel, id, velocity, settings, wait),
             Event::NoteOff { key, channel, id } => {
                 self.let_go(|own, _| is_addressed(own, key, channel, id));
@@ -787,6 +793,23 @@ impl Engine {
             *prepare_credit -= 1.0;
             voice.prepare(settings.sample_rate, tools);
         }
+    }
+}
+
+/// Furthest that a single note is tuned away, in semitones: as far as keys lie apart.
+const FURTHEST_TUNING: f32 = 128.0;
+
+/// An event with numbers that can be reckoned with.
+fn sane(event: Event) -> Event {
+    let number = |number: f32| if number.is_nan() { 0.0 } else { number };
+    match event {
+        Event::NoteOn { key, channel, id, velocity } => Event::NoteOn { key, channel, id, velocity: number(velocity) },
+        Event::Bend { channel, value } => Event::Bend { channel, value: number(value) },
+        Event::Tuning { key, channel, id, semitones } => {
+            let semitones = number(semitones).clamp(-FURTHEST_TUNING, FURTHEST_TUNING);
+            Event::Tuning { key, channel, id, semitones }
+        }
+        other => other,
     }
 }
 
