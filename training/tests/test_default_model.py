@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from timbrel_training import generators
-from timbrel_training.loudness import loudness_lufs
+from timbrel_training.measures.loudness import loudness_lufs
 from timbrel_training.model_file import ModelFile
 from timbrel_training.spectral import Representation
 

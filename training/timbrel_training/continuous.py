@@ -23,20 +23,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from timbrel_training.factored import NOISE_BELOW, PITCH_CODE, TONE_ABOVE, knot_basis, product
 from timbrel_training.loudness import LOUDEST_SECONDS, key_weights, loudness_gain
 from timbrel_training.measures.pitch import key_hz
 from timbrel_training.mel import hertz_to_mel
 from timbrel_training.spectral import Representation
-
-# Code numbers of a pitch, beside the timbre's.
-PITCH_CODE = 24
-
-# What sums of products are divided by, so that factors of unit size begin with sums of a few nepers.
-PRODUCT_SCALE = math.sqrt(8.0)
-
-# Coherence from which on an angle counts as a partial's, and below which as noise.
-NOISE_BELOW = 0.15
-TONE_ABOVE = 0.8
 
 # The points, evenly spaced on the mel scale up to half the sample rate, at which `touch` is given.
 TOUCH_POINTS = 32
@@ -150,7 +141,7 @@ class Expected(nn.Module):
         self.pitch_code = nn.Parameter(torch.randn(pitches, PITCH_CODE) * 0.5)
 
         # Envelopes: knots in time, close together at onset and release, for each factor.
-        self.knots = nn.Parameter(_knots(shape.knots, frames))
+        self.knots = nn.Parameter(knot_basis(shape.knots, frames))
         self.steady = nn.Linear(shape.code, shape.tables * shape.knots)
         self.condition = nn.Sequential(
             nn.Linear(shape.code + PITCH_CODE, shape.hidden), nn.SiLU(), nn.Linear(shape.hidden, shape.hidden), nn.SiLU()
@@ -207,10 +198,10 @@ class Expected(nn.Module):
         level_spectrum, angle_spectrum, coherence_spectrum = spectra.split(self.ranks[1:], dim=1)
         factors = torch.cat([steady + envelope, level_course], dim=1), torch.cat([tables, level_spectrum], dim=1)
         return Parts(
-            level=self.mean_level[index].unsqueeze(1) + _product(*factors),
+            level=self.mean_level[index].unsqueeze(1) + product(*factors),
             angle=self._angle(angle_course, angle_spectrum, index, frames),
             coherence=torch.sigmoid(
-                self.mean_coherence[index].unsqueeze(1) + _product(coherence_course, coherence_spectrum)
+                self.mean_coherence[index].unsqueeze(1) + product(coherence_course, coherence_spectrum)
             ),
             touch=10.0 * self.touch(condition),
             movement=functional.softplus(self.movement(condition)),
@@ -228,13 +219,13 @@ class Expected(nn.Module):
             early = self.begun + 1
             stroke = self.stroke[:early, None] * self.offsets[index].unsqueeze(1)
             return torch.cat([
-                own + stroke + 0.1 * _product(course[:, :, :early], spectrum),
-                together + 0.1 * _product(course[:, :, early:], shared),
+                own + stroke + 0.1 * product(course[:, :, :early], spectrum),
+                together + 0.1 * product(course[:, :, early:], shared),
             ], dim=1)
         early = (frames <= self.begun)[None, :, None]
         stroke = self.stroke[frames][None, :, None] * self.offsets[index].unsqueeze(1)
         return torch.where(
-            early, own + stroke + 0.1 * _product(course, spectrum), together + 0.1 * _product(course, shared)
+            early, own + stroke + 0.1 * product(course, spectrum), together + 0.1 * product(course, shared)
         )
 
     def _spectra(self, condition: Tensor, tables: Tensor, index: Tensor) -> Tensor:
@@ -423,22 +414,6 @@ def noise_fluctuations(representation: Representation, seed: int = 0) -> tuple[T
     held = level[representation.frames // 10 :]
     level = (level - level.mean(dim=1, keepdim=True)) * (NOISE_SPREAD / held.std())
     return level.clamp(-2.0, 1.5), image[1].clone()
-
-
-def _product(courses: Tensor, spectra: Tensor) -> Tensor:
-    """Sum over factors: [N, factors, frames] x [N, factors, bins] -> [N, frames, bins]."""
-    return torch.bmm(courses.transpose(1, 2), spectra) / PRODUCT_SCALE
-
-
-def _knots(count: int, frames: int) -> Tensor:
-    """A basis [count, frames] of overlapping triangles, narrow where a note begins and where its key is let go."""
-    density = np.full(frames, 0.2)
-    density[: frames // 8] = 1.0
-    release = round(0.75 * frames)
-    density[release - 2 : release + 6] = 1.0
-    position = np.cumsum(density) - density[0]
-    position *= (count - 1) / position[-1]
-    return torch.tensor(np.maximum(0.0, 1.0 - np.abs(position[None] - np.arange(count)[:, None])), dtype=torch.float32)
 
 
 def _places(shape: Shape, representation: Representation) -> Tensor:

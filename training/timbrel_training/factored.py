@@ -96,7 +96,7 @@ class Expected(nn.Module):
         self.pitch_code = nn.Parameter(torch.randn(pitches, PITCH_CODE) * 0.5)
 
         # Envelopes: knots in time, close together at onset and release, for each factor.
-        self.knots = nn.Parameter(_knots(shape.knots, frames))
+        self.knots = nn.Parameter(knot_basis(shape.knots, frames))
         self.steady = nn.Linear(shape.code, shape.tables * shape.knots)
         self.condition = nn.Sequential(
             nn.Linear(shape.code + PITCH_CODE, shape.hidden), nn.SiLU(), nn.Linear(shape.hidden, shape.hidden), nn.SiLU()
@@ -137,13 +137,13 @@ class Expected(nn.Module):
         envelope, *courses = courses.split(self.ranks, dim=1)
         level_course, spread_course, angle_course, coherence_course = courses
         level_spectrum, spread_spectrum, angle_spectrum, coherence_spectrum = spectra.split(self.ranks[1:], dim=1)
-        level = self.mean_level[index].unsqueeze(1) + _product(steady + envelope, tables)
-        level = level + _product(level_course, level_spectrum)
+        level = self.mean_level[index].unsqueeze(1) + product(steady + envelope, tables)
+        level = level + product(level_course, level_spectrum)
         # The softplus of the product less 1, written so that ONNX Runtime computes it in vectors, in a fifth of the time.
-        spread = -functional.logsigmoid(1.0 - _product(spread_course, spread_spectrum))
-        angle = self.mean_angle[index].unsqueeze(1) + 0.1 * _product(angle_course, angle_spectrum)
+        spread = -functional.logsigmoid(1.0 - product(spread_course, spread_spectrum))
+        angle = self.mean_angle[index].unsqueeze(1) + 0.1 * product(angle_course, angle_spectrum)
         mean_coherence = self.mean_coherence[index].unsqueeze(1)
-        coherence = torch.sigmoid(mean_coherence + _product(coherence_course, coherence_spectrum))
+        coherence = torch.sigmoid(mean_coherence + product(coherence_course, coherence_spectrum))
         return level, spread, angle, coherence
 
     def _spectra(self, condition: Tensor, tables: Tensor, index: Tensor) -> Tensor:
@@ -241,12 +241,12 @@ def mean_angle(scale: LinearScale, weight: Tensor, angle: Tensor) -> Tensor:
     return torch.atan2(across, along) / math.pi
 
 
-def _product(courses: Tensor, spectra: Tensor) -> Tensor:
+def product(courses: Tensor, spectra: Tensor) -> Tensor:
     """Sum over factors: [N, factors, frames] x [N, factors, bins] -> [N, frames, bins]."""
     return torch.bmm(courses.transpose(1, 2), spectra) / PRODUCT_SCALE
 
 
-def _knots(count: int, frames: int) -> Tensor:
+def knot_basis(count: int, frames: int) -> Tensor:
     """A basis [count, frames] of overlapping triangles, narrow where a note begins and where its key is let go."""
     density = np.full(frames, 0.2)
     density[: frames // 8] = 1.0

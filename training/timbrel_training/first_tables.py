@@ -15,8 +15,9 @@ import math
 import torch
 from torch import Tensor
 
-from timbrel_training.continuous import NEPER_PER_DB, PRODUCT_SCALE, Generator
+from timbrel_training.continuous import NEPER_PER_DB, Generator
 from timbrel_training.corpus import Corpus
+from timbrel_training.factored import PRODUCT_SCALE
 
 # The stretches of a note in 128ths of it: three of the attack, two of the held part, two of the release.
 STRETCHES = ((4, 8), (8, 11), (11, 18), (18, 44), (44, 98), (101, 105), (105, 126))

@@ -1,7 +1,5 @@
 """How loud a note is to a listener: the K weighting of ITU-R BS.1770-4, applied to spectra."""
 
-import math
-
 import numpy as np
 import torch
 from scipy.signal import freqz
@@ -42,15 +40,3 @@ def loudness_gain(power: Tensor, frames: int) -> Tensor:
     weighted powers [N, frames] of their frames. `frames` are those of a stretch."""
     loudest = functional.avg_pool1d(power.unsqueeze(1), frames, stride=1).amax(dim=(1, 2))
     return -0.5 * torch.log(loudest.clamp(min=1e-12))
-
-
-def loudness_lufs(wave: np.ndarray, sample_rate: int, hop_seconds: float = 0.1) -> float:
-    """Loudness of a wave [samples] in its loudest block of 0.4 s [LUFS]; -inf for silence. Blocks are weighted by their
-    spectra, so that any rate will do."""
-    block = round(LOUDEST_SECONDS * sample_rate)
-    hop = round(hop_seconds * sample_rate)
-    padded = np.pad(np.asarray(wave, dtype=np.float64), (0, max(0, block - len(wave))))
-    spectra = np.square(np.abs(np.fft.rfft(np.lib.stride_tricks.sliding_window_view(padded, block)[::hop], axis=1)))
-    weight = k_power(np.fft.rfftfreq(block, 1.0 / sample_rate))
-    greatest = float((spectra @ weight).max()) * 2.0 / block**2
-    return OFFSET_LU + 10.0 * math.log10(greatest) if greatest > 0.0 else -math.inf
