@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use crate::bundle;
 use crate::package::{self, clean_root};
 use crate::setup::{packages, python};
 use crate::shell::{run, say, target_dir};
 use crate::target::Target;
-use crate::bundle;
 
 /// Shorter parts are not listed among the slow ones.
 const SLOW: Duration = Duration::from_secs(1);

@@ -59,7 +59,10 @@ mod tests {
                 ("archive/lib/timbrel/timbrel", "program"),
                 ("archive/lib/timbrel/Timbrel.data/default.onnx", "model"),
                 ("archive/vst3/Timbrel.vst3/Contents/x86_64-linux/Timbrel.so", "plugin"),
-                ("archive/links.txt", "vst3 Timbrel.vst3/Contents/Resources lib timbrel/Timbrel.data\nbin timbrel lib timbrel/timbrel\n"),
+                (
+                    "archive/links.txt",
+                    "vst3 Timbrel.vst3/Contents/Resources lib timbrel/Timbrel.data\nbin timbrel lib timbrel/timbrel\n",
+                ),
             ] {
                 home.write(path, text);
             }
@@ -106,7 +109,10 @@ mod tests {
         for gone in [".vst3/Timbrel.vst3", ".local/lib/timbrel", ".local/bin/timbrel"] {
             assert!(!home.0.join(gone).exists(), "{gone}");
         }
-        assert!(home.read(".vst3/Other.vst3/plugin").is_some() && home.read(".local/share/timbrel/models/mine.onnx").is_some());
+        assert!(
+            home.read(".vst3/Other.vst3/plugin").is_some()
+                && home.read(".local/share/timbrel/models/mine.onnx").is_some()
+        );
         let (done, said) = home.run(&["--uninstall"]);
         assert!(!done && said.contains("not installed"), "{said}");
     }

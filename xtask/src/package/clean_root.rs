@@ -42,7 +42,8 @@ pub fn prove(package: &Path, host: &Path, site_packages: &Path) -> Result<()> {
 /// The release of this Debian: a program is linked with the libraries of the one that it was built on.
 fn codename() -> Option<String> {
     let release = fs::read_to_string("/etc/os-release").ok()?;
-    let value = |key: &str| Some(release.lines().find_map(|line| line.strip_prefix(key))?.trim_matches('"').to_string());
+    let value =
+        |key: &str| Some(release.lines().find_map(|line| line.strip_prefix(key))?.trim_matches('"').to_string());
     (value("ID=")? == "debian").then(|| value("VERSION_CODENAME="))?
 }
 

@@ -81,7 +81,10 @@ pub fn of(target: Target, bundled: &Path) -> Vec<(Place, What)> {
         (in_vst3(&vst3.library.join(target.library_name())), What::LinkTo(data(&library))),
         (in_vst3(&vst3.resources), What::LinkTo(data(""))),
         (at(Base::Share, "applications/org.timbrel.Timbrel.desktop"), copy("assets/org.timbrel.Timbrel.desktop")),
-        (at(Base::Share, "icons/hicolor/scalable/apps/org.timbrel.Timbrel.svg"), copy("assets/org.timbrel.Timbrel.svg")),
+        (
+            at(Base::Share, "icons/hicolor/scalable/apps/org.timbrel.Timbrel.svg"),
+            copy("assets/org.timbrel.Timbrel.svg"),
+        ),
         (at(Base::Share, "doc/timbrel/README.md"), copy("README.md")),
         (at(Base::Share, "doc/timbrel/SECURITY.md"), copy("SECURITY.md")),
         (at(Base::Share, "doc/timbrel/CHANGELOG.md"), copy("CHANGELOG.md")),

@@ -46,7 +46,7 @@ pub fn make(target: Target, bundled: &Path, notices: &str, stage: &Path, folder:
     set_modes(&tree)?;
     let file = folder.join(format!("timbrel_{version}_{architecture}.deb"));
     let mut build = Command::new("dpkg-deb");
-    build.args(["--root-owner-group", "-Zxz", "--build"]).arg(&tree).arg(&file);
+    build.args(["--root-owner-group", "-Zgzip", "--build"]).arg(&tree).arg(&file);
     run(&mut build, "see what it says above; a full disk is the usual cause")?;
     Ok(file)
 }
@@ -76,7 +76,9 @@ fn needs(stage: &Path, tree: &Path) -> Result<String> {
     let tree = tree.canonicalize()?;
     let mut command = Command::new("dpkg-shlibdeps");
     command.current_dir(stage).args(["-O", "--ignore-missing-info"]);
-    for program in ["usr/lib/timbrel/timbrel", "usr/lib/clap/Timbrel.clap", "usr/lib/timbrel/Timbrel.data/libonnxruntime.so"] {
+    for program in
+        ["usr/lib/timbrel/timbrel", "usr/lib/clap/Timbrel.clap", "usr/lib/timbrel/Timbrel.data/libonnxruntime.so"]
+    {
         command.arg(tree.join(program));
     }
     let output = command.output().context("dpkg-shlibdeps cannot be started: install dpkg-dev")?;

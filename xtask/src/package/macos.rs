@@ -33,12 +33,19 @@ pub fn make(target: Target, bundled: &Path, notices: &str, folder: &Path) -> Res
     }
     fs::write(documents.join("THIRD-PARTY.txt"), notices)?;
     if !cfg!(target_os = "macos") {
-        say(&format!("On a Mac, `pkgbuild --root {name} --identifier org.timbrel.Timbrel {name}.pkg` makes the installer"));
+        say(&format!(
+            "On a Mac, `pkgbuild --root {name} --identifier org.timbrel.Timbrel {name}.pkg` makes the installer"
+        ));
         return Ok(Vec::new());
     }
     let file = folder.join(format!("{name}.pkg"));
     let mut build = Command::new("pkgbuild");
-    build.arg("--root").arg(&tree).args(["--identifier", "org.timbrel.Timbrel", "--version", env!("CARGO_PKG_VERSION")]);
+    build.arg("--root").arg(&tree).args([
+        "--identifier",
+        "org.timbrel.Timbrel",
+        "--version",
+        env!("CARGO_PKG_VERSION"),
+    ]);
     run(build.arg(&file), "install Xcode's command line tools")?;
     Ok(vec![file])
 }

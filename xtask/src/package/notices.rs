@@ -58,11 +58,14 @@ fn linked(metadata: &Value) -> Result<BTreeSet<Linked>> {
     while let Some(id) = next.pop() {
         let node = nodes.get(id).with_context(|| format!("cargo resolves no {id}"))?;
         let is_linked = |dependency: &&Value| list(&dependency["dep_kinds"]).iter().any(|kind| kind["kind"].is_null());
-        let dependencies = list(&node["deps"]).iter().filter(is_linked).filter_map(|dependency| dependency["pkg"].as_str());
+        let dependencies =
+            list(&node["deps"]).iter().filter(is_linked).filter_map(|dependency| dependency["pkg"].as_str());
         next.extend(dependencies.filter(|id| seen.insert(id)));
     }
     seen.remove(root);
-    seen.into_iter().map(|id| Linked::of(packages.get(id).with_context(|| format!("cargo describes no {id}"))?)).collect()
+    seen.into_iter()
+        .map(|id| Linked::of(packages.get(id).with_context(|| format!("cargo describes no {id}"))?))
+        .collect()
 }
 
 fn list(value: &Value) -> &[Value] {
@@ -117,7 +120,8 @@ fn find(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
 }
 
 fn is_source(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| ["rs", "toml", "json", "ttf", "html", "py"].iter().any(|other| ending == *other))
+    path.extension()
+        .is_some_and(|ending| ["rs", "toml", "json", "ttf", "html", "py"].iter().any(|other| ending == *other))
 }
 
 fn read(file: &Path) -> Result<String> {
@@ -150,7 +154,9 @@ fn write(linked: &BTreeSet<Linked>) -> Result<String> {
     for (heads, text) in texts {
         all += &format!("\n{RULE}\n{heads}\n\n{text}\n");
     }
-    all += &format!("\n{RULE}\nThese bring no text of their own; their licences are the ones named, as they stand above:\n\n");
+    all += &format!(
+        "\n{RULE}\nThese bring no text of their own; their licences are the ones named, as they stand above:\n\n"
+    );
     for own in without {
         let by = if own.authors.is_empty() { String::new() } else { format!(", by {}", own.authors.join(", ")) };
         all += &format!("{}{by}\n", head(own));
@@ -165,7 +171,14 @@ mod tests {
     #[test]
     fn every_library_of_the_plugin_has_its_licence_in_the_notices() {
         let all = collect(None).unwrap();
-        for part in ["egui ", "nice-plug ", "realfft ", "SIL OPEN FONT LICENSE", "UBUNTU FONT LICENCE", "Permission is hereby granted"] {
+        for part in [
+            "egui ",
+            "nice-plug ",
+            "realfft ",
+            "SIL OPEN FONT LICENSE",
+            "UBUNTU FONT LICENCE",
+            "Permission is hereby granted",
+        ] {
             assert!(all.contains(part), "{part}");
         }
         // Neither a tool of the build nor of the tests.
@@ -183,7 +196,13 @@ mod tests {
         }
         let texts = |licence: &str| {
             let authors = vec!["A. Author".to_string()];
-            let own = Linked { name: "a".into(), version: "1".into(), licence: licence.into(), authors, folder: folder.clone() };
+            let own = Linked {
+                name: "a".into(),
+                version: "1".into(),
+                licence: licence.into(),
+                authors,
+                folder: folder.clone(),
+            };
             own.texts().unwrap().into_iter().collect::<Vec<_>>()
         };
         assert_eq!(texts("MIT OR Apache-2.0"), ["mit"]);

@@ -64,7 +64,9 @@ fn installer(target: Target, name: &str) -> String {
     }
     // The CLAP plugin finds its files beside itself.
     let flags = "ignoreversion recursesubdirs createallsubdirs";
-    script += &format!("Source: \"{name}\\Timbrel.data\\*\"; DestDir: \"{{commoncf}}\\CLAP\\Timbrel.data\"; Flags: {flags}\n");
+    script += &format!(
+        "Source: \"{name}\\Timbrel.data\\*\"; DestDir: \"{{commoncf}}\\CLAP\\Timbrel.data\"; Flags: {flags}\n"
+    );
     script += &format!("Source: \"{name}\\THIRD-PARTY.txt\"; DestDir: \"{{app}}\"; Flags: ignoreversion\n");
     script + "\n[Icons]\nName: \"{autoprograms}\\Timbrel\"; Filename: \"{app}\\timbrel.exe\"\n"
 }
@@ -77,7 +79,12 @@ mod tests {
     fn all_that_was_bundled_is_in_the_archive_and_in_the_installer() {
         let home = std::env::temp_dir().join(format!("timbrel-windows-{}", std::process::id()));
         let (bundled, folder) = (home.join("bundled"), home.join("packages"));
-        for file in ["Timbrel.clap", "timbrel.exe", "Timbrel.data/default.onnx", "Timbrel.vst3/Contents/x86_64-win/Timbrel.vst3"] {
+        for file in [
+            "Timbrel.clap",
+            "timbrel.exe",
+            "Timbrel.data/default.onnx",
+            "Timbrel.vst3/Contents/x86_64-win/Timbrel.vst3",
+        ] {
             fs::create_dir_all(bundled.join(file).parent().unwrap()).unwrap();
             fs::write(bundled.join(file), file).unwrap();
         }
@@ -89,7 +96,10 @@ mod tests {
         let listed = String::from_utf8(listed.stdout).unwrap();
         let script = fs::read_to_string(&made[1]).unwrap();
         for (part, to) in PARTS {
-            assert!(listed.contains(&format!("/{part}")) && script.contains(&format!("DestDir: \"{to}\"")), "{part}: {listed}");
+            assert!(
+                listed.contains(&format!("/{part}")) && script.contains(&format!("DestDir: \"{to}\"")),
+                "{part}: {listed}"
+            );
         }
         assert!(listed.contains("THIRD-PARTY.txt") && listed.contains("LICENSE"), "{listed}");
         fs::remove_dir_all(&home).unwrap();

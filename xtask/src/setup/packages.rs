@@ -32,7 +32,7 @@ pub const DISPLAY: &[&str] = &[
 ];
 
 /// Needed to make a package for Debian.
-pub const PACKAGE: &[&str] = &["dpkg-dev", "xz-utils"];
+pub const PACKAGE: &[&str] = &["dpkg-dev"];
 
 /// Needed to install that package in a new Debian.
 pub const CLEAN_ROOT: &[&str] = &["mmdebstrap"];

@@ -26,7 +26,9 @@ fn main() -> Result<()> {
 
 /// The folders that the CLAP specification names for Linux, those of the variable first.
 fn find(name: &str) -> Result<PathBuf> {
-    let own = std::env::var_os("CLAP_PATH").map(|paths| std::env::split_paths(&paths).collect::<Vec<_>>()).unwrap_or_default();
+    let own = std::env::var_os("CLAP_PATH")
+        .map(|paths| std::env::split_paths(&paths).collect::<Vec<_>>())
+        .unwrap_or_default();
     let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".clap"));
     let folders = own.into_iter().chain(home).chain(["/usr/lib/clap".into()]);
     let mut files = folders.map(|folder| folder.join(name).with_extension("clap"));
