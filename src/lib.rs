@@ -19,11 +19,14 @@ mod fuzz;
 pub mod storage;
 pub mod model;
 pub mod latent;
+pub mod held;
+pub mod clip;
 pub mod spectral;
 pub mod worker;
 pub mod audio;
 pub mod params;
 pub mod state;
+pub mod patch;
 pub mod editor;
 pub mod plugin;
 

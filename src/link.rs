@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crossbeam::queue::ArrayQueue;
 use parking_lot::Mutex;
 
+use crate::latent::Atlas;
 use crate::note::{KEYS, MAX_VOICES, Note, NoteRequest, Timbre};
 
 /// Notes on their way to the audio thread. More than two keyboards full, so that it fills only while the host does not
@@ -104,6 +105,8 @@ pub struct ModelStatus {
     pub path: std::path::PathBuf,
     /// A label for each of the eight directions; empty where the manifest names none.
     pub directions: Vec<String>,
+    /// Its latent space; `None` before the first model is there.
+    pub atlas: Option<Arc<Atlas>>,
 }
 
 /// State of one instance that the editor shows, and the few flags that the audio thread reads.

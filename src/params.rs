@@ -2,14 +2,18 @@
 //!
 //! Ids and ranges are part of every saved session and every automation lane: they are never changed, only added to.
 
+mod pad;
+
 use std::sync::Arc;
 
 use nice_plug::prelude::*;
 
 use crate::audio::{Adsr, Settings};
 use crate::link::Status;
-use crate::note::{DIRECTIONS, Timbre};
+use crate::note::{Base, DIRECTIONS, Timbre};
 use crate::state::Session;
+
+pub use pad::PadParams;
 
 /// Largest offset along a direction, in standard deviations. Beyond it a normal latent is hardly ever found.
 pub const DIRECTION_LIMIT: f32 = 3.0;
@@ -88,6 +92,9 @@ pub struct TimbrelParams {
     /// How far the sound reaches to both sides.
     #[id = "width"]
     pub width: FloatParam,
+
+    #[nested(group = "Pad")]
+    pub pad: PadParams,
 }
 
 /// What parameters that came later are in sessions that were saved before: their sound stays what it was.
@@ -129,6 +136,7 @@ impl TimbrelParams {
                 .with_value_to_string(formatters::v2s_f32_percentage(0))
                 .with_string_to_value(formatters::s2v_f32_percentage()),
             width: percent("Width", 0.4),
+            pad: PadParams::new(),
         }
     }
 
@@ -137,7 +145,7 @@ impl TimbrelParams {
     pub fn mend(&self) {
         let own = [&self.character, &self.attack, &self.decay, &self.sustain, &self.release, &self.velocity];
         let rest =
-            [&self.tune, &self.gain].into_iter().chain(self.directions.iter().map(|direction| &direction.offset));
+            [&self.tune, &self.gain, &self.pad.x, &self.pad.y].into_iter().chain(self.directions.iter().map(|direction| &direction.offset));
         for param in own.into_iter().chain(rest).filter(|param| param.value().is_nan()) {
             // SAFETY: the pointer is that of a parameter that is alive. It is written to through an atomic.
             unsafe { param.as_ptr()._internal_set_normalized_value(param.default_normalized_value()) };
@@ -167,8 +175,11 @@ impl TimbrelParams {
 
     /// The timbre that the parameters describe now, in the steps of [`Timbre`].
     pub fn timbre(&self) -> Timbre {
-        let seed = self.seed.value().clamp(0, SEED_MAX) as u32;
+        let pad = self.pad.plays.value().then(|| self.pad.steps());
+        let base = self.session.holding().base(pad, self.seed.value());
+        let seed = if base == Base::Seeds { self.seed.value().clamp(0, SEED_MAX) as u32 } else { 0 };
         Timbre {
+            base,
             seed,
             seed_to: seed,
             blend: 0,

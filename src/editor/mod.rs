@@ -20,6 +20,8 @@ mod stage;
 mod seed;
 mod envelope;
 mod play;
+mod hand;
+mod history;
 mod keys;
 mod keyboard;
 mod footer;
@@ -47,6 +49,7 @@ use nice_plug_egui::{
 };
 
 use crate::files;
+use crate::latent::Atlas;
 use crate::link::{EditorEnd, Status};
 use crate::model::ModelRef;
 use crate::params::TimbrelParams;
@@ -54,6 +57,8 @@ use crate::worker::Instance;
 
 use browser::{Browser, Chosen};
 use folders::Listing;
+use hand::Hand;
+use history::{History, Recorder};
 use keyboard::Keyboard;
 use layout::Regions;
 use look::Look;
@@ -97,6 +102,8 @@ pub struct App {
     settings: Settings,
     stage: Stage,
     keypad: Keypad,
+    history: History,
+    tools: Hand,
     keyboard: Keyboard,
     meter: Meter,
     browser: Option<Browser>,
@@ -118,6 +125,8 @@ struct View<'a> {
     look: Look,
     params: &'a TimbrelParams,
     setter: ParamSetter<'a>,
+    /// What takes down what a hand does, between the controls and the host.
+    hand: &'a Recorder,
     snapshot: &'a Snapshot,
     /// Since the last frame.
     elapsed_s: f32,
@@ -125,6 +134,13 @@ struct View<'a> {
     glow: f32,
     /// Goes up and down between 0 and 1, for what waits.
     pulse: f32,
+}
+
+impl View<'_> {
+    /// The latent space of the model that plays.
+    fn atlas(&self) -> Option<&Atlas> {
+        self.snapshot.model.atlas.as_deref()
+    }
 }
 
 /// Makes the editor of one instance. No window is opened before the host asks for it.
@@ -163,10 +179,13 @@ impl NiceEguiApp for App {
 
 impl App {
     fn new(params: Arc<TimbrelParams>, link: EditorEnd, instance: Arc<Instance>, settings: Settings) -> Self {
+        let history = History::new(Arc::clone(&params), Arc::clone(&instance));
         Self {
             params,
             link,
             instance,
+            history,
+            tools: Hand::new(),
             gui: None,
             settings,
             stage: Stage::new(),
@@ -230,11 +249,14 @@ impl App {
         // A child with the same place, so that the regions can look on while the browser's list is laid out.
         let mut list_ui = ui.new_child(egui::UiBuilder::new().max_rect(window).id_salt("browser"));
         let params = Arc::clone(&self.params);
+        self.history.begin_frame(now);
+        let recorder = self.history.recorder(gui.clone());
         let view = View {
             ui,
             look,
             params: &params,
-            setter: gui.param_setter(),
+            setter: ParamSetter::new(&recorder),
+            hand: &recorder,
             snapshot: &snapshot,
             elapsed_s,
             glow: self.meter.glow(),

@@ -155,6 +155,7 @@ impl Place {
             sha256: loaded.model.sha256.clone(),
             path: path.clone(),
             directions: manifest.direction_labels(),
+            atlas: Some(Arc::clone(&loaded.atlas)),
         };
         // The range goes first and the identity is released after it: whoever reads the new identity reads the new range.
         self.status().set_pitch_range(manifest.pitch_min, manifest.pitch_max);
