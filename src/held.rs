@@ -61,11 +61,19 @@ pub struct Held {
     /// A, B, C, D of the pad.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub corners: Option<[Point; 4]>,
+    /// The name of the preset that was played last.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub preset: String,
 }
 
 impl Held {
     pub fn is_empty(&self) -> bool {
-        self.point.is_none() && self.corners.is_none()
+        *self == Self::default()
+    }
+
+    /// Whether there is a latent, which an older Timbrel would leave out.
+    pub fn has_latents(&self) -> bool {
+        self.point.is_some() || self.corners.is_some()
     }
 
     /// Leaves out what cannot be used, and says what that was.
@@ -81,6 +89,7 @@ impl Held {
             complaints.push(format!("a corner of its pad {error}, and all four were left out"));
             self.corners = None;
         }
+        self.preset = one_line(&self.preset);
         complaints
     }
 }
@@ -147,7 +156,7 @@ mod tests {
     fn the_pad_goes_before_the_point_and_a_moved_seed_before_that() {
         let holding = Holding::default();
         assert_eq!(holding.base(Some([50, 50]), 3), Base::Seeds, "nothing is held");
-        let mut held = Held { point: Some(point(&[1.0, 2.0])), seed: 3, corners: None };
+        let mut held = Held { point: Some(point(&[1.0, 2.0])), seed: 3, ..Held::default() };
         holding.set(Arc::new(held.clone()));
         let Base::Point(hash) = holding.base(None, 3) else { panic!("the point does not play") };
         assert_eq!(crate::latent::known::point(hash).unwrap().numbers(), [1.0, 2.0]);
@@ -164,7 +173,7 @@ mod tests {
         for latent in [vec![], vec![f32::NAN], vec![0.0, 1e9], vec![0.0; MOST_NUMBERS + 1]] {
             let mut held = Held { point: Some(point(&latent)), ..Held::default() };
             assert_eq!(held.mend().len(), 1);
-            assert!(held.is_empty());
+            assert!(!held.has_latents());
         }
         let mut held = Held { point: Some(point(&[1.0])), ..Held::default() };
         held.point.as_mut().unwrap().name = "two\nlines".into();

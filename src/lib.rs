@@ -27,6 +27,7 @@ pub mod audio;
 pub mod params;
 pub mod state;
 pub mod patch;
+pub mod preset;
 pub mod editor;
 pub mod plugin;
 

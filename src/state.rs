@@ -61,7 +61,7 @@ fn held_if_it_is_one<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Held, 
 
 /// The format of a state with what is held.
 fn format_of(held: &Held) -> u32 {
-    if held.is_empty() { 1 } else { STATE_FORMAT }
+    if held.has_latents() { STATE_FORMAT } else { 1 }
 }
 
 /// The link between the host's state calls and the instance, which knows the model that plays and loads another.
@@ -351,7 +351,7 @@ mod tests {
             mend(&mut state, &params());
             assert!(notice(&state).unwrap().contains("its timbre has"));
             let saved: Saved = serde_json::from_str(&state.fields[FIELD]).unwrap();
-            assert!(saved.held.is_empty() && saved.format == 1);
+            assert!(!saved.held.has_latents() && saved.format == 1);
             assert_eq!(float(&state, "gain"), 1.0);
         }
     }
@@ -362,7 +362,7 @@ mod tests {
         let latent: Vec<f32> = (0..24).map(|i| (i as f32 * 0.7).sin() / 3.0).collect();
         let point = crate::held::Point { name: "Own".into(), latent, at: Some([0.1, -0.7]) };
         let corners = Some(std::array::from_fn(|_| point.clone()));
-        one.session.holding().set(Arc::new(Held { point: Some(point), seed: 3, corners }));
+        one.session.holding().set(Arc::new(Held { point: Some(point), seed: 3, corners, preset: "Harp".into() }));
         let text = one.session.map(|saved| serde_json::to_string(saved).unwrap());
         other.session.set(serde_json::from_str(&text).unwrap());
         assert_eq!(other.session.map(|saved| serde_json::to_string(saved).unwrap()), text);

@@ -284,7 +284,7 @@ impl Arguments {
     /// What of the file is played. Whoever sets the bend range or names a timbre means it, whatever the file says.
     fn choice(&self) -> Choice {
         let is_set = |id: &str| self.sound.settings.iter().chain(&self.automation).any(|(set, _)| set == id);
-        let names_timbre = self.sound.seed.is_some() || is_set("seed") || !self.interpolate_seeds.is_empty();
+        let names_timbre = self.sound.seed.is_some() || self.sound.preset.is_some() || is_set("seed") || !self.interpolate_seeds.is_empty();
         let timbres = self.timbres.unwrap_or(if names_timbre { Timbres::One } else { Timbres::Programs });
         Choice {
             channels: self.channels.unwrap_or(u16::MAX),

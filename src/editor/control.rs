@@ -78,8 +78,19 @@ pub fn step_and_reset<P: Param>(ui: &Ui, response: &Response, param: &P, setter:
         }
         if value != param.unmodulated_plain_value() {
             set(param, setter, value);
+            // Turns that follow each other are one step of the history.
+            ui.data_mut(|data| data.insert_temp(turned_id(), true));
         }
     }
+}
+
+fn turned_id() -> Id {
+    id("turned", 0)
+}
+
+/// Whether a wheel has changed a parameter in this frame.
+pub fn take_turned(ui: &Ui) -> bool {
+    ui.data_mut(|data| data.remove_temp::<bool>(turned_id())).is_some()
 }
 
 /// Whole steps of the wheel over a control in this frame.
@@ -199,6 +210,53 @@ pub fn button(ui: &Ui, look: Look, rect: Rect, id: Id) -> (bool, bool) {
     };
     ui.painter().rect_filled(rect, look.px(6.0), fill);
     (response.clicked(), response.hovered())
+}
+
+/// Says what a control does, while the pointer rests on it.
+pub fn tip(response: &Response, look: Look, sentence: &str) {
+    response.clone().on_hover_ui(|ui| {
+        let galley = look.set(ui.painter(), sentence, LABEL, TEXT, look.px(260.0), 4);
+        let (rect, _) = ui.allocate_exact_size(galley.size(), Sense::hover());
+        ui.painter().galley(rect.min, galley, TEXT);
+    });
+}
+
+/// A button with a sign on it, and a sentence that says what it does. A button that can do nothing now is faint, and no button.
+pub fn sign_button(
+    ui: &Ui,
+    look: Look,
+    rect: Rect,
+    id: Id,
+    can: bool,
+    sentence: &str,
+    sign: impl FnOnce(&egui::Painter, Pos2, egui::Color32),
+) -> bool {
+    if !can {
+        let response = ui.interact(rect, id, Sense::hover());
+        tip(&response, look, sentence);
+        sign(ui.painter(), rect.center(), LINE);
+        return false;
+    }
+    let response = ui.interact(rect, id, Sense::click());
+    tip(&response, look, sentence);
+    let fill = if response.is_pointer_button_down_on() {
+        LINE
+    } else if response.hovered() {
+        HOVERED
+    } else {
+        RAISED
+    };
+    ui.painter().rect_filled(rect, look.px(6.0), fill);
+    sign(ui.painter(), rect.center(), if response.hovered() { BRIGHT } else { TEXT });
+    response.clicked()
+}
+
+/// A button with words on it, and a sentence that says what it does.
+pub fn word_button(ui: &Ui, look: Look, rect: Rect, id: Id, can: bool, words: &str, sentence: &str) -> bool {
+    sign_button(ui, look, rect, id, can, sentence, |painter, at, ink| {
+        let ink = if can { ink } else { mix(FAINT, GROUND, 0.4) };
+        look.text(painter, (at, Align2::CENTER_CENTER), words, LABEL, ink, rect.width() - look.px(6.0));
+    })
 }
 
 /// A button with words on it.

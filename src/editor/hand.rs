@@ -117,6 +117,11 @@ pub fn go_to(view: &View, point: Point) {
     point_here(view, point);
 }
 
+/// Plays a point under character and directions as they stand.
+pub fn play_point(view: &View, point: Point) {
+    point_here(view, point);
+}
+
 /// Puts character and directions at rest.
 pub fn at_rest(view: &View) {
     for direction in &view.params.directions {
@@ -125,7 +130,7 @@ pub fn at_rest(view: &View) {
     view.hand.set_plain(view.params.character.as_ptr(), view.params.character.default_plain_value());
 }
 
-/// Plays a latent under character and directions as they stand.
+/// Plays a latent that has a name under character and directions as they stand.
 fn point_in_place(view: &View, name: String, latent: Vec<f32>) {
     point_here(view, Point { name, latent, at: None });
 }
@@ -133,7 +138,7 @@ fn point_in_place(view: &View, name: String, latent: Vec<f32>) {
 fn point_here(view: &View, point: Point) {
     let held = view.hand.held();
     let seed = view.params.seed.unmodulated_plain_value();
-    view.hand.hold(Held { point: Some(point), seed, corners: held.corners.clone() });
+    view.hand.hold(Held { point: Some(point), seed, ..Held::clone(&held) });
     view.hand.set_plain(view.params.pad.plays.as_ptr(), 0.0);
 }
 
@@ -185,6 +190,13 @@ pub fn describe(params: &TimbrelParams, atlas: Option<&Atlas>) -> String {
 fn describe_patch(patch: &Patch, plain: &BTreeMap<String, f32>) -> String {
     let point = patch.held.point.as_ref().filter(|_| plain.get("seed") == Some(&(patch.held.seed as f32)));
     point.map_or_else(|| format!("Seed {}", plain.get("seed").copied().unwrap_or(0.0)), |point| point.name.clone())
+}
+
+/// A name without the numbers behind it, to make another one of.
+pub fn plain_name(name: &str) -> String {
+    let name = name.split(" and ").next().unwrap_or(name);
+    let name = name.split(", near ").last().unwrap_or(name);
+    short(name).to_owned()
 }
 
 /// A name without what was made of it before.

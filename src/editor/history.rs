@@ -21,8 +21,11 @@ const MOST_STEPS: usize = 500;
 /// Turns of the wheel over one parameter that follow each other so closely are one step.
 const ONE_TURN_S: f64 = 0.7;
 
-/// A host takes a value that it was sent with its next audio block; one that it has not taken for so long it never will.
+/// A host takes a value that it was sent with its next audio block, mostly. For so long what was sent counts as what is.
 const LATE_S: f64 = 1.0;
+
+/// A value that has not come for so long never will.
+const LOST_S: f64 = 60.0;
 
 /// A parameter's value: on the host's scale, and as it is saved.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -74,7 +77,7 @@ struct Gesture {
 impl Gesture {
     /// The value of a parameter as the hand has left it, though the host may not have taken it yet.
     fn value(&self, param: ParamPtr) -> Value {
-        let sent = self.sent.iter().find(|(sent, ..)| *sent == param);
+        let sent = self.sent.iter().find(|(sent, _, since)| *sent == param && self.now_s - since < LATE_S);
         sent.map_or_else(|| value_of(param), |(_, value, _)| *value)
     }
 
@@ -98,6 +101,8 @@ pub struct History {
     at: usize,
     /// When the wheel was turned last, in egui's seconds.
     turned_s: f64,
+    /// Goes up with every step, undo and redo.
+    version: u64,
     /// States that the host had loaded when the steps began.
     loaded: u64,
 }
@@ -106,12 +111,17 @@ impl History {
     pub fn new(params: Arc<TimbrelParams>, instance: Arc<Instance>) -> Self {
         let loaded = params.session.loaded();
         let gesture = Arc::default();
-        Self { params, instance, gesture, steps: Vec::new(), at: 0, turned_s: f64::MIN, loaded }
+        Self { params, instance, gesture, steps: Vec::new(), at: 0, turned_s: f64::MIN, version: 0, loaded }
     }
 
     /// What stands between the controls and the host for a frame.
     pub fn recorder(&self, gui: GuiContext) -> Recorder {
         Recorder { gui, params: Arc::clone(&self.params), instance: Arc::clone(&self.instance), gesture: Arc::clone(&self.gesture) }
+    }
+
+    /// Tells whether anything was done since it was the same.
+    pub fn version(&self) -> u64 {
+        self.version
     }
 
     pub fn can_undo(&self) -> bool {
@@ -140,7 +150,7 @@ impl History {
                     (**own)._internal_set_plain_value(value.plain);
                 }
             }
-            !arrived && (0.0..LATE_S).contains(&(now_s - since))
+            !arrived && (0.0..LOST_S).contains(&(now_s - since))
         });
         if self.loaded != self.params.session.loaded() {
             // Another session: what was done to the one before is not to be done to it.
@@ -165,6 +175,7 @@ impl History {
         if step.is_empty() {
             return;
         }
+        self.version += 1;
         self.steps.truncate(self.at);
         let now_s = gesture.now_s;
         let goes_on = turned && (0.0..ONE_TURN_S).contains(&(now_s - self.turned_s));
@@ -209,6 +220,7 @@ impl History {
             self.instance.load_model(model[side].clone());
         }
         self.turned_s = f64::MIN;
+        self.version += 1;
     }
 }
 

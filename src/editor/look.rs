@@ -76,7 +76,7 @@ impl Look {
         points * self.scale
     }
 
-    fn font(self, style: Type) -> FontId {
+    pub fn font(self, style: Type) -> FontId {
         // Half points, so that dragging the window's corner does not fill the glyph atlas with sizes nobody sees apart.
         let size = (2.0 * style.size * self.scale).round() / 2.0;
         let family = match style.face {
@@ -154,9 +154,15 @@ pub fn dress(ctx: &egui::Context) {
     ctx.set_theme(egui::Theme::Dark);
     ctx.all_styles_mut(|style| {
         style.interaction.selectable_labels = false;
+        style.interaction.tooltip_delay = 0.6;
+        style.spacing.menu_margin = egui::Margin::symmetric(10, 8);
         let visuals = &mut style.visuals;
         visuals.panel_fill = GROUND;
         visuals.extreme_bg_color = GROUND;
+        visuals.window_fill = RAISED;
+        visuals.window_stroke = egui::Stroke::new(1.0, LINE);
+        visuals.menu_corner_radius = egui::CornerRadius::same(6);
+        visuals.popup_shadow = egui::Shadow { offset: [0, 3], blur: 12, spread: 0, color: Color32::from_black_alpha(140) };
         for (widget, fill) in [
             (&mut visuals.widgets.inactive, LINE),
             (&mut visuals.widgets.hovered, FAINT),

@@ -190,7 +190,11 @@ fn principal_axes(points: &[&[f32]]) -> [Axis; 2] {
             furthest = furthest.max(along.abs());
             row.iter_mut().zip(&vector).for_each(|(x, axis)| *x -= along * axis);
         }
-        Axis { offset: dot(&vector, &mean), scale: if furthest > 1e-9 { furthest } else { 1.0 }, vector }
+        if furthest < 1e-9 {
+            // There is no second axis; all lie in the middle of it.
+            return Axis { vector: vec![0.0; size], offset: 0.0, scale: 1.0 };
+        }
+        Axis { offset: dot(&vector, &mean), scale: furthest, vector }
     })
 }
 
