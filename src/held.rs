@@ -3,7 +3,7 @@
 //! They are saved whole, since no seed draws them. The audio thread reads their hashes only.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
 
 use anyhow::{Result, ensure};
 use parking_lot::RwLock;
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::latent::known::{Corners, Latent};
 use crate::note::Base;
+use crate::preset::Library;
 
 /// Longest latent and largest coordinate of one, as a model may have them.
 const MOST_NUMBERS: usize = 4_096;
@@ -100,33 +101,76 @@ pub struct Holding {
     point: AtomicU64,
     seed: AtomicI32,
     corners: AtomicU64,
-    held: RwLock<Kept>,
+    /// The number of the factory preset, plus one, that a program change has put in place of `kept`; 0 where none has.
+    program: AtomicUsize,
+    kept: RwLock<Kept>,
 }
 
 /// What is held, and kept known.
 #[derive(Default)]
-struct Kept {
+pub struct Kept {
     held: Arc<Held>,
-    _point: Option<Latent>,
-    _corners: Option<Corners>,
+    point: Option<Latent>,
+    corners: Option<Corners>,
+}
+
+impl Kept {
+    /// `held` must have been [mended](Held::mend), where it comes from outside.
+    pub fn of(held: Arc<Held>) -> Self {
+        let point = held.point.as_ref().map(|point| Latent::keep(&point.latent));
+        let corners = held.corners.as_ref();
+        let corners = corners.map(|corners| Corners::keep(corners.each_ref().map(|point| point.latent.as_slice())));
+        Self { held, point, corners }
+    }
+
+    pub fn hashes(&self) -> Hashes {
+        Hashes {
+            point: self.point.as_ref().map_or(0, Latent::hash),
+            seed: self.held.seed,
+            corners: self.corners.as_ref().map_or(0, Corners::hash),
+        }
+    }
+}
+
+/// What the audio thread needs to know of it; 0 where there is none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Hashes {
+    point: u64,
+    seed: i32,
+    corners: u64,
 }
 
 impl Holding {
     pub fn get(&self) -> Arc<Held> {
-        Arc::clone(&self.held.read().held)
+        let program = self.program.swap(0, Ordering::AcqRel);
+        if let Some(preset) = program.checked_sub(1).and_then(|number| Library::factory().get(number)) {
+            let held = Arc::new(Held { preset: preset.name.clone(), ..preset.patch.held.clone() });
+            self.set(Arc::clone(&held));
+            return held;
+        }
+        Arc::clone(&self.kept.read().held)
     }
 
     /// `held` must have been [mended](Held::mend), where it comes from outside.
     pub fn set(&self, held: Arc<Held>) {
-        let mut kept = self.held.write();
-        let point = held.point.as_ref().map(|point| Latent::keep(&point.latent));
-        let corners = held.corners.as_ref();
-        let corners = corners.map(|corners| Corners::keep(corners.each_ref().map(|point| point.latent.as_slice())));
-        self.seed.store(held.seed, Ordering::Relaxed);
-        self.point.store(point.as_ref().map_or(0, Latent::hash), Ordering::Release);
-        self.corners.store(corners.as_ref().map_or(0, Corners::hash), Ordering::Release);
+        let new = Kept::of(held);
+        let mut kept = self.kept.write();
+        self.program.store(0, Ordering::Release);
+        self.put(new.hashes());
         // What was held before is let go of only now.
-        *kept = Kept { held, _point: point, _corners: corners };
+        *kept = new;
+    }
+
+    /// Plays what a factory preset holds, whose latents are known. For the audio thread; who asks next what is held folds it in.
+    pub fn select(&self, number: usize, hashes: Hashes) {
+        self.put(hashes);
+        self.program.store(number + 1, Ordering::Release);
+    }
+
+    fn put(&self, hashes: Hashes) {
+        self.seed.store(hashes.seed, Ordering::Relaxed);
+        self.point.store(hashes.point, Ordering::Release);
+        self.corners.store(hashes.corners, Ordering::Release);
     }
 
     /// What a timbre starts from: `pad` gives the place on the pad where that plays, `seed` is the seed's parameter. For the

@@ -16,6 +16,9 @@ use crate::note::Base;
 /// How far the map reaches beyond its outermost sounds.
 const REACH: f32 = 1.15;
 
+/// How much larger the middle of the map is drawn than its rim: 1 for not at all, less for more.
+const SPREAD: f32 = 0.62;
+
 /// A dragged place is one of these steps, so that a way that is gone again finds its notes.
 const STEP: f32 = 0.01;
 
@@ -72,7 +75,7 @@ impl Map {
         };
         let inner = ground.shrink2(vec2(look.px(26.0), look.px(18.0)));
         let place = |at: [f32; 2]| {
-            let share = at.map(|x| (x.clamp(-REACH, REACH) / REACH + 1.0) / 2.0);
+            let share = at.map(|x| (spread(x.clamp(-REACH, REACH) / REACH) + 1.0) / 2.0);
             pos2(inner.left() + share[0] * inner.width(), inner.bottom() - share[1] * inner.height())
         };
         for share in [0.25, 0.5, 0.75] {
@@ -90,7 +93,7 @@ impl Map {
         let hovered = response.hover_pos().and_then(nearest);
         let unplaced = |at: Pos2| {
             let share = [(at.x - inner.left()) / inner.width(), (inner.bottom() - at.y) / inner.height()];
-            share.map(|share| ((2.0 * share.clamp(0.0, 1.0) - 1.0) * REACH / STEP).round() * STEP)
+            share.map(|share| (gathered(2.0 * share.clamp(0.0, 1.0) - 1.0) * REACH / STEP).round() * STEP)
         };
         if response.drag_started() {
             view.hand.drag(true);
@@ -131,6 +134,15 @@ impl Map {
         }
         moves || response.dragged()
     }
+}
+
+/// A few sounds lie far from the many: the middle of the map is drawn larger than its rim. -1 to 1, as its inverse.
+fn spread(x: f32) -> f32 {
+    x.signum() * x.abs().powf(SPREAD)
+}
+
+fn gathered(x: f32) -> f32 {
+    x.signum() * x.abs().powf(1.0 / SPREAD)
 }
 
 /// Where the present timbre lies: where a hand has put it, else where its latent does.

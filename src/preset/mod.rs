@@ -5,6 +5,7 @@
 
 mod library;
 mod names;
+mod program;
 
 use std::path::Path;
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use library::{Entry, Library, Place};
 pub use names::propose;
+pub use program::Programs;
 
 use crate::held::one_line;
 use crate::model::ModelRef;
