@@ -1,7 +1,8 @@
 //! Which timbre stands for an instrument of General MIDI.
 //!
-//! A model has no programs. Its named sounds are matched with General MIDI's instruments by name, and each becomes the seed whose
-//! latent is nearest; an instrument that it does not know is played by the nearest relative that it knows.
+//! A model's manifest may name a latent for each program that it knows. Where it names none, its named sounds are matched with
+//! General MIDI's instruments by name. Each becomes the seed whose latent is nearest; an instrument that a model does not know is
+//! played by the nearest relative that it knows.
 
 use timbrel::latent::normal;
 use timbrel::model::{Manifest, Model};
@@ -99,16 +100,36 @@ const STAND_INS: &[(u8, &[u8])] = &[
     (121, &[77, 75]),
 ];
 
+/// What stands for a program.
+enum Sound {
+    Seed(u32),
+    Latent(Vec<f32>),
+}
+
+impl Sound {
+    fn seed(&self) -> u32 {
+        match self {
+            Self::Seed(seed) => *seed,
+            Self::Latent(vector) => nearest_seed(vector),
+        }
+    }
+}
+
 /// The instruments that a model knows.
 pub struct Programs {
-    /// Program and seed.
-    known: Vec<(u8, u32)>,
+    known: Vec<(u8, Sound)>,
 }
 
 impl Programs {
     pub fn of(model: &Model) -> Self {
-        let is_classic = model.sha256.eq_ignore_ascii_case(CLASSIC_MODEL);
-        let known = if is_classic { CLASSIC_SEEDS.to_vec() } else { named_sounds(&model.manifest) };
+        let manifest = &model.manifest;
+        let known = if model.sha256.eq_ignore_ascii_case(CLASSIC_MODEL) {
+            CLASSIC_SEEDS.iter().map(|&(program, seed)| (program, Sound::Seed(seed))).collect()
+        } else if manifest.programs.is_empty() {
+            named_sounds(manifest)
+        } else {
+            manifest.programs.iter().map(|known| (known.program, Sound::Latent(known.vector.clone()))).collect()
+        };
         Self { known }
     }
 
@@ -120,26 +141,27 @@ impl Programs {
     /// The seed that stands for a program, and the program that it really is.
     pub fn nearest(&self, program: u8) -> Option<(u8, u32)> {
         let program = program.min(127);
-        let of = |sought: u8| self.known.iter().copied().find(|(known, _)| *known == sought);
+        let of = |sought: u8| self.known.iter().find(|(known, _)| *known == sought);
         let stand_ins = STAND_INS.iter().filter(|(sought, _)| *sought == program).flat_map(|(_, stand_ins)| *stand_ins);
-        let in_group = self.known.iter().copied().filter(|(known, _)| known / 8 == program / 8);
-        let distance = |(known, _): &(u8, u32)| known.abs_diff(program);
-        of(program)
+        let in_group = self.known.iter().filter(|(known, _)| known / 8 == program / 8);
+        let distance = |(known, _): &&(u8, Sound)| known.abs_diff(program);
+        let found = of(program)
             .or_else(|| stand_ins.copied().find_map(of))
             .or_else(|| in_group.min_by_key(distance))
-            .or_else(|| self.known.iter().copied().min_by_key(distance))
+            .or_else(|| self.known.iter().min_by_key(distance));
+        found.map(|(known, sound)| (*known, sound.seed()))
     }
 }
 
 /// The programs that a model's named latents have a word in common with, the first of a name for each.
-fn named_sounds(manifest: &Manifest) -> Vec<(u8, u32)> {
-    let mut known: Vec<(u8, u32)> = Vec::new();
+fn named_sounds(manifest: &Manifest) -> Vec<(u8, Sound)> {
+    let mut known: Vec<(u8, Sound)> = Vec::new();
     for latent in &manifest.latents {
         let program = (0..128u8).map(|program| (program, likeness(&latent.name, NAMES[usize::from(program)])));
         // Of equals the first, which is the plainest of its group.
         let best = program.fold((0, 0), |best, next| if next.1 > best.1 { next } else { best });
         if best.1 > 0 && known.iter().all(|(program, _)| *program != best.0) {
-            known.push((best.0, nearest_seed(&latent.vector)));
+            known.push((best.0, Sound::Latent(latent.vector.clone())));
         }
     }
     known
@@ -192,6 +214,16 @@ mod tests {
             );
         }
         assert!((0..128).all(|program| programs.nearest(program).is_some_and(|(_, seed)| seed <= SEED_MAX as u32)));
+    }
+
+    #[test]
+    fn a_model_that_names_programs_plays_them_by_its_own_latents() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/default.onnx");
+        let model = Model::read(std::path::Path::new(path)).unwrap();
+        let programs = Programs::of(&model);
+        let known = &model.manifest.programs[3];
+        assert_eq!(programs.nearest(known.program), Some((known.program, nearest_seed(&known.vector))));
+        assert_eq!(programs.nearest(110).map(|found| found.0), Some(40), "a fiddle is a violin");
     }
 
     #[test]
