@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nice_plug::midi::{Channel, Key, VoiceID};
 use nice_plug::prelude::*;
@@ -14,8 +14,15 @@ use crate::editor::{self, TimbrelEditor};
 use crate::link::{self, Click, EditorEnd, Status};
 use crate::note::MAX_VOICES;
 use crate::params::TimbrelParams;
+use crate::preset::Programs;
 use crate::state::{self, Session};
 use crate::worker::Instance;
+
+/// Events that a block may have: those of the host, and clicked keys.
+const MOST_EVENTS: usize = Timbrel::INPUT_EVENT_CAPACITY + 64;
+
+/// Programs that are chosen in one block; more than one is a mistake of somebody's already.
+const MOST_PROGRAMS: usize = 16;
 
 /// One instance of the instrument in a host.
 pub struct Timbrel {
@@ -26,6 +33,12 @@ pub struct Timbrel {
     editor_end: EditorEnd,
     sample_rate: f32,
     untold: Untold,
+    programs: Programs,
+    /// The events of a block, and the programs that are chosen in it, each at its sample.
+    events: Vec<TimedEvent>,
+    chosen: Vec<(usize, u8)>,
+    /// Time that the last block spent waiting for notes.
+    waited: Duration,
     /// Whether a panic was caught in the audio call; the instance stays silent from then on.
     failed: bool,
 }
@@ -36,14 +49,19 @@ impl Default for Timbrel {
         let session = Session::default();
         let instance = Arc::new(Instance::new(worker_end));
         session.connect(&instance);
+        let params = Arc::new(TimbrelParams::new(session, &editor_end.status));
         Self {
-            params: Arc::new(TimbrelParams::new(session, &editor_end.status)),
+            programs: Programs::of(&params),
+            params,
             engine: Engine::new(audio_end),
             pace: Pace::new(),
             instance,
             editor_end,
             sample_rate: 48_000.0,
             untold: Untold::default(),
+            events: Vec::with_capacity(MOST_EVENTS),
+            chosen: Vec::with_capacity(MOST_PROGRAMS),
+            waited: Duration::ZERO,
             failed: false,
         }
     }
@@ -138,11 +156,11 @@ impl Timbrel {
         let seconds = samples as f64 / f64::from(self.sample_rate);
         self.pace.block(seconds, start);
         self.params.mend();
-        let settings = self.params.settings();
         let is_vst3 = context.plugin_api() == PluginApi::Vst3;
         let untold = &mut self.untold;
 
         let clicks = Arc::clone(&self.editor_end.clicks);
+        let chosen = &mut self.chosen;
         let events = std::iter::from_fn(|| {
             if let Some(click) = clicks.pop() {
                 return Some(TimedEvent { sample: 0, event: clicked(click) });
@@ -152,16 +170,20 @@ impl Timbrel {
                 if is_vst3 && untold.is_no_message(&event) {
                     continue;
                 }
+                if let NoteEvent::MidiProgramChange { timing, program, .. } = event
+                    && chosen.len() < MOST_PROGRAMS
+                {
+                    chosen.push((timing as usize, program));
+                    continue;
+                }
                 if let Some(known) = translate(&event) {
                     return Some(TimedEvent { sample: event.timing() as usize, event: known });
                 }
             }
         });
-        let wait = self.pace.wait();
-        match buffer.as_slice() {
-            [out] => self.engine.process(&settings, wait, events, out),
-            [left, right, ..] => self.engine.process_stereo(&settings, wait, events, left, right),
-            [] => return,
+        self.events.extend(events.take(MOST_EVENTS));
+        if !self.play(buffer.as_slice()) {
+            return;
         }
         for ended in self.engine.take_ended() {
             // A host that takes no note ends does not need them.
@@ -172,10 +194,49 @@ impl Timbrel {
                 key: Key::Number(ended.key),
             });
         }
-        let waited = self.engine.waited();
+        let waited = self.waited;
         self.pace.waited(waited);
         let busy = start.elapsed().saturating_sub(waited).as_secs_f64();
         self.report(buffer.as_slice(), busy / seconds.max(f64::MIN_POSITIVE));
+    }
+
+    /// Plays the events of the block; between two programs the parameters stand still. False where there is no output.
+    fn play(&mut self, out: &mut [&mut [f32]]) -> bool {
+        let wait = self.pace.wait();
+        let len = out.first().map_or(0, |side| side.len());
+        let mut waited = Duration::ZERO;
+        let mut from = 0;
+        for part in 0..=self.chosen.len() {
+            let until = self.chosen.get(part).map_or(len, |(sample, _)| (*sample).clamp(from, len));
+            let is_last = part == self.chosen.len();
+            if until == from && !is_last {
+                self.programs.select(&self.params, self.chosen[part].1);
+                continue;
+            }
+            // What happens at the sample of a program follows it.
+            let count = self.events.iter().take_while(|event| is_last || event.sample < until).count();
+            let settings = self.params.settings();
+            let events = self.events.drain(..count).map(|event| TimedEvent {
+                sample: event.sample.saturating_sub(from),
+                ..event
+            });
+            match out {
+                [side] => self.engine.process(&settings, wait, events, &mut side[from..until]),
+                [left, right, ..] => {
+                    let (left, right) = (&mut left[from..until], &mut right[from..until]);
+                    self.engine.process_stereo(&settings, wait, events, left, right);
+                }
+                [] => return false,
+            }
+            waited += self.engine.waited();
+            from = until;
+            if let Some((_, program)) = self.chosen.get(part) {
+                self.programs.select(&self.params, *program);
+            }
+        }
+        self.chosen.clear();
+        self.waited = waited;
+        true
     }
 
     /// Shows the editor what happened in this block.

@@ -31,6 +31,8 @@ fn busiest_minute(plugin: &mut Plugin) -> Vec<At> {
         events.push(Event::cc(1, second as u8).at(at + 5));
         match second % 20 {
             10 => events.push(Event::cc(123, 0).at(at + 100)),
+            // Programs, some of which are none.
+            7 | 13 | 18 => events.push(Event::Midi([0xc0, (second * 3 % 128) as u8, 0]).at(at + 31)),
             15 => events.push(Event::cc(120, 0).at(at + 100)),
             _ => {}
         }
@@ -54,6 +56,11 @@ fn busiest_minute(plugin: &mut Plugin) -> Vec<At> {
                     events.push(Event::Set { param: *param, value: param.max }.at(at))
                 }
                 "Sustain Mode" if tick % 400 == 0 => events.push(Event::Set { param: *param, value: param.min }.at(at)),
+                "Pad" if tick % 90 == 0 => events.push(Event::Set { param: *param, value: param.max }.at(at)),
+                "Pad" if tick % 90 == 45 => events.push(Event::Set { param: *param, value: param.min }.at(at)),
+                "Pad X" | "Pad Y" if tick % 3 == 0 => {
+                    events.push(Event::Set { param: *param, value: middle + half * wave }.at(at));
+                }
                 "Release" | "Character" if tick % 10 == 0 => {
                     events.push(Event::Set { param: *param, value: middle + 0.5 * half * wave }.at(at));
                 }

@@ -4,7 +4,7 @@
 use anyhow::Result;
 
 use super::{Latents, dot, normal, slerp};
-use crate::model::Manifest;
+use crate::model::{Manifest, Map};
 use crate::note::{DIRECTIONS, Timbre};
 
 /// A model that names fewer sounds has seeds on its map, too.
@@ -30,22 +30,7 @@ pub struct Named {
 pub struct Atlas {
     latents: Latents,
     named: Vec<Named>,
-    axes: [Axis; 2],
-}
-
-/// position = (vector . latent - offset) / scale
-#[derive(Clone, Debug)]
-struct Axis {
-    vector: Vec<f64>,
-    offset: f64,
-    scale: f64,
-}
-
-impl Axis {
-    fn position(&self, latent: &[f32]) -> f32 {
-        let latent: Vec<f64> = latent.iter().map(|&x| f64::from(x)).collect();
-        ((dot(&self.vector, &latent) - self.offset) / self.scale) as f32
-    }
+    map: Map,
 }
 
 impl Atlas {
@@ -60,12 +45,10 @@ impl Atlas {
             });
             named.extend(seeds);
         }
-        let axes = principal_axes(&named.iter().map(|(_, latent)| latent.as_slice()).collect::<Vec<_>>());
-        let named = named.into_iter().map(|(name, latent)| {
-            let at = [0, 1].map(|i: usize| axes[i].position(&latent));
-            Named { name, latent, at }
-        });
-        Self { latents, named: named.collect(), axes }
+        let points = || named.iter().map(|(_, latent)| latent.as_slice()).collect::<Vec<_>>();
+        let map = manifest.map.clone().unwrap_or_else(|| by_principal_axes(&points()));
+        let named = named.into_iter().map(|(name, latent)| Named { name, at: map.position(&latent), latent });
+        Self { latents, named: named.collect(), map }
     }
 
     /// The sounds on the map.
@@ -85,7 +68,7 @@ impl Atlas {
 
     /// Where a latent lies on the map.
     pub fn position(&self, latent: &[f32]) -> [f32; 2] {
-        [0, 1].map(|i: usize| self.axes[i].position(latent))
+        self.map.position(latent)
     }
 
     /// The named sound that a latent is, or lies nearest to, and how far away, from 0 to 1 of a right angle.
@@ -156,8 +139,9 @@ fn on_shell(latent: &[f64], radius: f64) -> Vec<f32> {
     latent.iter().map(|x| (x * radius / length) as f32).collect()
 }
 
-/// The two axes along which points lie furthest apart, by the power method, each scaled so that its furthest point lies at 1.
-fn principal_axes(points: &[&[f32]]) -> [Axis; 2] {
+/// A map for a model that has none: the two axes along which its sounds lie furthest apart, by the power method, each scaled so
+/// that its furthest sound lies at 1.
+fn by_principal_axes(points: &[&[f32]]) -> Map {
     let size = points.first().map_or(1, |point| point.len());
     let mut mean = vec![0.0; size];
     for point in points {
@@ -165,7 +149,8 @@ fn principal_axes(points: &[&[f32]]) -> [Axis; 2] {
     }
     let mut rows: Vec<Vec<f64>> =
         points.iter().map(|point| point.iter().zip(&mean).map(|(&x, mean)| f64::from(x) - mean).collect()).collect();
-    [(); 2].map(|()| {
+    let mut map = Map { axes: Default::default(), offset: [0.0; 2], scale: [1.0; 2] };
+    for axis in 0..2 {
         // A start that is at a right angle to no axis worth the name.
         let mut vector: Vec<f64> = (0..size).map(|i| 1.0 + 0.1 * (i % 7) as f64).collect();
         for _ in 0..ROUNDS {
@@ -191,11 +176,14 @@ fn principal_axes(points: &[&[f32]]) -> [Axis; 2] {
             row.iter_mut().zip(&vector).for_each(|(x, axis)| *x -= along * axis);
         }
         if furthest < 1e-9 {
-            // There is no second axis; all lie in the middle of it.
-            return Axis { vector: vec![0.0; size], offset: 0.0, scale: 1.0 };
+            // There is no such axis; all lie in the middle of it.
+            map.axes[axis] = vec![0.0; size];
+            continue;
         }
-        Axis { offset: dot(&vector, &mean), scale: furthest, vector }
-    })
+        map.axes[axis] = vector.iter().map(|&x| x as f32).collect();
+        (map.offset[axis], map.scale[axis]) = (dot(&vector, &mean) as f32, furthest as f32);
+    }
+    map
 }
 
 #[cfg(test)]
@@ -217,7 +205,7 @@ mod tests {
         let atlas = atlas();
         assert_eq!(atlas.named().len(), 40);
         for named in atlas.named() {
-            assert!(named.at.iter().all(|x| x.abs() <= 1.0 + 1e-6), "{} at {:?}", named.name, named.at);
+            assert!(named.at.iter().all(|x| x.abs() <= 1.0 + 1e-4), "{} at {:?}", named.name, named.at);
             assert_eq!(atlas.at(named.at), named.latent);
             assert_eq!(atlas.nearest(&named.latent).unwrap().0.name, named.name);
         }
@@ -271,6 +259,6 @@ mod tests {
             "hop": 512, "frames": 128, "bins": 1024, "pitch_min": 24, "pitch_max": 84, "latent_size": 1}"#;
         let atlas = Atlas::new(&Manifest::parse(manifest).unwrap());
         assert_eq!(atlas.named().len(), LEAST_NAMED);
-        assert!(atlas.named().iter().all(|named| named.at.iter().all(|x| x.is_finite() && x.abs() <= 1.0 + 1e-6)));
+        assert!(atlas.named().iter().all(|named| named.at.iter().all(|x| x.is_finite() && x.abs() <= 1.0 + 1e-4)));
     }
 }

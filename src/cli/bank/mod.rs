@@ -13,22 +13,27 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::Args;
 use timbrel::held::{Held, Point};
 use timbrel::latent::Atlas;
+use timbrel::model::{Manifest, Model};
 use timbrel::params::TimbrelParams;
 use timbrel::preset::{MadeWith, Preset};
 
 use super::controls::Controls;
 use super::player::{self, Player};
+use super::programs::NAMES;
 use measure::{Measures, RATE, SECONDS, listen};
-use recipes::{From, RECIPES, Recipe};
+use recipes::{RECIPES, Recipe, Source};
 
-/// Loudness of every preset's phrase, in LUFS: at velocity 100 the piano then has a gain near that of a new instance.
-const LUFS: f64 = -22.0;
+/// Loudness of every preset's phrase, in LUFS: so that the chord of the most percussive one still fits below full scale.
+const LUFS: f64 = -26.0;
+
+/// Presets that sound more alike than this, in dB, are one too many.
+const LEAST_DISTANCE_DB: f32 = 2.0;
 
 /// No two presets may be farther apart, in LU, and none farther from the bank's loudness than half of it.
 const WIDEST_LU: f64 = 1.0;
 
 /// Highest peak of a phrase, in dB of full scale.
-const HIGHEST_PEAK_DB: f32 = -1.0;
+const HIGHEST_PEAK_DB: f32 = -0.1;
 
 #[derive(Args)]
 pub struct Arguments {
@@ -46,13 +51,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     player.start(None)?;
     let model = status.model.lock().clone();
     let atlas = model.atlas.clone().context("the model has no latent space")?;
+    let manifest = Model::read(&model.path)?.manifest;
     let made_with = MadeWith { name: model.name.clone(), sha256: String::new() };
     let samples = 2 * RECIPES.len() as u64 * player.sample_at(SECONDS);
     let made = player::watch(&statuses, samples, |progress| {
         let mut made: Vec<(Preset, Measures)> = Vec::new();
         for recipe in RECIPES {
             let controls = Controls::new(&status);
-            recipe.set(&controls, &atlas, &model.directions).with_context(|| format!("the preset \"{}\"", recipe.name))?;
+            recipe.set(&controls, &atlas, &manifest).with_context(|| format!("the preset \"{}\"", recipe.name))?;
             controls.set_text("gain", "0")?;
             let loudness = listen(&mut player, controls.settings(), progress)?.loudness;
             controls.set_text("gain", &format!("{:.1}", LUFS - loudness))?;
@@ -67,22 +73,28 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 }
 
 impl Recipe {
-    fn set(&self, controls: &Controls, atlas: &Atlas, labels: &[String]) -> Result<()> {
+    fn set(&self, controls: &Controls, atlas: &Atlas, manifest: &Manifest) -> Result<()> {
         for (id, text) in self.course.settings().iter().chain(self.more) {
             controls.set_text(id, text)?;
         }
         for (name, value) in self.directions {
+            let labels = manifest.direction_labels();
             let index = labels.iter().position(|label| label == name);
             let index = index.ok_or_else(|| anyhow!("the model has no direction \"{name}\" among its first eight"))?;
             controls.set_text(&format!("timbre_{}", index + 1), &format!("{value}"))?;
         }
         let named = |name: &str| -> Result<&[f32]> {
-            let found = atlas.named().iter().find(|named| named.name == name);
-            Ok(&found.ok_or_else(|| anyhow!("the model names no sound \"{name}\""))?.latent)
+            let own = atlas.named().iter().find(|named| named.name == name).map(|named| &named.latent);
+            let of_program = || {
+                let number = NAMES.iter().position(|known| *known == name)?;
+                let program = manifest.programs.iter().find(|program| usize::from(program.program) == number)?;
+                Some(&program.vector)
+            };
+            own.or_else(of_program).map(Vec::as_slice).ok_or_else(|| anyhow!("the model names no sound \"{name}\""))
         };
         let latent = match self.from {
-            From::Named(name) => named(name)?.to_vec(),
-            From::Between(one, other, percent) => atlas.between(named(one)?, named(other)?, f64::from(percent) / 100.0),
+            Source::Named(name) => named(name)?.to_vec(),
+            Source::Between(one, other, percent) => atlas.between(named(one)?, named(other)?, f64::from(percent) / 100.0),
         };
         let seed = controls.params().seed.value();
         let point = Point { name: self.name.to_owned(), latent, at: None };
@@ -128,6 +140,10 @@ fn check(made: &[(Preset, Measures)]) -> Result<()> {
         ensure!(measures.peak_db <= HIGHEST_PEAK_DB, "\"{}\" peaks at {:.1} dB", preset.name, measures.peak_db);
         if made[..index].iter().any(|(other, _)| other.name == preset.name) {
             bail!("two presets are named \"{}\"", preset.name);
+        }
+        let alike = made[..index].iter().find(|(_, other)| measures.distance(other) < LEAST_DISTANCE_DB);
+        if let Some((other, _)) = alike {
+            bail!("\"{}\" sounds like \"{}\"", preset.name, other.name);
         }
     }
     Ok(())

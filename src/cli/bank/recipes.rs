@@ -3,8 +3,8 @@
 
 /// Where a timbre comes from.
 #[derive(Clone, Copy)]
-pub enum From {
-    /// A sound that the model names.
+pub enum Source {
+    /// A sound that the model names, or has for the instrument of this name in General MIDI.
     Named(&'static str),
     /// A share of the way from one to another, in percent.
     Between(&'static str, &'static str, u8),
@@ -45,7 +45,7 @@ impl Course {
 pub struct Recipe {
     pub name: &'static str,
     pub tags: &'static [&'static str],
-    pub from: From,
+    pub from: Source,
     pub course: Course,
     /// The model's directions by name, in standard deviations.
     pub directions: &'static [(&'static str, f32)],
@@ -56,7 +56,7 @@ pub struct Recipe {
 const fn recipe(
     name: &'static str,
     tags: &'static [&'static str],
-    from: From,
+    from: Source,
     course: Course,
     directions: &'static [(&'static str, f32)],
     more: &'static [(&'static str, &'static str)],
@@ -65,7 +65,7 @@ const fn recipe(
 }
 
 use Course::{Held, Rings, Short, Slow, Soft, Struck};
-use From::{Between, Named};
+use Source::{Between, Named};
 
 #[rustfmt::skip]
 pub const RECIPES: &[Recipe] = &[
@@ -82,12 +82,9 @@ pub const RECIPES: &[Recipe] = &[
     recipe("Ukulele", &["pluck", "acoustic", "guitar"], Named("Ukulele"), Struck, &[], &[]),
     recipe("Banjo", &["pluck", "acoustic", "bright"], Named("Banjo"), Struck, &[], &[]),
     recipe("Sitar", &["pluck", "acoustic", "bright"], Named("Sitar"), Rings, &[], &[]),
-    recipe("Shamisen", &["pluck", "acoustic", "short"], Named("Shamisen"), Struck, &[], &[]),
     recipe("Taisho koto", &["pluck", "acoustic"], Named("Taisho koto"), Rings, &[], &[]),
     recipe("Pizzicato", &["pluck", "acoustic", "strings", "short"], Named("Strings, plucked"), Struck, &[], &[]),
-    recipe("Kettledrum", &["mallet", "acoustic", "dark"], Named("Timpani"), Rings, &[], &[]),
     recipe("Cello", &["strings", "acoustic", "warm"], Named("Cello"), Held, &[], &[("release", "300 ms")]),
-    recipe("Slow violin", &["strings", "acoustic", "lead"], Named("Violin, slow"), Held, &[], &[("release", "300 ms")]),
     recipe("Bowed bass", &["strings", "acoustic", "bass", "dark"], Named("Double bass, bowed"), Held, &[], &[]),
     recipe("String orchestra", &["strings", "acoustic", "pad"], Named("Strings, slow"), Soft, &[], &[("width", "70 %")]),
     recipe("French horns", &["brass", "acoustic", "warm"], Named("French horns"), Held, &[], &[]),
@@ -101,7 +98,7 @@ pub const RECIPES: &[Recipe] = &[
     recipe("Tenor sax", &["wind", "acoustic", "reed", "lead"], Named("Tenor saxophone"), Held, &[], &[]),
     recipe("Baritone sax", &["wind", "acoustic", "reed", "bass"], Named("Baritone saxophone"), Held, &[], &[]),
     recipe("Shakuhachi", &["wind", "acoustic", "breath"], Named("Shakuhachi"), Held, &[], &[("release", "350 ms")]),
-    recipe("Blown bottle", &["wind", "acoustic", "breath", "dark"], Named("Blown bottle"), Held, &[], &[("release", "300 ms")]),
+    recipe("Blown bottle", &["wind", "acoustic", "breath"], Named("Blown bottle"), Held, &[], &[("release", "300 ms")]),
     recipe("Shenai", &["wind", "acoustic", "reed", "bright"], Named("Shenai"), Held, &[], &[]),
     recipe("Bagpipe", &["wind", "acoustic", "reed", "bright"], Named("Bagpipe"), Held, &[], &[("velocity", "10 %")]),
     recipe("Harmonica", &["reed", "acoustic"], Named("Harmonica"), Held, &[], &[]),
@@ -110,7 +107,32 @@ pub const RECIPES: &[Recipe] = &[
     recipe("Church organ", &["organ", "acoustic", "bright"], Named("Church organ, full"), Held, &[], &[("velocity", "0 %"), ("release", "700 ms"), ("width", "80 %")]),
     recipe("Choir", &["voice", "acoustic", "pad"], Named("Choir, ah"), Soft, &[], &[("width", "70 %")]),
     recipe("Voices", &["voice", "acoustic", "soft"], Named("Voices, oh"), Soft, &[], &[]),
+    recipe("Vibraphone", &["mallet", "bell", "acoustic"], Named("Vibraphone"), Rings, &[], &[("release", "1.2 s")]),
+    recipe("Marimba", &["mallet", "acoustic", "warm"], Named("Marimba"), Struck, &[], &[("release", "400 ms")]),
+    recipe("Kalimba", &["pluck", "mallet", "acoustic"], Named("Kalimba"), Struck, &[], &[("release", "500 ms")]),
+    recipe("Honky-tonk", &["keys", "acoustic"], Named("Honky-tonk piano"), Struck, &[], &[]),
+    recipe("Nylon guitar", &["pluck", "acoustic", "guitar", "warm"], Named("Nylon guitar"), Struck, &[], &[("release", "300 ms")]),
+    recipe("Steel guitar", &["pluck", "acoustic", "guitar", "bright"], Named("Steel guitar"), Struck, &[], &[("release", "300 ms")]),
+    recipe("Koto", &["pluck", "acoustic"], Named("Koto"), Rings, &[], &[("release", "900 ms")]),
+    recipe("Upright bass", &["bass", "pluck", "acoustic", "dark"], Named("Acoustic bass"), Struck, &[], &[]),
+    recipe("Violin", &["strings", "acoustic", "lead", "bright"], Named("Violin"), Held, &[], &[("release", "250 ms")]),
+    recipe("Viola", &["strings", "acoustic", "warm"], Named("Viola"), Held, &[], &[("release", "250 ms")]),
+    recipe("String ensemble", &["strings", "acoustic", "bright"], Named("String ensemble"), Held, &[], &[("release", "500 ms"), ("width", "70 %")]),
+    recipe("Trumpet", &["brass", "acoustic", "lead", "bright"], Named("Trumpet"), Held, &[], &[]),
+    recipe("Trombone", &["brass", "acoustic"], Named("Trombone"), Held, &[], &[]),
+    recipe("Alto sax", &["wind", "acoustic", "reed", "lead"], Named("Alto sax"), Held, &[], &[]),
+    recipe("Oboe", &["wind", "acoustic", "reed", "lead"], Named("Oboe"), Held, &[], &[]),
+    recipe("Flute", &["wind", "acoustic", "soft"], Named("Flute"), Held, &[], &[("release", "250 ms")]),
+    recipe("Recorder", &["wind", "acoustic"], Named("Recorder"), Held, &[], &[]),
+    recipe("Pan flute", &["wind", "acoustic", "breath"], Named("Pan flute"), Held, &[], &[("release", "300 ms")]),
+    recipe("Ocarina", &["wind", "acoustic", "hollow"], Named("Ocarina"), Held, &[], &[]),
+    recipe("Accordion", &["reed", "acoustic", "keys"], Named("Accordion"), Held, &[], &[]),
     // Between two.
+    recipe("Thumb bells", &["pluck", "bell", "hybrid"], Between("Kalimba", "Music box", 50), Rings, &[], &[]),
+    recipe("Wood and glass", &["mallet", "bell", "hybrid"], Between("Marimba", "Vibraphone", 55), Rings, &[], &[("release", "1.2 s")]),
+    recipe("Silver wind", &["wind", "bell", "hybrid"], Between("Flute", "Celesta", 35), Soft, &[], &[]),
+    recipe("Sustained guitar", &["strings", "guitar", "hybrid"], Between("Steel guitar", "Viola", 55), Held, &[], &[("release", "500 ms")]),
+    recipe("Horn and oboe", &["brass", "reed", "hybrid", "warm"], Between("French horns", "Oboe", 50), Held, &[], &[]),
     recipe("Glass harp", &["pluck", "bell", "hybrid"], Between("Harp", "Celesta", 50), Rings, &[], &[]),
     recipe("Felt piano", &["keys", "hybrid", "soft", "dark"], Between("Grand piano", "Harp", 35), Struck, &[("Brightness", -1.2)], &[("release", "350 ms")]),
     recipe("Clockwork", &["bell", "keys", "hybrid", "short"], Between("Music box", "Harpsichord", 45), Short, &[], &[]),
@@ -123,7 +145,6 @@ pub const RECIPES: &[Recipe] = &[
     recipe("Copper choir", &["voice", "brass", "hybrid"], Between("Choir, ah", "French horns", 50), Soft, &[], &[]),
     recipe("Air organ", &["organ", "breath", "hybrid"], Between("Church organ, full", "Blown bottle", 50), Soft, &[], &[]),
     recipe("Singing clarinet", &["wind", "voice", "hybrid"], Between("Clarinet", "Voices, oh", 50), Held, &[], &[("release", "300 ms")]),
-    recipe("Low reeds", &["reed", "bass", "hybrid", "dark"], Between("Bassoon", "Baritone saxophone", 50), Held, &[("Brightness", -0.8)], &[]),
     recipe("Nasal lead", &["lead", "reed", "hybrid", "bright"], Between("Shenai", "Trumpet, muted", 50), Held, &[], &[]),
     recipe("Street organ", &["organ", "reed", "hybrid"], Between("Bandoneon", "Bagpipe", 40), Held, &[], &[("velocity", "30 %")]),
     recipe("Mist flute", &["wind", "breath", "hybrid", "soft"], Between("Shakuhachi", "Voices, oh", 45), Soft, &[], &[]),
@@ -131,22 +152,21 @@ pub const RECIPES: &[Recipe] = &[
     recipe("Soft brass", &["brass", "hybrid", "warm", "soft"], Between("French horns", "Tenor saxophone", 40), Soft, &[("Brightness", -1.0)], &[]),
     recipe("Bell strings", &["strings", "bell", "hybrid"], Between("Strings, slow", "Celesta", 45), Rings, &[], &[]),
     recipe("Skin and string", &["pluck", "mallet", "hybrid"], Between("Timpani", "Harp", 50), Rings, &[], &[]),
-    recipe("Rosin", &["strings", "reed", "hybrid", "bright"], Between("Violin, slow", "Harmonica", 50), Held, &[], &[]),
+    recipe("Rosin", &["strings", "reed", "hybrid", "bright"], Between("Violin, slow", "Harmonica", 68), Held, &[], &[]),
     recipe("Toy koto", &["pluck", "bell", "hybrid"], Between("Taisho koto", "Music box", 55), Rings, &[], &[("release", "900 ms")]),
     recipe("Plucked brass", &["pluck", "brass", "hybrid"], Between("Banjo", "Brass section, second", 45), Struck, &[], &[]),
-    recipe("Wooden voice", &["voice", "wind", "hybrid", "dark"], Between("Bassoon", "Choir, ah", 55), Soft, &[], &[]),
+    recipe("Wooden voice", &["voice", "wind", "hybrid"], Between("Bassoon", "Choir, ah", 55), Soft, &[], &[]),
     // Pads: slow.
-    recipe("Slow dawn", &["pad", "warm"], Between("Strings, slow", "French horns", 50), Slow, &[("Brightness", -0.6)], &[]),
+    recipe("Slow dawn", &["pad", "warm"], Between("Strings, slow", "French horns", 68), Slow, &[("Brightness", -0.6)], &[]),
     recipe("Cathedral", &["pad", "organ", "voice"], Between("Church organ, full", "Choir, ah", 50), Slow, &[], &[]),
     recipe("Breathing", &["pad", "breath", "soft"], Between("Voices, oh", "Blown bottle", 40), Slow, &[], &[]),
     recipe("Harmonium drift", &["pad", "reed"], Between("Reed organ", "Harmonica", 50), Slow, &[], &[]),
-    recipe("Winter strings", &["pad", "strings", "bright"], Between("Violin, slow", "Strings, slow", 50), Slow, &[("Brightness", 1.0)], &[]),
+    recipe("Winter strings", &["pad", "strings"], Between("Violin, slow", "Strings, slow", 50), Slow, &[("Brightness", 1.0)], &[]),
     recipe("Deep reeds", &["pad", "reed", "dark"], Between("Clarinet", "Bassoon", 50), Slow, &[("Brightness", -1.0)], &[]),
     recipe("Brass horizon", &["pad", "brass"], Between("Brass section, second", "Cello", 45), Slow, &[], &[]),
     recipe("Glass pad", &["pad", "bell", "bright"], Between("Celesta", "Choir, ah", 60), Slow, &[], &[]),
     // Made strange.
-    recipe("Hollow pluck", &["pluck", "hybrid", "hollow", "short"], Between("Clarinet", "Strings, plucked", 60), Short, &[], &[]),
-    recipe("Thumb bass", &["bass", "pluck", "dark", "short"], Between("Double bass, bowed", "Strings, plucked", 55), Short, &[("Brightness", -0.5)], &[]),
+    recipe("Thumb bass", &["bass", "pluck", "short"], Between("Double bass, bowed", "Strings, plucked", 55), Short, &[("Brightness", -0.5)], &[]),
     recipe("Organ bass", &["bass", "organ", "dark"], Between("Church organ, full", "Double bass, bowed", 55), Held, &[("Brightness", -1.0)], &[]),
     recipe("Bright comb", &["pluck", "bright", "hybrid"], Between("Harpsichord", "Sitar", 50), Struck, &[("Brightness", 1.5)], &[]),
     recipe("Stuttered reed", &["reed", "lead", "hybrid"], Between("Soprano saxophone", "Bandoneon", 50), Held, &[("Tremolo", 2.0)], &[("vibrato", "160 %")]),
