@@ -121,6 +121,9 @@ pub struct Status {
     pub sounding: [AtomicU64; 2],
     /// Highest level since the editor last looked, as the bits of an f32, linear; written by the audio thread.
     pub peak_bits: AtomicU32,
+    /// Where the voices that sound are in their notes: 1, key and frame in the third byte and the lower two, 0 for none; written by
+    /// the audio thread.
+    playheads: [AtomicU32; MAX_VOICES],
     /// Voices that sound now.
     pub voices: AtomicU32,
     /// Share of real time that the last audio calls took, in 1/10000; written by the audio thread.
@@ -152,6 +155,7 @@ impl Status {
             key_states: std::array::from_fn(|_| AtomicU8::new(KeyState::Empty as u8)),
             sounding: [AtomicU64::new(0), AtomicU64::new(0)],
             peak_bits: AtomicU32::new(0),
+            playheads: std::array::from_fn(|_| AtomicU32::new(0)),
             voices: AtomicU32::new(0),
             load: AtomicU32::new(0),
             bounce_on_cpu: AtomicBool::new(true),
@@ -205,6 +209,23 @@ impl Status {
     /// The label that the model gives to a direction; empty where it gives none.
     pub fn direction_label(&self, direction: usize) -> String {
         self.model.lock().directions.get(direction).cloned().unwrap_or_default()
+    }
+
+    /// Says where the voices that sound are in their notes, by key and frame.
+    pub fn set_playheads(&self, playheads: impl Iterator<Item = (u8, usize)>) {
+        let packed = playheads.map(|(key, frame)| 1 << 24 | u32::from(key) << 16 | frame.min(0xffff) as u32);
+        for (own, new) in self.playheads.iter().zip(packed.chain(std::iter::repeat(0))) {
+            own.store(new, Ordering::Relaxed);
+            if new == 0 {
+                break;
+            }
+        }
+    }
+
+    /// Key and frame of each voice that sounds.
+    pub fn playheads(&self) -> Vec<(u8, u16)> {
+        let all = self.playheads.iter().map(|own| own.load(Ordering::Relaxed));
+        all.take_while(|packed| *packed != 0).map(|packed| ((packed >> 16) as u8, packed as u16)).collect()
     }
 
     /// Whether a key sounds.

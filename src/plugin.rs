@@ -246,6 +246,7 @@ impl Timbrel {
         // Of two positive floats the larger has the larger bits.
         status.peak_bits.fetch_max(peak.to_bits(), Ordering::Relaxed);
         status.voices.store(self.engine.voices() as u32, Ordering::Relaxed);
+        status.set_playheads(self.engine.playheads());
         status.load.store((load * 10_000.0) as u32, Ordering::Relaxed);
         status.offline.store(self.pace.is_offline(), Ordering::Relaxed);
         let keys = self.engine.sounding_keys();

@@ -24,6 +24,9 @@ fn names_are_as_promised() {
         "Velocity to Brightness",
         "Vibrato",
         "Width",
+        "Pad",
+        "Pad X",
+        "Pad Y",
     ] {
         assert!(names.contains(&name), "{name} is missing from {names:?}");
     }

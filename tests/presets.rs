@@ -29,7 +29,7 @@ fn piece() -> Vec<At> {
         let at = index * RATE / 2 + 77;
         events.extend([Event::on(key).at(at), Event::off(key).at(at + RATE / 3)]);
     }
-    events.extend([program(17).at(RATE / 2 + 4_001), program(30).at(RATE + 9_999), program(200 & 0x7f).at(RATE + 10_500)]);
+    events.extend([program(17).at(RATE / 2 + 4_001), program(30).at(RATE + 9_999), program(72).at(2 * RATE + 123)]);
     events.sort_by_key(|event| event.sample);
     events
 }

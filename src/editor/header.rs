@@ -69,15 +69,19 @@ pub fn show(view: &View, rect: Rect, meter: &Meter, work: &Work, browsing: bool)
     let gap = look.px(4.0);
     let name = Rect::from_min_max(pos2(previous.right() + gap, chip.top()), pos2(next.left() - gap, chip.bottom()));
 
-    for (place, direction, i, what) in [(previous, -1.0, 0, Asked::PreviousModel), (next, 1.0, 1, Asked::NextModel)] {
-        let (clicked, hovered) = control::button(view.ui, look, place, id("model", i));
-        icons::chevron(painter, look, place.center(), direction, if hovered { BRIGHT } else { FAINT });
-        if clicked {
+    for (place, direction, i, what, sentence) in [
+        (previous, -1.0, 0, Asked::PreviousModel, "Plays the model before this one in its folder."),
+        (next, 1.0, 1, Asked::NextModel, "Plays the model after this one in its folder."),
+    ] {
+        let sign = |painter: &egui::Painter, at: egui::Pos2, ink| icons::chevron(painter, look, at, direction, ink);
+        if control::sign_button(view.ui, look, place, id("model", i), true, sentence, sign) {
             asked = Some(what);
         }
     }
-    let (clicked, hovered) = control::button(view.ui, look, name, id("model", 2));
-    if clicked {
+    let mut hovered = false;
+    let sentence = "The model that plays: opens and closes the browser of models.";
+    let sign = |_: &egui::Painter, _: egui::Pos2, ink| hovered = ink == BRIGHT;
+    if control::sign_button(view.ui, look, name, id("model", 2), true, sentence, sign) {
         asked = Some(Asked::Browser);
     }
     write_name(view, name, if hovered || browsing { BRIGHT } else { TEXT });

@@ -23,6 +23,8 @@ mod rings;
 mod stage;
 mod tools;
 mod seed;
+mod spectrogram;
+mod entry;
 mod envelope;
 mod play;
 mod hand;
@@ -35,6 +37,7 @@ mod browser;
 mod devices;
 mod settings;
 mod storage;
+mod tips;
 #[cfg(test)]
 mod picture;
 #[cfg(test)]
@@ -79,6 +82,7 @@ use seed::Keypad;
 use settings::Settings;
 use snapshot::Snapshot;
 use stage::Stage;
+use tips::Tips;
 
 /// While something moves a frame is drawn this often.
 const MOVING: Duration = Duration::from_millis(33);
@@ -127,6 +131,7 @@ pub struct App {
     shows_devices: bool,
     /// Whether the side shows what the rendered notes take.
     shows_storage: bool,
+    tips: Arc<Tips>,
     /// The size of the window and since when it has it, in egui's seconds.
     size: (Vec2, f64),
     /// egui's seconds at the last frame.
@@ -215,6 +220,7 @@ impl NiceEguiApp for App {
 
 impl App {
     fn new(params: Arc<TimbrelParams>, link: EditorEnd, instance: Arc<Instance>, settings: Settings) -> Self {
+        let tips = Arc::new(Tips::new(&params));
         let history = History::new(Arc::clone(&params), Arc::clone(&instance));
         Self {
             params,
@@ -222,6 +228,7 @@ impl App {
             instance,
             history,
             tools: Hand::new(),
+            tips,
             library: Library::read(files::user_presets()),
             presets: Presets::default(),
             preset: None,
@@ -304,6 +311,7 @@ impl App {
             pulse: 0.5 + 0.5 * (now * 5.0).sin() as f32,
         };
 
+        self.find_preset(&params.session.holding().get().preset);
         let work = header::Work {
             can_undo: self.history.can_undo(),
             can_redo: self.history.can_redo(),
@@ -316,6 +324,7 @@ impl App {
             }),
             shows_presets: self.presets.is_open,
         };
+        control::provide(ui, look, &self.tips);
         let asked = header::show(&view, regions.header, &self.meter, &work, browser.is_some());
         let banner_asked = snapshot.error.as_deref().and_then(|sentence| banner::show(&view, regions.banner, sentence));
         let mut storage_asked = None;
@@ -336,7 +345,7 @@ impl App {
                 None
             }
             None => {
-                moves |= self.stage.show(&view, regions.stage, &mut self.tools);
+                moves |= self.stage.show(&view, regions.stage, &mut self.tools, &self.instance);
                 storage_asked = self.show_side(&view, regions.side);
                 None
             }
@@ -382,6 +391,7 @@ impl App {
             Some(storage::Asked::Clear) => self.instance.clear_disk(),
             None => {}
         }
+        entry::show(ui, look, &recorder);
         self.follow(asked, banner_asked, chosen, &snapshot, &status, &recorder);
         if control::take_turned(ui) {
             recorder.turned();
@@ -523,6 +533,15 @@ impl App {
         });
     }
 
+    /// Knows which preset plays after what else has chosen it: a session, a program change, an undo.
+    fn find_preset(&mut self, name: &str) {
+        let known = self.preset.as_ref().and_then(|(place, _)| self.library.get(place));
+        if known.map(preset::Entry::name).unwrap_or_default() != name {
+            let found = self.library.entries().iter().find(|entry| !name.is_empty() && entry.name() == name);
+            self.preset = found.map(|entry| (entry.place.clone(), self.history.version()));
+        }
+    }
+
     /// Plays a preset; what cannot be played says why, and what can be done.
     fn play_preset(&mut self, view: &View, place: &Place) {
         let Some(entry) = self.library.get(place) else { return };
@@ -636,7 +655,7 @@ impl App {
 
     /// Keys of the computer, where the host lets them through and nothing is being typed.
     fn heed_keys(&self, view: &View) -> Option<header::Asked> {
-        if self.keypad.is_open() || view.ui.memory(|memory| memory.focused().is_some()) {
+        if self.keypad.is_open() || view.ui.ctx().text_edit_focused() {
             return None;
         }
         let events = view.ui.input(|input| input.events.clone());

@@ -63,12 +63,20 @@ pub fn write(ctx: &egui::Context, shapes: Vec<ClippedShape>, letters: &Letters, 
     encoder.write_header().unwrap().write_image_data(&bytes).unwrap();
 }
 
-fn fill(pixels: &mut [[f32; 3]], width: usize, height: usize, clip: egui::Rect, corners: [Vertex; 3], letters: &Letters) {
-    let [a, b, c] = corners.map(|corner| corner.pos);
-    let area = (b.x - a.x) * (c.y - a.y) - (c.x - a.x) * (b.y - a.y);
+fn fill(pixels: &mut [[f32; 3]], width: usize, height: usize, clip: egui::Rect, mut corners: [Vertex; 3], letters: &Letters) {
+    let twice_area = |[a, b, c]: [egui::Pos2; 3]| (b.x - a.x) * (c.y - a.y) - (c.x - a.x) * (b.y - a.y);
+    let area = twice_area(corners.map(|corner| corner.pos));
     if area == 0.0 {
         return;
     }
+    if area < 0.0 {
+        corners.swap(1, 2);
+    }
+    let area = area.abs();
+    let [a, b, c] = corners.map(|corner| corner.pos);
+    // A point on an edge belongs to one of the two triangles that share it, or fine lines would be drawn twice or not at all.
+    let owns = |from: egui::Pos2, to: egui::Pos2| to.y < from.y || (to.y == from.y && to.x > from.x);
+    let is_inside = |weight: f32, from, to| weight > 0.0 || (weight == 0.0 && owns(from, to));
     let range = |low: f32, high: f32, clip_low: f32, clip_high: f32, most: usize| {
         let from = low.max(clip_low).max(0.0) as usize;
         from..(high.min(clip_high).max(0.0).ceil() as usize).min(most)
@@ -80,9 +88,8 @@ fn fill(pixels: &mut [[f32; 3]], width: usize, height: usize, clip: egui::Rect, 
             let at = egui::pos2(x as f32 + 0.5, y as f32 + 0.5);
             let wb = ((at.x - a.x) * (c.y - a.y) - (c.x - a.x) * (at.y - a.y)) / area;
             let wc = ((b.x - a.x) * (at.y - a.y) - (at.x - a.x) * (b.y - a.y)) / area;
-            let wa = 1.0 - wb - wc;
-            // An edge belongs to one of two triangles, or fine lines would be drawn twice.
-            if wa < 0.0 || wb < 0.0 || wc <= 0.0 || !clip.contains(at) {
+            let wa = ((c.x - b.x) * (at.y - b.y) - (at.x - b.x) * (c.y - b.y)) / area;
+            if !(is_inside(wa, b, c) && is_inside(wb, c, a) && is_inside(wc, a, b) && clip.contains(at)) {
                 continue;
             }
             let weights = [wa, wb, wc];

@@ -46,6 +46,7 @@ impl Keypad {
         let response = view.ui.interact(digits, id("digits", 0), Sense::click_and_drag());
         control::drag(view.ui, &response, param, &view.setter, vec2(0.0, -look.px(control::KNOB_TRAVEL * 8.0)));
         control::step_and_reset(view.ui, &response, param, &view.setter);
+        control::say(view.ui, &response, param);
         if response.clicked() {
             self.typed = if self.is_open() { None } else { Some(String::new()) };
             self.asks_for_keyboard = self.is_open();
@@ -72,21 +73,22 @@ impl Keypad {
         let place =
             |i: usize| Rect::from_min_size(pos2(rect.left() + i as f32 * (button.x + look.px(6.0)), top), button);
         let (previous, next, thrown) = (place(0), place(1), place(2));
-        let ink = |hovered: bool| if hovered { BRIGHT } else { TEXT };
-        let (clicked, hovered) = control::button(view.ui, look, previous, id("seed", 0));
-        icons::chevron(painter, look, previous.center(), -1.0, ink(hovered));
-        if clicked {
-            control::set(param, &view.setter, (seed - 1).rem_euclid(SEED_MAX + 1));
-        }
-        let (clicked, hovered) = control::button(view.ui, look, next, id("seed", 1));
-        icons::chevron(painter, look, next.center(), 1.0, ink(hovered));
-        if clicked {
-            control::set(param, &view.setter, (seed + 1).rem_euclid(SEED_MAX + 1));
-        }
-        let (clicked, hovered) = control::button(view.ui, look, thrown, id("seed", 2));
-        icons::die(painter, look, thrown.center(), ink(hovered));
-        if clicked {
-            control::set(param, &view.setter, (super::hand::chance() % (SEED_MAX as u32 + 1)) as i32);
+        for (i, (place, value, sentence)) in [
+            (previous, (seed - 1).rem_euclid(SEED_MAX + 1), "The seed before."),
+            (next, (seed + 1).rem_euclid(SEED_MAX + 1), "The next seed."),
+            (thrown, (super::hand::chance() % (SEED_MAX as u32 + 1)) as i32, "A seed by chance."),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let sign = |painter: &egui::Painter, at: egui::Pos2, ink| match i {
+                0 => icons::chevron(painter, look, at, -1.0, ink),
+                1 => icons::chevron(painter, look, at, 1.0, ink),
+                _ => icons::die(painter, look, at, ink),
+            };
+            if control::sign_button(view.ui, look, place, id("seed", i), true, sentence, sign) {
+                control::set(param, &view.setter, value);
+            }
         }
         self.show_character(view, Rect::from_min_max(pos2(rect.left() + look.px(150.0), rect.top()), rect.max));
     }

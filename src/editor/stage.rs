@@ -11,9 +11,11 @@ use super::look::{AMBER, BRIGHT, EMBER, FAINT, GROUND, LABEL, LINE, Look, RAISED
 use super::map::Map;
 use super::pad::Pad;
 use super::rings::{self, Fingerprint, RINGS};
+use super::spectrogram::Spectrogram;
 use super::tools;
 use crate::note::DIRECTIONS;
 use crate::params::DIRECTION_LIMIT;
+use crate::worker::Instance;
 
 /// Width and height of a direction's row, in design points.
 const ROW: Vec2 = vec2(124.0, 44.0);
@@ -23,7 +25,7 @@ const LOCK: f32 = 14.0;
 const LOCK_GAP: f32 = 4.0;
 
 /// Width of the choice of faces, in design points.
-const FACES: f32 = 162.0;
+const FACES: f32 = 216.0;
 
 /// Height of the row of tools at the foot of the stage, with the room over it, in design points.
 const TOOLS: f32 = 26.0;
@@ -44,6 +46,7 @@ enum Face {
     Rings,
     Map,
     Pad,
+    Sound,
 }
 
 /// What the stage remembers from frame to frame.
@@ -51,6 +54,7 @@ pub struct Stage {
     face: Face,
     map: Map,
     pad: Pad,
+    spectrogram: Spectrogram,
     fingerprint: Option<Fingerprint>,
     /// How far the rings have been turned by what sounded, in turns.
     twist: f32,
@@ -58,11 +62,11 @@ pub struct Stage {
 
 impl Stage {
     pub fn new() -> Self {
-        Self { face: Face::Rings, map: Map::default(), pad: Pad::default(), fingerprint: None, twist: 0.0 }
+        Self { face: Face::Rings, map: Map::default(), pad: Pad::default(), spectrogram: Spectrogram::default(), fingerprint: None, twist: 0.0 }
     }
 
     /// Draws the stage and lets it be played with. True while something moves.
-    pub fn show(&mut self, view: &View, rect: Rect, hand: &mut Hand) -> bool {
+    pub fn show(&mut self, view: &View, rect: Rect, hand: &mut Hand, instance: &Instance) -> bool {
         let look = view.look;
         let title = look.title(view.ui.painter(), rect.left_top(), "Timbre");
         let name_at = pos2(title.right() + look.px(12.0), title.center().y);
@@ -78,6 +82,7 @@ impl Stage {
             Face::Rings => self.show_rings(view, rect, hand),
             Face::Map => self.map.show(view, rect),
             Face::Pad => self.pad.show(view, rect),
+            Face::Sound => self.spectrogram.show(view, rect, |key| instance.note(key)),
         }
     }
 
@@ -91,11 +96,12 @@ impl Stage {
             (Face::Rings, "Rings", "The eight directions of the timbre, around what it is."),
             (Face::Map, "Map", "The model's sounds by their likeness: click one, or drag the dot."),
             (Face::Pad, "Pad", "Four timbres in the corners of a square, and the way between them."),
+            (Face::Sound, "Sound", "The note that was played last as a spectrogram, and where in it each voice is."),
         ]
         .into_iter()
         .enumerate()
         {
-            let part = super::layout::column(place, i, 3, 0.0);
+            let part = super::layout::column(place, i, 4, 0.0);
             let response = view.ui.interact(part, id("face", i), Sense::click());
             control::tip(&response, look, sentence);
             if response.clicked() {

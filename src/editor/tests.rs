@@ -363,7 +363,7 @@ fn nothing_overlaps_or_leaves_the_window_at_any_size_in_any_state() {
             desk.check_layout(&format!("{size} full, directions at {offset}"));
         }
         // Every face, with a model and without.
-        for face in [1, 2, 0] {
+        for face in [1, 2, 3, 0] {
             desk.click_on(id("face", face));
             desk.check_layout(&format!("{size} face {face}"));
         }
@@ -586,6 +586,9 @@ fn pictures_of_the_editor() {
         desk.frame(vec![]);
         desk.picture(&format!("pad-{name}"));
         desk.click_on(id("header-preset", 2));
+        for own in [id("tag", 3), id("preset", 1), id("like", 0), id("like", 2)] {
+            desk.click_on(own);
+        }
         desk.picture(&format!("presets-{name}"));
     }
 }
@@ -848,6 +851,27 @@ fn presets_are_saved_played_liked_renamed_and_removed_with_the_mouse_alone() {
 }
 
 #[test]
+fn a_preset_of_another_model_asks_for_that_model_and_undo_for_the_one_before() {
+    let mut desk = Desk::new(layout::DESIGN);
+    desk.know_a_model();
+    let folder = std::env::temp_dir().join(format!("timbrel-foreign-presets-{}", std::process::id()));
+    let mut library = crate::preset::Library::read(Some(folder.clone()));
+    let made_with = crate::preset::MadeWith { name: "Elsewhere".into(), sha256: "ab".repeat(32) };
+    let preset = crate::preset::Preset::of(&desk.params, "Foreign", Vec::new(), made_with);
+    library.save(&preset).unwrap();
+    desk.app.library = library;
+    let before = desk.instance.model();
+    desk.click_on(id("header-preset", 2));
+    desk.click_on(id("part", 3));
+    desk.click_on(id("preset", 0));
+    std::fs::remove_dir_all(&folder).unwrap();
+    let asked = desk.instance.model();
+    assert_eq!((asked.name.as_str(), asked.sha256), ("Elsewhere", "ab".repeat(32)));
+    desk.click_on(id("history", 0));
+    assert_eq!(desk.instance.model(), before);
+}
+
+#[test]
 fn a_seed_that_is_chosen_by_hand_plays() {
     let mut desk = Desk::new(layout::DESIGN);
     desk.know_a_model();
@@ -937,6 +961,84 @@ fn the_keypad_takes_a_keyboard_where_there_is_one() {
     };
     desk.frame(vec![enter(true)]);
     assert_eq!(desk.params.seed.value(), 26);
+}
+
+fn key(key: egui::Key, modifiers: Modifiers) -> Event {
+    Event::Key { key, physical_key: None, pressed: true, repeat: false, modifiers }
+}
+
+#[test]
+fn a_value_is_typed_over_its_control_and_nonsense_is_told() {
+    let mut desk = Desk::new(layout::DESIGN);
+    let at = desk.at(id("cell", 0).with("Attack"));
+    let ctrl = Modifiers { ctrl: true, command: true, ..Modifiers::NONE };
+    let open = |desk: &mut Desk| {
+        for pressed in [true, false] {
+            let button = Event::PointerButton { pos: at, button: PointerButton::Primary, pressed, modifiers: ctrl };
+            desk.frame_with(vec![Event::PointerMoved(at), button], ctrl, App::show);
+        }
+        desk.rest();
+        assert!(desk.rect(id("entry-value", 1)).is_some(), "the field is open");
+    };
+    open(&mut desk);
+    desk.frame(vec![Event::Text("nonsense".into())]);
+    desk.frame(vec![key(egui::Key::Enter, Modifiers::NONE)]);
+    desk.rest();
+    assert!(desk.says("no value") && desk.params.attack.value() == 0.0);
+    let all = Modifiers { ctrl: true, command: true, ..Modifiers::NONE };
+    desk.frame_with(vec![key(egui::Key::A, all)], all, App::show);
+    desk.frame(vec![Event::Text("80 ms".into())]);
+    desk.frame(vec![key(egui::Key::Enter, Modifiers::NONE)]);
+    desk.rest();
+    assert!((desk.params.attack.value() - 0.08).abs() < 1e-4, "{}", desk.params.attack.value());
+    assert!(desk.rect(id("entry-value", 1)).is_none());
+    desk.click_on(id("history", 0));
+    assert_eq!(desk.params.attack.value(), 0.0, "it is a step as any other");
+    open(&mut desk);
+    desk.frame(vec![key(egui::Key::Escape, Modifiers::NONE)]);
+    desk.rest();
+    assert!(desk.rect(id("entry-value", 1)).is_none());
+}
+
+#[test]
+fn the_keyboard_steps_and_resets_what_has_its_focus() {
+    let mut desk = Desk::new(layout::DESIGN);
+    let row = id("row", 3);
+    desk.ctx.memory_mut(|memory| memory.request_focus(row));
+    desk.frame(vec![]);
+    for _ in 0..3 {
+        desk.frame(vec![key(egui::Key::ArrowUp, Modifiers::NONE)]);
+    }
+    let up = desk.direction(3);
+    assert!(up > 0.0);
+    desk.frame(vec![key(egui::Key::ArrowLeft, Modifiers::NONE)]);
+    assert!(desk.direction(3) < up && desk.direction(3) > 0.0);
+    desk.frame(vec![key(egui::Key::Home, Modifiers::NONE)]);
+    assert_eq!(desk.direction(3), 0.0);
+    let ctrl = Modifiers { ctrl: true, command: true, ..Modifiers::NONE };
+    desk.frame_with(vec![key(egui::Key::Z, ctrl)], ctrl, App::show);
+    desk.rest();
+    assert!(desk.direction(3) > 0.0, "the reset was undone by a key");
+}
+
+#[test]
+fn what_the_pointer_rests_on_is_explained() {
+    let mut desk = Desk::new(layout::DESIGN);
+    for (own, words) in [
+        (id("row", 0), "Moves the timbre along one direction"),
+        (id("cell", 0).with("Release"), "fall by 60 dB"),
+        (id("knob", 0).with("Gain"), "level of the whole instrument"),
+        (id("tool", 0), "a new timbre by chance"),
+    ] {
+        let at = desk.at(own);
+        desk.rest();
+        assert!(!desk.says(words));
+        desk.frame(vec![Event::PointerMoved(at)]);
+        for _ in 0..80 {
+            desk.frame(vec![]);
+        }
+        assert!(desk.says(words), "nothing is said of it");
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The morph pad: four timbres in the corners of a square, and a place among them.
 
+use std::sync::Arc;
+
 use nice_plug::prelude::*;
 
 use crate::note::PAD_STEPS;
@@ -27,7 +29,13 @@ impl PadParams {
                 .with_value_to_string(formatters::v2s_f32_percentage(0))
                 .with_string_to_value(formatters::s2v_f32_percentage())
         };
-        Self { plays: BoolParam::new("Pad", false), x: axis("Pad X"), y: axis("Pad Y") }
+        let plays = BoolParam::new("Pad", false)
+            .with_value_to_string(Arc::new(|plays| if plays { "On" } else { "Off" }.to_owned()))
+            .with_string_to_value(Arc::new(|text| {
+                let is = |word: &str| text.trim().eq_ignore_ascii_case(word);
+                if is("on") { Some(true) } else { is("off").then_some(false) }
+            }));
+        Self { plays, x: axis("Pad X"), y: axis("Pad Y") }
     }
 
     /// The place, in steps from 0 to [`PAD_STEPS`].

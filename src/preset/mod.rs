@@ -98,6 +98,7 @@ impl Preset {
         // A preset is a whole sound: half of one would be another, under its name.
         ensure!(complaints.is_empty(), "is damaged ({}): copy or download it again", complaints.join("; "));
         preset.patch.params.retain(|id, _| is_of_preset(id));
+        preset.patch.held.preset.clear();
         preset.name = one_line(&preset.name);
         preset.author = one_line(&preset.author);
         preset.model.name = one_line(&preset.model.name);

@@ -421,6 +421,11 @@ impl Place {
         Some(NoteKey { model: model.id, timbre, pitch: key.clamp(model.manifest.pitch_min, model.manifest.pitch_max) })
     }
 
+    /// The note that a key of the keyboard plays.
+    pub fn keyboard_key(&self, key: u8) -> Option<NoteKey> {
+        self.note_key(self.wanted.timbre, key).filter(|_| self.is_published())
+    }
+
     /// Whether this instance bounces now, and takes notes of the processor only.
     pub fn is_exact(&self) -> bool {
         self.wanted.offline && self.status().bounce_on_cpu.load(Ordering::Relaxed)
