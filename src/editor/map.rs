@@ -14,10 +14,10 @@ use crate::latent::{Atlas, Named};
 use crate::note::Base;
 
 /// How far the map reaches beyond its outermost sounds.
-const REACH: f32 = 1.15;
+pub const REACH: f32 = 1.15;
 
-/// How much larger the middle of the map is drawn than its rim: 1 for not at all, less for more.
-const SPREAD: f32 = 0.62;
+/// How much larger the middle of the map is drawn: by this more than without.
+const SPREAD: f32 = 0.8;
 
 /// A dragged place is one of these steps, so that a way that is gone again finds its notes.
 const STEP: f32 = 0.01;
@@ -136,13 +136,14 @@ impl Map {
     }
 }
 
-/// A few sounds lie far from the many: the middle of the map is drawn larger than its rim. -1 to 1, as its inverse.
-fn spread(x: f32) -> f32 {
-    x.signum() * x.abs().powf(SPREAD)
+/// A few sounds lie far from the many: the middle of the map is drawn larger than its rim. From -1..1 to -1..1.
+pub fn spread(x: f32) -> f32 {
+    x * (1.0 + SPREAD) / (1.0 + SPREAD * x.abs())
 }
 
+/// The way back from [`spread`].
 fn gathered(x: f32) -> f32 {
-    x.signum() * x.abs().powf(1.0 / SPREAD)
+    x / (1.0 + SPREAD - SPREAD * x.abs())
 }
 
 /// Where the present timbre lies: where a hand has put it, else where its latent does.
@@ -219,6 +220,20 @@ fn draw_sounds(
         }
         if hot {
             painter.add(Shape::circle_stroke(at, look.px(9.0), Stroke::new(look.px(1.2), BRIGHT)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_place_is_found_again_where_it_is_drawn() {
+        for step in -100..=100 {
+            let x = step as f32 / 100.0;
+            assert!((gathered(spread(x)) - x).abs() < 1e-5);
+            assert!(spread(x).abs() <= 1.0 + 1e-6 && spread(x).abs() >= x.abs() - 1e-6);
         }
     }
 }

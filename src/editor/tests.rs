@@ -757,7 +757,7 @@ fn a_click_on_the_map_goes_to_the_sound_exactly_and_a_drag_is_one_step() {
     // Whichever names there is room for: a click on the middle of any point.
     let named = atlas.named().iter().find(|named| desk.says(&named.name)).expect("a name is on the map").clone();
     let inner = map.shrink2(vec2(26.0, 18.0));
-    let share = named.at.map(|x| (x.signum() * (x.abs() / 1.15).powf(0.62) + 1.0) / 2.0);
+    let share = named.at.map(|x| (super::map::spread(x / super::map::REACH) + 1.0) / 2.0);
     desk.click(pos2(inner.left() + share[0] * inner.width(), inner.bottom() - share[1] * inner.height()));
     desk.rest();
     let nearest = desk.params.session.holding().get().point.clone().unwrap();
