@@ -25,6 +25,8 @@ pub mod spectral;
 pub mod worker;
 pub mod audio;
 pub mod params;
+pub mod midi_map;
+pub mod tuning;
 pub mod state;
 pub mod patch;
 pub mod preset;

@@ -8,7 +8,7 @@ use nice_plug::prelude::{Param, ParamPtr, Params};
 use serde::{Deserialize, Serialize};
 
 use crate::held::Held;
-use crate::params::{BEFORE_THEY_WERE, TimbrelParams};
+use crate::params::TimbrelParams;
 use crate::state::{self, Session};
 
 /// Parameters by their ids, and the latents that are held.
@@ -33,9 +33,7 @@ impl Patch {
     /// Leaves out and puts right what cannot be used; says what that was. What an older patch lacks gets the value that leaves its
     /// sound as it was.
     pub fn mend(&mut self) -> Vec<String> {
-        for (id, value) in BEFORE_THEY_WERE {
-            self.params.entry(id.to_owned()).or_insert(ParamValue::F32(value));
-        }
+        state::add_as_before(&mut self.params);
         let wrong = state::mend_params(&mut self.params, &scratch());
         let mut complaints = self.held.mend();
         if !wrong.is_empty() {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
+use anyhow::Result;
 use nice_plug::params::internals::ParamPtr;
 use nice_plug::params::persist::PersistentField;
 use nice_plug::plugin::ParamValue;
@@ -16,8 +17,10 @@ use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
 use crate::held::{Held, Holding, Point};
+use crate::link::Status;
 use crate::model::ModelRef;
-use crate::params::BEFORE_THEY_WERE;
+use crate::params::{BEFORE_THEY_WERE, CHOSEN_BEFORE, SWITCHED_BEFORE};
+use crate::tuning::{Tuning, equal_temperament};
 use crate::worker::Instance;
 
 /// Version of the saved state. It goes up with every change that an older Timbrel would misread, and a migration comes
@@ -40,6 +43,9 @@ pub struct Saved {
     /// Latents that no seed draws.
     #[serde(skip_serializing_if = "Held::is_empty", deserialize_with = "held_if_it_is_one")]
     pub held: Held,
+    /// How the keys are tuned, where it is not in equal temperament.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tuning: Option<Tuning>,
     /// What was wrong with the state when it was loaded, for the editor to show. Never written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notice: Option<String>,
@@ -47,7 +53,7 @@ pub struct Saved {
 
 impl Default for Saved {
     fn default() -> Self {
-        Self { format: 1, model: ModelRef::default(), held: Held::default(), notice: None }
+        Self { format: 1, model: ModelRef::default(), held: Held::default(), tuning: None, notice: None }
     }
 }
 
@@ -71,6 +77,8 @@ pub struct Session(Arc<Shared>);
 #[derive(Default)]
 struct Shared {
     instance: OnceLock<Weak<Instance>>,
+    /// Where the audio thread reads the pitches of the keys.
+    status: OnceLock<Arc<Status>>,
     /// What the last loaded state said, until an instance is there to hear it.
     saved: RwLock<Saved>,
     holding: Holding,
@@ -90,9 +98,31 @@ impl Session {
     }
 
     /// Connects the instance; once, when the plugin is made.
-    pub fn connect(&self, instance: &Arc<Instance>) {
+    pub fn connect(&self, instance: &Arc<Instance>, status: &Arc<Status>) {
         // A second connection would be the same instance again, and changes nothing.
         self.0.instance.get_or_init(|| Arc::downgrade(instance));
+        self.0.status.get_or_init(|| Arc::clone(status));
+    }
+
+    /// How the keys are tuned; `None` is equal temperament.
+    pub fn tuning(&self) -> Option<Tuning> {
+        self.0.saved.read().tuning.clone()
+    }
+
+    /// Tunes the keys.
+    ///
+    /// # Errors
+    /// A sentence, where the tuning cannot be read; the one before stays.
+    pub fn tune(&self, tuning: Option<Tuning>) -> Result<()> {
+        let pitches = match &tuning {
+            Some(tuning) => tuning.pitches()?,
+            None => equal_temperament(),
+        };
+        if let Some(status) = self.0.status.get() {
+            status.tune(&pitches);
+        }
+        self.0.saved.write().tuning = tuning;
+        Ok(())
     }
 
     fn instance(&self) -> Option<Arc<Instance>> {
@@ -108,7 +138,12 @@ impl<'a> PersistentField<'a, Saved> for Session {
         }
         self.0.holding.set(Arc::new(saved.held.clone()));
         self.0.loaded.fetch_add(1, Ordering::Relaxed);
+        let tuning = saved.tuning.clone();
         *self.0.saved.write() = saved;
+        // One that cannot be read was left out of the state before (`mend`).
+        if self.tune(tuning).is_err() {
+            self.0.saved.write().tuning = None;
+        }
     }
 
     fn map<F, R>(&self, f: F) -> R
@@ -116,8 +151,11 @@ impl<'a> PersistentField<'a, Saved> for Session {
         F: Fn(&Saved) -> R,
     {
         let held = Held::clone(&self.0.holding.get());
-        let model = self.0.saved.read().model.clone();
-        let mut saved = Saved { format: format_of(&held), model, held, notice: None };
+        let (model, tuning) = {
+            let saved = self.0.saved.read();
+            (saved.model.clone(), saved.tuning.clone())
+        };
+        let mut saved = Saved { format: format_of(&held), model, held, tuning, notice: None };
         if let Some(instance) = self.instance() {
             saved.model = instance.model();
             instance.session_is_saved();
@@ -152,10 +190,12 @@ pub fn mend(state: &mut PluginState, defaults: &dyn Params) {
             saved.format
         ));
     }
+    if let Some(error) = saved.tuning.as_ref().and_then(|tuning| tuning.pitches().err()) {
+        complaints.push(format!("its tuning was left out, since {error:#}"));
+        saved.tuning = None;
+    }
     if !state.params.is_empty() {
-        for (id, value) in BEFORE_THEY_WERE {
-            state.params.entry(id.to_owned()).or_insert(ParamValue::F32(value));
-        }
+        add_as_before(&mut state.params);
     }
     let wrong = mend_params(&mut state.params, defaults);
     if !wrong.is_empty() {
@@ -169,6 +209,16 @@ pub fn mend(state: &mut PluginState, defaults: &dyn Params) {
     // A struct of strings and numbers always becomes JSON.
     if let Ok(text) = serde_json::to_string(&saved) {
         state.fields = BTreeMap::from([(FIELD.to_owned(), text)]);
+    }
+}
+
+/// Adds what is missing in what was saved before there was such a parameter, by the value that leaves the sound as it was.
+pub(crate) fn add_as_before(params: &mut BTreeMap<String, ParamValue>) {
+    let numbers = BEFORE_THEY_WERE.map(|(id, value)| (id, ParamValue::F32(value)));
+    let chosen = CHOSEN_BEFORE.map(|(id, value)| (id, ParamValue::String(value.to_owned())));
+    let switched = SWITCHED_BEFORE.map(|(id, value)| (id, ParamValue::Bool(value)));
+    for (id, value) in numbers.into_iter().chain(chosen).chain(switched) {
+        params.entry(id.to_owned()).or_insert(value);
     }
 }
 
@@ -292,6 +342,12 @@ mod tests {
         for (id, value) in BEFORE_THEY_WERE {
             assert_eq!(float(&state, id), value, "{id} leaves the sound of an older state as it was");
         }
+        for (id, value) in CHOSEN_BEFORE {
+            assert!(matches!(&state.params[id], ParamValue::String(id) if id == value), "{id} is as it was");
+        }
+        for (id, value) in SWITCHED_BEFORE {
+            assert!(matches!(state.params[id], ParamValue::Bool(on) if on == value), "{id} is as it was");
+        }
     }
 
     #[test]
@@ -303,6 +359,15 @@ mod tests {
         assert!(!state.params.contains_key("cutoff"));
         for (id, value) in BEFORE_THEY_WERE {
             assert_ne!(float(&state, id), value, "{id} is that of a new instance");
+        }
+        for (id, value) in CHOSEN_BEFORE {
+            assert!(
+                matches!(&state.params[id], ParamValue::String(id) if id != value),
+                "{id} is that of a new instance"
+            );
+        }
+        for (id, value) in SWITCHED_BEFORE {
+            assert!(matches!(state.params[id], ParamValue::Bool(on) if on != value), "{id} is that of a new instance");
         }
     }
 

@@ -25,7 +25,7 @@ const LOCK: f32 = 14.0;
 const LOCK_GAP: f32 = 4.0;
 
 /// Width of the choice of faces, in design points.
-const FACES: f32 = 216.0;
+const FACES: f32 = 244.0;
 
 /// Height of the row of tools at the foot of the stage, with the room over it, in design points.
 const TOOLS: f32 = 26.0;
@@ -96,7 +96,7 @@ impl Stage {
             (Face::Rings, "Rings", "The eight directions of the timbre, around what it is."),
             (Face::Map, "Map", "The model's sounds by their likeness: click one, or drag the dot."),
             (Face::Pad, "Pad", "Four timbres in the corners of a square, and the way between them."),
-            (Face::Sound, "Sound", "The note that was played last as a spectrogram, and where in it each voice is."),
+            (Face::Sound, "Spectrum", "The note that was played last as a spectrogram, and where in it each voice is."),
         ]
         .into_iter()
         .enumerate()

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use super::control::id;
 use super::settings::Settings;
-use super::{App, layout};
+use super::{App, layout, pages};
 use crate::link::{self, AudioEnd, Click, Generator, KeyState, Status};
 use crate::model::ModelRef;
 use crate::note::DIRECTIONS;
@@ -341,6 +341,15 @@ fn tell_of_a_model(desk: &Desk) {
     }
 }
 
+/// Every page of the side, and back to the first.
+fn check_pages(desk: &mut Desk, what: &str) {
+    for page in (0..pages::PAGES.len()).rev() {
+        desk.click_on(id("page", page));
+        desk.rest();
+        desk.check_layout(&format!("{what}, page {}", pages::PAGES[page].1));
+    }
+}
+
 #[test]
 fn nothing_overlaps_or_leaves_the_window_at_any_size_in_any_state() {
     let folder = std::env::temp_dir().join(format!("timbrel-layout-{}", std::process::id()));
@@ -362,6 +371,7 @@ fn nothing_overlaps_or_leaves_the_window_at_any_size_in_any_state() {
             desk.rest();
             desk.check_layout(&format!("{size} full, directions at {offset}"));
         }
+        check_pages(&mut desk, &format!("{size} full"));
         // Every face, with a model and without.
         for face in [1, 2, 3, 0] {
             desk.click_on(id("face", face));
@@ -381,6 +391,7 @@ fn nothing_overlaps_or_leaves_the_window_at_any_size_in_any_state() {
         desk.rest();
         assert!(desk.says("Relink"));
         desk.check_layout(&format!("{size} error"));
+        check_pages(&mut desk, &format!("{size} error"));
         desk.click_on(id("digits", 0));
         desk.check_layout(&format!("{size} keypad and error"));
         desk.click_on(id("pad", 1));
@@ -888,15 +899,30 @@ fn every_parameter_has_a_control_that_changes_it() {
     use nice_plug::prelude::Params;
     let mut desk = Desk::new(layout::DESIGN);
     desk.know_a_model();
-    // A drag to the right and up, then to the left and down, over every control: each parameter hears at least one.
-    for face in [0, 2] {
+    desk.click_on(id("choice", 1).with("Sustain Mode"));
+    // Every page with the rings, and the pad.
+    let views = (0..pages::PAGES.len()).map(|page| (page, 0)).chain([(0, 2)]);
+    for (page, face) in views {
+        desk.click_on(id("page", page));
         desk.click_on(id("face", face));
-        let places: Vec<Pos2> = desk.ctx.viewport(|viewport| {
+        desk.rest();
+        // A drag to the right and up, then to the left and down, over every control: each parameter hears at least one.
+        let places: Vec<(Id, Pos2)> = desk.ctx.viewport(|viewport| {
             let widgets = viewport.prev_pass.widgets.layers().flat_map(|(_, widgets)| widgets.iter().copied());
-            widgets.filter(|widget| widget.sense.senses_click()).map(|widget| widget.rect.center()).collect()
+            let widgets = widgets.filter(|widget| widget.sense.senses_click());
+            widgets.map(|widget| (widget.id, widget.rect.center())).collect()
         });
-        for at in places {
+        let pointers: Vec<ParamPtr> = desk.params.param_map().into_iter().map(|(_, pointer, _)| pointer).collect();
+        // SAFETY: the parameters are alive.
+        let names: Vec<&str> = pointers.iter().map(|pointer| unsafe { pointer.name() }).collect();
+        for (own, at) in places {
             if desk.rect(id("keyboard", 0)).unwrap().contains(at) || at.y < 60.0 {
+                continue;
+            }
+            // A row of choices and a switch have nothing to be dragged.
+            let is_of = |kind: &str, part: usize| names.iter().any(|name| own == id(kind, part).with(name));
+            if is_of("switch", 0) || is_of("choice", 0) || is_of("choice", 1) {
+                desk.click(at);
                 continue;
             }
             for by in [vec2(20.0, -20.0), vec2(-40.0, 40.0)] {
@@ -906,7 +932,6 @@ fn every_parameter_has_a_control_that_changes_it() {
         }
         desk.rest();
     }
-    desk.click_on(id("choice", 1).with("Sustain Mode"));
     let heard = desk.heard();
     for (key, pointer, _) in desk.params.param_map() {
         // SAFETY: the parameters are alive.

@@ -57,9 +57,27 @@ pub struct Preset {
     pub patch: Patch,
 }
 
-/// Whether a parameter is part of a preset. The others belong to the player's keyboard and to the piece.
+/// Parameters that are no part of a preset: they belong to the player's keyboard and controllers, or to the piece.
+const THE_PLAYERS: [&str; 14] = [
+    "bend",
+    "tune",
+    "limiter",
+    "mts_esp",
+    "velocity_law",
+    "velocity_shape",
+    "wheel_to",
+    "wheel_amount",
+    "breath_to",
+    "breath_amount",
+    "pressure_to",
+    "pressure_amount",
+    "slide_to",
+    "slide_amount",
+];
+
+/// Whether a parameter is part of a preset.
 pub fn is_of_preset(id: &str) -> bool {
-    !["bend", "tune"].contains(&id)
+    !THE_PLAYERS.contains(&id)
 }
 
 impl Preset {
