@@ -1,8 +1,9 @@
 //! The editor: its own thread on some systems, the host's on others; never the audio thread.
 //!
-//! `layout` says where the regions lie; `header`, `banner`, `stage`, the three parts of the side (`seed`, `envelope`,
-//! `play`), `keyboard` and `footer` are a region each, `browser` and `devices` open in place of stage and side,
-//! `storage` in place of the side's lower part. `control` is what a hand does to a parameter, `look` what everything looks
+//! `layout` says where the regions lie; `header`, `banner`, `stage`, the parts of the side (`seed`, and below it one of `pages`:
+//! `envelope` and `play`, `expression`, `filter`, `motion`, `tuning`, or `learn`), `keyboard` and `footer` are a region each, `browser`,
+//! `presets` and `devices` open in place of stage and side, `storage` in place of the side's lower part. `hand` is what is done to a
+//! timbre as a whole, `history` takes all of it down. `control` is what a hand does to a parameter, `look` what everything looks
 //! like, `snapshot` what is shown.
 //!
 //! No lock is held while drawing. A panic while drawing stays in here: in a host it would end the whole session.
@@ -15,11 +16,25 @@ mod icons;
 mod header;
 mod meter;
 mod banner;
+mod presets;
+mod map;
+mod pad;
 mod rings;
 mod stage;
+mod tools;
 mod seed;
+mod spectrogram;
+mod entry;
 mod envelope;
+mod expression;
+mod filter;
+mod learn;
+mod motion;
+mod tuning;
+mod pages;
 mod play;
+mod hand;
+mod history;
 mod keys;
 mod keyboard;
 mod footer;
@@ -28,6 +43,9 @@ mod browser;
 mod devices;
 mod settings;
 mod storage;
+mod tips;
+#[cfg(test)]
+mod picture;
 #[cfg(test)]
 mod tests;
 
@@ -45,23 +63,36 @@ use nice_plug_egui::baseview::HandlerError;
 use nice_plug_egui::{
     EguiEditor, EguiEditorState, EguiNiceSettings, Frame, NiceEguiApp, RepaintNotifier, create_egui_editor,
 };
+use parking_lot::Mutex;
 
 use crate::files;
+use crate::held::Held;
+use crate::latent::Atlas;
 use crate::link::{EditorEnd, Status};
+use crate::midi_map::MidiMap;
 use crate::model::ModelRef;
-use crate::params::TimbrelParams;
+use crate::note::Base;
+use crate::params::{TimbrelParams, ids_of};
+use crate::preset::{self, Library, MadeWith, Place, Preset};
 use crate::worker::Instance;
 
 use browser::{Browser, Chosen};
 use folders::Listing;
+use hand::Hand;
+use history::{History, Recorder};
 use keyboard::Keyboard;
 use layout::Regions;
+use learn::LearnPage;
 use look::Look;
 use meter::Meter;
+use pages::Page;
+use presets::Presets;
 use seed::Keypad;
 use settings::Settings;
 use snapshot::Snapshot;
 use stage::Stage;
+use tips::Tips;
+use tuning::TuningPage;
 
 /// While something moves a frame is drawn this often.
 const MOVING: Duration = Duration::from_millis(33);
@@ -97,6 +128,12 @@ pub struct App {
     settings: Settings,
     stage: Stage,
     keypad: Keypad,
+    history: History,
+    tools: Hand,
+    library: Library,
+    presets: Presets,
+    /// The preset that was played last, and the history's version then.
+    preset: Option<(Place, u64)>,
     keyboard: Keyboard,
     meter: Meter,
     browser: Option<Browser>,
@@ -104,6 +141,11 @@ pub struct App {
     shows_devices: bool,
     /// Whether the side shows what the rendered notes take.
     shows_storage: bool,
+    tips: Arc<Tips>,
+    /// What the lower part of the side shows.
+    page: Page,
+    tuning: TuningPage,
+    learn: LearnPage,
     /// The size of the window and since when it has it, in egui's seconds.
     size: (Vec2, f64),
     /// egui's seconds at the last frame.
@@ -118,6 +160,10 @@ struct View<'a> {
     look: Look,
     params: &'a TimbrelParams,
     setter: ParamSetter<'a>,
+    /// What takes down what a hand does, between the controls and the host.
+    hand: &'a Recorder,
+    /// Where a sentence for the user goes.
+    error: &'a Mutex<Option<String>>,
     snapshot: &'a Snapshot,
     /// Since the last frame.
     elapsed_s: f32,
@@ -125,6 +171,31 @@ struct View<'a> {
     glow: f32,
     /// Goes up and down between 0 and 1, for what waits.
     pulse: f32,
+}
+
+impl View<'_> {
+    /// The latent space of the model that plays.
+    fn atlas(&self) -> Option<&Atlas> {
+        self.snapshot.model.atlas.as_deref()
+    }
+
+    /// What the rings are a fingerprint of.
+    fn fingerprint(&self) -> u32 {
+        match self.params.timbre().base {
+            Base::Seeds => self.params.seed.value().max(0) as u32,
+            Base::Point(hash) => hash as u32,
+            // Its shape moves with the hand, not with every step of it.
+            Base::Pad { corners, .. } => corners as u32,
+        }
+    }
+
+    /// Plays a timbre that was copied as text, or says why not.
+    fn paste(&self, text: &str) {
+        let said = hand::paste(self, text);
+        if let Some(sentence) = said.unwrap_or_else(Some) {
+            *self.error.lock() = Some(sentence);
+        }
+    }
 }
 
 /// Makes the editor of one instance. No window is opened before the host asks for it.
@@ -163,10 +234,19 @@ impl NiceEguiApp for App {
 
 impl App {
     fn new(params: Arc<TimbrelParams>, link: EditorEnd, instance: Arc<Instance>, settings: Settings) -> Self {
+        let tips = Arc::new(Tips::new(&params));
+        let history = History::new(Arc::clone(&params), Arc::clone(&instance));
+        let own = Arc::clone(&params);
         Self {
             params,
             link,
             instance,
+            history,
+            tools: Hand::new(),
+            tips,
+            library: Library::read(files::user_presets()),
+            presets: Presets::default(),
+            preset: None,
             gui: None,
             settings,
             stage: Stage::new(),
@@ -176,6 +256,9 @@ impl App {
             browser: None,
             shows_devices: false,
             shows_storage: false,
+            page: Page::Envelope,
+            tuning: TuningPage::new(),
+            learn: LearnPage::new(&*own, MidiMap::shared(|| ids_of(&*own))),
             size: (Vec2::ZERO, 0.0),
             last_s: 0.0,
             failed: false,
@@ -210,6 +293,7 @@ impl App {
             (self.browser, self.keypad, self.stage) = (None, Keypad::new(), Stage::new());
             self.shows_devices = false;
             self.shows_storage = false;
+            self.presets = Presets::default();
         }
     }
 
@@ -222,6 +306,8 @@ impl App {
         self.meter.feed(f32::from_bits(status.peak_bits.swap(0, Ordering::Relaxed)), elapsed_s);
         let instance = &self.instance;
         let snapshot = Snapshot::take(&status, || instance.model());
+        self.learn.follow(&self.link.learning);
+        self.learn.tell(&self.link.learning, &gui);
         let banner = banner::height(ui, look, window.width(), snapshot.error.as_deref());
         let regions = Regions::of(window, banner);
 
@@ -230,34 +316,74 @@ impl App {
         // A child with the same place, so that the regions can look on while the browser's list is laid out.
         let mut list_ui = ui.new_child(egui::UiBuilder::new().max_rect(window).id_salt("browser"));
         let params = Arc::clone(&self.params);
+        self.history.begin_frame(now);
+        let recorder = self.history.recorder(gui.clone());
         let view = View {
             ui,
             look,
             params: &params,
-            setter: gui.param_setter(),
+            setter: ParamSetter::new(&recorder),
+            hand: &recorder,
+            error: &status.error,
             snapshot: &snapshot,
             elapsed_s,
             glow: self.meter.glow(),
             pulse: 0.5 + 0.5 * (now * 5.0).sin() as f32,
         };
 
-        let asked = header::show(&view, regions.header, &self.meter, browser.is_some());
+        self.find_preset(&params.session.holding().get().preset);
+        let work = header::Work {
+            can_undo: self.history.can_undo(),
+            can_redo: self.history.can_redo(),
+            side: self.tools.side,
+            preset: params.session.holding().get().preset.clone(),
+            changed: self.preset.as_ref().is_none_or(|(_, version)| *version != self.history.version()),
+            liked: self.preset.as_ref().and_then(|(place, _)| {
+                let key = self.library.get(place)?.key();
+                Some(self.settings.now.likes.contains(&key))
+            }),
+            shows_presets: self.presets.is_open,
+        };
+        control::provide(ui, look, &self.tips);
+        let asked = header::show(&view, regions.header, &self.meter, &work, browser.is_some());
         let banner_asked = snapshot.error.as_deref().and_then(|sentence| banner::show(&view, regions.banner, sentence));
         let mut storage_asked = None;
         let mut moves = self.keyboard.show(&view, regions.keyboard, &self.link.clicks);
         let chosen = match &mut browser {
             Some(browser) => browser.show(&view, &mut list_ui, regions.body()),
+            None if self.presets.is_open => {
+                let likes = self.settings.now.likes.clone();
+                let asked = self.presets.show(&view, &mut list_ui, regions.body(), &self.library, &likes);
+                if let Some(asked) = asked {
+                    self.follow_presets(&view, asked);
+                }
+                None
+            }
             None if self.shows_devices => {
                 let asked = devices::show(&view, regions.body(), &self.instance.devices());
                 self.follow_devices(asked);
                 None
             }
             None => {
-                moves |= self.stage.show(&view, regions.stage);
+                moves |= self.stage.show(&view, regions.stage, &mut self.tools, &self.instance);
                 storage_asked = self.show_side(&view, regions.side);
                 None
             }
         };
+        let asked = asked.or_else(|| self.heed_keys(&view));
+        match asked {
+            Some(header::Asked::Side(side)) => self.tools.flip(&view, side),
+            Some(header::Asked::CopySide) => self.tools.copy_side(&view),
+            Some(header::Asked::PreviousPreset) => self.play_beside(&view, -1),
+            Some(header::Asked::NextPreset) => self.play_beside(&view, 1),
+            Some(header::Asked::Like) => {
+                if let Some((place, _)) = self.preset.clone() {
+                    self.like(&place);
+                }
+            }
+            Some(header::Asked::Save) => self.save_preset(&view),
+            _ => {}
+        }
         let clicked = footer::show(&view, regions.footer, self.keyboard.hovered);
         moves |= self.meter.moves() || snapshot.moves();
 
@@ -265,12 +391,16 @@ impl App {
         match clicked {
             Some(footer::Clicked::Device) => {
                 self.close_browser();
+                self.shows_devices &= !self.presets.is_open;
+                self.presets.is_open = false;
                 self.shows_devices = !self.shows_devices;
             }
             Some(footer::Clicked::Storage) => {
                 // It is seen in the side, which the browser and the devices cover.
-                self.shows_storage = !self.shows_storage || self.browser.is_some() || self.shows_devices;
+                let covered = self.browser.is_some() || self.shows_devices || self.presets.is_open;
+                self.shows_storage = !self.shows_storage || covered;
                 self.close_browser();
+                self.presets.is_open = false;
                 self.shows_devices = false;
             }
             None => {}
@@ -281,7 +411,17 @@ impl App {
             Some(storage::Asked::Clear) => self.instance.clear_disk(),
             None => {}
         }
-        self.follow(asked, banner_asked, chosen, &snapshot, &status);
+        entry::show(ui, look, &recorder);
+        self.follow(asked, banner_asked, chosen, &snapshot, &status, &recorder);
+        if control::take_turned(ui) {
+            recorder.turned();
+        }
+        self.history.end_frame();
+        match asked {
+            Some(header::Asked::Undo) => self.history.undo(&gui),
+            Some(header::Asked::Redo) => self.history.redo(&gui),
+            _ => {}
+        }
         ui.ctx().request_repaint_after(if moves { MOVING } else { RESTING });
     }
 
@@ -317,6 +457,19 @@ impl App {
         if self.shows_storage {
             return storage::show(view, below, &self.instance.usage());
         }
+        pages::choose(view, below.with_max_y(below.top() + look.px(18.0)), &mut self.page);
+        let below = below.with_min_y(below.top() + look.px(32.0));
+        match self.page {
+            Page::Envelope => {}
+            Page::Expression => expression::show(view, below),
+            Page::Filter => filter::show(view, below),
+            Page::Motion => motion::show(view, below),
+            Page::Tuning => self.tuning.show(view, below),
+            Page::Learn => self.learn.show(view, below, &self.link.learning),
+        }
+        if self.page != Page::Envelope {
+            return None;
+        }
         let play = below.with_min_y(below.bottom() - look.px(112.0));
         envelope::show(view, below.with_max_y(play.top() - look.px(22.0)));
         line(play.top() - look.px(12.0));
@@ -332,13 +485,22 @@ impl App {
         chosen: Option<Chosen>,
         snapshot: &Snapshot,
         status: &Status,
+        recorder: &Recorder,
     ) {
         match asked {
+            Some(header::Asked::Presets) if self.presets.is_open && self.browser.is_none() => self.presets.is_open = false,
+            Some(header::Asked::Presets) => {
+                self.close_browser();
+                self.shows_devices = false;
+                // Somebody may have put files there meanwhile.
+                self.library = Library::read(self.library.folder());
+                self.presets.open(self.preset.as_ref().map(|(place, _)| place.clone()));
+            }
             Some(header::Asked::Browser) if self.browser.is_some() => self.close_browser(),
             Some(header::Asked::Browser) => self.open_browser(&snapshot.model.path),
-            Some(header::Asked::PreviousModel) => self.load_beside(&snapshot.model.path, -1),
-            Some(header::Asked::NextModel) => self.load_beside(&snapshot.model.path, 1),
-            None => {}
+            Some(header::Asked::PreviousModel) => self.load_beside(&snapshot.model.path, -1, recorder),
+            Some(header::Asked::NextModel) => self.load_beside(&snapshot.model.path, 1, recorder),
+            _ => {}
         }
         match banner {
             Some(banner::Asked::Dismiss) => *status.error.lock() = None,
@@ -346,10 +508,167 @@ impl App {
             None => {}
         }
         match chosen {
-            Some(Chosen::Model(model)) => self.load(model),
+            Some(Chosen::Model(model)) => self.load(model, recorder),
+            Some(Chosen::Preset(path)) => self.import_preset(&path),
             Some(Chosen::Close) => self.close_browser(),
             None => {}
         }
+    }
+
+    fn follow_presets(&mut self, view: &View, asked: presets::Asked) {
+        let told = match asked {
+            presets::Asked::Close => {
+                self.presets.is_open = false;
+                return;
+            }
+            presets::Asked::Play(place) => return self.play_preset(view, &place),
+            presets::Asked::Like(place) => return self.like(&place),
+            presets::Asked::Import => return self.open_browser(&view.snapshot.model.path),
+            presets::Asked::Rename(place, name) => self.library.rename(&place, &name).map(|renamed| {
+                self.move_preset(&place, Some(&renamed));
+                let held = view.hand.held();
+                let plays = self.preset.as_ref().is_some_and(|(place, _)| *place == renamed);
+                if plays {
+                    // A name is no change of the sound, and no step.
+                    let name = crate::held::one_line(&name);
+                    view.params.session.holding().set(Arc::new(Held { preset: name, ..Held::clone(&held) }));
+                }
+                String::new()
+            }),
+            presets::Asked::Delete(place) => self.library.delete(&place).map(|()| {
+                self.move_preset(&place, None);
+                "It was removed.".to_owned()
+            }),
+            presets::Asked::Export(place) => {
+                let folder = self.export_folder(&view.snapshot.model.path);
+                self.library.export(&place, &folder).map(|path| format!("Written to {}.", path.display()))
+            }
+        };
+        self.presets.said = told.unwrap_or_else(|error| error.to_string());
+    }
+
+    /// Follows a preset whose file has another place now, or none.
+    fn move_preset(&mut self, from: &Place, to: Option<&Place>) {
+        let likes = &mut self.settings.now.likes;
+        let old = match from {
+            Place::File(path) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            Place::Factory(_) => return,
+        };
+        let new = to.and_then(|place| self.library.get(place)).map(preset::Entry::key);
+        if let Some(at) = likes.iter().position(|key| *key == old) {
+            likes.remove(at);
+            likes.extend(new);
+        }
+        self.settings.save();
+        self.presets.chosen = to.cloned();
+        self.preset = self.preset.take().and_then(|(place, version)| {
+            if place == *from { to.cloned().map(|to| (to, version)) } else { Some((place, version)) }
+        });
+    }
+
+    /// Knows which preset plays after what else has chosen it: a session, a program change, an undo.
+    fn find_preset(&mut self, name: &str) {
+        let known = self.preset.as_ref().and_then(|(place, _)| self.library.get(place));
+        if known.map(preset::Entry::name).unwrap_or_default() != name {
+            let found = self.library.entries().iter().find(|entry| !name.is_empty() && entry.name() == name);
+            self.preset = found.map(|entry| (entry.place.clone(), self.history.version()));
+        }
+    }
+
+    /// Plays a preset; what cannot be played says why, and what can be done.
+    fn play_preset(&mut self, view: &View, place: &Place) {
+        let Some(entry) = self.library.get(place) else { return };
+        let preset = match &entry.preset {
+            Ok(preset) => Arc::clone(preset),
+            // The browser shows it; elsewhere there is the banner.
+            Err(sentence) if !self.presets.is_open => return *view.error.lock() = Some(sentence.clone()),
+            Err(_) => return,
+        };
+        let mut patch = preset.patch.clone();
+        patch.held.preset = preset.name.clone();
+        hand::apply(view.hand, view.params, &patch, preset::is_of_preset);
+        let playing = self.instance.model();
+        let is_default = files::default_model().is_ok_and(|path| path == playing.path);
+        let default = is_default.then_some(playing.sha256.as_str());
+        if let Some(model) = preset.other_model(&playing, default) {
+            // Where its model is nowhere to be found, the service says so, and what can be done.
+            *view.error.lock() = None;
+            view.hand.load_model(model);
+        }
+        // The step is made at the frame's end.
+        self.preset = Some((place.clone(), self.history.version() + 1));
+    }
+
+    /// Plays the preset before (-1) or after (1), around the ends of what the browser lists.
+    fn play_beside(&mut self, view: &View, step: isize) {
+        let listed = self.presets.listed(&self.library, &self.settings.now.likes);
+        if listed.is_empty() {
+            return;
+        }
+        let count = listed.len() as isize;
+        let now = self.preset.as_ref().and_then(|(place, _)| listed.iter().position(|entry| entry.place == *place));
+        let next = match now {
+            Some(at) => (at as isize + step).rem_euclid(count),
+            None if step > 0 => 0,
+            None => count - 1,
+        };
+        let place = listed[next as usize].place.clone();
+        self.presets.chosen = Some(place.clone());
+        self.presets.scroll();
+        self.play_preset(view, &place);
+    }
+
+    fn like(&mut self, place: &Place) {
+        let Some(key) = self.library.get(place).map(preset::Entry::key) else { return };
+        let likes = &mut self.settings.now.likes;
+        match likes.iter().position(|like| *like == key) {
+            Some(at) => drop(likes.remove(at)),
+            None => likes.push(key),
+        }
+        self.settings.save();
+    }
+
+    /// Keeps what sounds under a name that is proposed, and lets another one be given.
+    fn save_preset(&mut self, view: &View) {
+        let held = view.hand.held();
+        let before = self.preset.as_ref().and_then(|(place, _)| self.library.get(place));
+        let sound = if held.preset.is_empty() { hand::describe(view.params, view.atlas()) } else { held.preset.clone() };
+        let name = preset::propose(&hand::plain_name(&sound), 0, |name| self.library.has_name(name));
+        let tags = before.map(|entry| entry.tags().to_vec()).unwrap_or_default();
+        let model = &view.snapshot.model;
+        let model = MadeWith { name: model.name.clone(), sha256: model.sha256.clone() };
+        match self.library.save(&Preset::of(view.params, &name, tags, model)) {
+            Ok(place) => {
+                view.params.session.holding().set(Arc::new(Held { preset: name.clone(), ..Held::clone(&held) }));
+                self.preset = Some((place.clone(), self.history.version()));
+                self.close_browser();
+                self.shows_devices = false;
+                self.presets.open(Some(place));
+                self.presets.name(&name);
+                self.presets.said = format!("Saved as \"{name}\". Another name can be set below.");
+            }
+            Err(error) => *view.error.lock() = Some(error.to_string()),
+        }
+    }
+
+    fn import_preset(&mut self, path: &Path) {
+        self.close_browser();
+        self.presets.open(None);
+        match self.library.import(path) {
+            Ok(place) => {
+                self.presets.open(Some(place));
+                self.presets.said = "It is among your own presets now.".to_owned();
+            }
+            Err(error) => self.presets.said = error.to_string(),
+        }
+    }
+
+    /// Where exported presets go: the folder that the browser was in last, else the downloads, else home.
+    fn export_folder(&self, playing: &Path) -> PathBuf {
+        let places = folders::places();
+        let downloads = places.iter().find(|(name, _)| *name == "Downloads").map(|(_, path)| path.clone());
+        let used = self.settings.now.folder.clone().filter(|folder| folder.is_dir());
+        used.or(downloads).unwrap_or_else(|| self.folder(playing))
     }
 
     fn follow_devices(&mut self, asked: Option<devices::Asked>) {
@@ -361,22 +680,46 @@ impl App {
         }
     }
 
-    fn load(&mut self, model: ModelRef) {
+    fn load(&mut self, model: ModelRef, recorder: &Recorder) {
         // Whatever is wrong with the new one, the old sentence is about another.
         *self.link.status.error.lock() = None;
-        self.instance.load_model(model);
+        recorder.load_model(model);
     }
 
-    fn load_beside(&mut self, playing: &Path, step: isize) {
+    /// Keys of the computer, where the host lets them through and nothing is being typed.
+    fn heed_keys(&self, view: &View) -> Option<header::Asked> {
+        if self.keypad.is_open() || view.ui.ctx().text_edit_focused() {
+            return None;
+        }
+        let events = view.ui.input(|input| input.events.clone());
+        let mut asked = None;
+        for event in events {
+            match event {
+                egui::Event::Key { key: egui::Key::Z, pressed: true, modifiers, .. } if modifiers.command => {
+                    asked = Some(if modifiers.shift { header::Asked::Redo } else { header::Asked::Undo });
+                }
+                egui::Event::Key { key: egui::Key::Y, pressed: true, modifiers, .. } if modifiers.command => {
+                    asked = Some(header::Asked::Redo);
+                }
+                egui::Event::Copy => view.ui.ctx().copy_text(hand::copied(view)),
+                egui::Event::Paste(text) => view.paste(&text),
+                _ => {}
+            }
+        }
+        asked
+    }
+
+    fn load_beside(&mut self, playing: &Path, step: isize, recorder: &Recorder) {
         let listing = Listing::read(&self.folder(playing));
         match listing.beside(playing, step).cloned() {
-            Some(path) => self.load(browser::reference(&path)),
+            Some(path) => self.load(browser::reference(&path), recorder),
             None => self.open_browser(playing),
         }
     }
 
     fn open_browser(&mut self, playing: &Path) {
         self.shows_devices = false;
+        self.presets.is_open = false;
         self.browser = Some(Browser::open(&self.folder(playing)));
     }
 

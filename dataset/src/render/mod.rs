@@ -139,6 +139,9 @@ impl Rendering {
         ];
         let fonts = self.gains.keys().cloned().collect::<Vec<_>>().join(" and ");
         let instruments = parts.iter().map(|part| (part.instrument.name(), part.preset.name.to_string()));
+        // Other banks hold variants, of which General MIDI knows nothing.
+        let of_general_midi = parts.iter().filter(|part| part.preset.bank == 0);
+        let programs = of_general_midi.map(|part| (part.instrument.name(), part.preset.program));
         let sounds = |name: &String| self.examples.values().any(|example| example.instrument_str == *name);
         About {
             name: format!("Notes from {fonts}"),
@@ -153,6 +156,7 @@ impl Rendering {
             counts: counts.map(|(name, count)| (name.to_string(), count)).into(),
             gains: self.gains.clone(),
             instruments: instruments.filter(|(name, _)| sounds(name)).collect(),
+            programs: programs.filter(|(name, _)| sounds(name)).collect(),
             ..About::default()
         }
     }

@@ -30,7 +30,7 @@ use anyhow::{Result, ensure};
 pub use audio::Audio;
 #[cfg(target_os = "linux")]
 pub use display::Display;
-pub use events::{At, Event};
+pub use events::{At, Event, NoteExpressionType};
 pub use plugin::{Activation, Pace, Param, Plugin, Worst};
 
 /// The built CLAP bundle of this checkout.
