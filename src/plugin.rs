@@ -120,6 +120,7 @@ impl Plugin for Timbrel {
         self.failed = false;
         self.untold = Untold::default();
         self.engine.activate(config.sample_rate, offline);
+        Programs::prepare();
         self.pace.restart(offline);
         context.set_latency_samples(0);
         context.set_current_voice_capacity(MAX_VOICES as u32);

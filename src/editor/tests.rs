@@ -582,8 +582,9 @@ fn pictures_of_the_editor() {
         desk.click_on(id("lock", 0));
         desk.click_on(id("tool", 1));
         let at = desk.at(id("tool", 1));
-        for _ in 0..60 {
-            desk.frame(vec![Event::PointerMoved(at)]);
+        desk.frame(vec![Event::PointerMoved(at)]);
+        for _ in 0..80 {
+            desk.frame(vec![]);
         }
         desk.picture(&format!("mutated-{name}"));
         desk.click_on(id("face", 1));
@@ -673,6 +674,23 @@ fn what_automation_does_is_no_step_and_a_new_session_begins_anew() {
     desk.params.session.set(crate::state::Saved::default());
     desk.rest();
     assert!(!desk.app.history.can_undo() && !desk.app.history.can_redo());
+}
+
+#[test]
+fn a_tuning_is_a_step_too() {
+    let mut desk = Desk::new(layout::DESIGN);
+    let before = desk.saved();
+    let scale = "! fifths.scl\nFifths\n 2\n 3/2\n 2/1\n".to_owned();
+    let tuning = crate::tuning::Tuning { name: "fifths.scl".into(), scale, ..Default::default() };
+    let recorder = desk.app.history.recorder(GuiContext::new(desk.host.clone()));
+    recorder.tune(Some(tuning.clone())).unwrap();
+    desk.rest();
+    let tuned = desk.saved();
+    assert!(tuned.contains("fifths.scl"));
+    desk.click_on(id("history", 0));
+    assert_eq!(desk.saved(), before);
+    desk.click_on(id("history", 1));
+    assert_eq!(desk.saved(), tuned);
 }
 
 #[test]
