@@ -168,7 +168,7 @@ impl History {
     }
 
     /// Makes a step of what the hand has done, once it has let go.
-    pub fn end_frame(&mut self) {
+    pub fn end_frame(&mut self, gui: &GuiContext) {
         let mut gesture = self.gesture.lock();
         if !gesture.open.is_empty() || gesture.drags {
             return;
@@ -182,9 +182,13 @@ impl History {
         if step.is_empty() {
             return;
         }
+        let now_s = gesture.now_s;
+        drop(gesture);
+        if step.moved.is_empty() {
+            self.touch(gui);
+        }
         self.version += 1;
         self.steps.truncate(self.at);
-        let now_s = gesture.now_s;
         let goes_on = turned && (0.0..ONE_TURN_S).contains(&(now_s - self.turned_s));
         self.turned_s = if turned { now_s } else { f64::MIN };
         if goes_on
@@ -230,8 +234,20 @@ impl History {
             // It was read before, so it can be read again.
             let _ = self.params.session.tune(tuning[side].clone());
         }
+        if step.moved.is_empty() {
+            self.touch(gui);
+        }
         self.turned_s = f64::MIN;
         self.version += 1;
+    }
+
+    /// Lets the host know that there is something to be saved: a parameter is set to the value that it has, for want of a word for
+    /// what is none.
+    fn touch(&self, gui: &GuiContext) {
+        let param = self.params.pad.plays.as_ptr();
+        let mut gesture = self.gesture.lock();
+        let value = gesture.value(param);
+        send(gui, &mut gesture, param, value);
     }
 }
 

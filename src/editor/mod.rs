@@ -418,7 +418,7 @@ impl App {
         if control::take_turned(ui) {
             recorder.turned();
         }
-        self.history.end_frame();
+        self.history.end_frame(&gui);
         match asked {
             Some(header::Asked::Undo) => self.history.undo(&gui),
             Some(header::Asked::Redo) => self.history.redo(&gui),

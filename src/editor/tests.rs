@@ -587,6 +587,11 @@ fn pictures_of_the_editor() {
             desk.frame(vec![]);
         }
         desk.picture(&format!("mutated-{name}"));
+        for (page, (_, word)) in pages::PAGES.into_iter().enumerate().skip(1).filter(|_| name == "100") {
+            desk.click_on(id("page", page));
+            desk.picture(&format!("page-{}", word.to_lowercase()));
+        }
+        desk.click_on(id("page", 0));
         desk.click_on(id("face", 1));
         let map = desk.rect(id("map", 0)).unwrap();
         desk.drag(map.center() - vec2(60.0, 40.0), vec2(90.0, 50.0), Modifiers::NONE);
@@ -741,7 +746,9 @@ fn two_sides_are_compared_and_bred() {
 fn a_timbre_is_copied_and_pasted_as_text_and_nonsense_is_refused() {
     let mut desk = Desk::new(layout::DESIGN);
     desk.know_a_model();
+    desk.heard();
     desk.click_on(id("tool", 1));
+    assert!(!desk.heard().is_empty(), "the host is told that there is something to be saved");
     let timbre = desk.params.timbre();
     assert!(matches!(timbre.base, crate::note::Base::Point(_)));
     desk.frame(vec![Event::Copy]);
