@@ -23,6 +23,8 @@ pub mod spectral;
 pub mod worker;
 pub mod audio;
 pub mod params;
+pub mod midi_map;
+pub mod tuning;
 pub mod state;
 pub mod editor;
 pub mod plugin;

@@ -16,7 +16,9 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crossbeam::queue::ArrayQueue;
 use parking_lot::Mutex;
 
+use crate::midi_map::Learning;
 use crate::note::{KEYS, MAX_VOICES, Note, NoteRequest, Timbre};
+use crate::tuning::{Pitches, equal_temperament};
 
 /// Notes on their way to the audio thread. More than two keyboards full, so that it fills only while the host does not
 /// process.
@@ -114,6 +116,9 @@ pub struct Status {
     /// Lowest and highest MIDI note of the model, in the low and the second byte.
     pitch_range: AtomicU32,
     key_states: [AtomicU8; KEYS],
+    /// The pitch of each key as the session has it, the bits of an f32, and how often it was set.
+    pitches: [AtomicU32; KEYS],
+    tunings: AtomicU32,
     /// Keys that sound now, two halves of a bit set; written by the audio thread.
     pub sounding: [AtomicU64; 2],
     /// Highest level since the editor last looked, as the bits of an f32, linear; written by the audio thread.
@@ -147,6 +152,8 @@ impl Status {
             model_id: AtomicU64::new(0),
             pitch_range: AtomicU32::new(24 | 84 << 8),
             key_states: std::array::from_fn(|_| AtomicU8::new(KeyState::Empty as u8)),
+            pitches: equal_temperament().map(|pitch| AtomicU32::new(pitch.to_bits())),
+            tunings: AtomicU32::new(0),
             sounding: [AtomicU64::new(0), AtomicU64::new(0)],
             peak_bits: AtomicU32::new(0),
             voices: AtomicU32::new(0),
@@ -183,6 +190,26 @@ impl Status {
 
     pub fn set_pitch_range(&self, low: u8, high: u8) {
         self.pitch_range.store(u32::from(low) | u32::from(high) << 8, Ordering::Relaxed);
+    }
+
+    /// Sets the pitch of each key.
+    pub fn tune(&self, pitches: &Pitches) {
+        for (own, pitch) in self.pitches.iter().zip(pitches) {
+            own.store(pitch.to_bits(), Ordering::Relaxed);
+        }
+        self.tunings.fetch_add(1, Ordering::Release);
+    }
+
+    /// Reads the pitch of each key, where it was set since it was read `tunings` times; counts on. One that is set meanwhile is
+    /// read with the next call.
+    pub fn read_tuning(&self, tunings: &mut u32, pitches: &mut Pitches) {
+        let now = self.tunings.load(Ordering::Acquire);
+        if now != *tunings {
+            *tunings = now;
+            for (pitch, own) in pitches.iter_mut().zip(&self.pitches) {
+                *pitch = f32::from_bits(own.load(Ordering::Relaxed));
+            }
+        }
     }
 
     /// State of a MIDI key; those outside the model's range have none of their own and show as [`KeyState::Empty`].
@@ -239,6 +266,8 @@ pub struct WorkerEnd {
 #[derive(Clone)]
 pub struct EditorEnd {
     pub clicks: Arc<ArrayQueue<Click>>,
+    /// With the plugin's audio call.
+    pub learning: Arc<Learning>,
     pub status: Arc<Status>,
 }
 
@@ -258,6 +287,6 @@ pub fn link() -> (AudioEnd, WorkerEnd, EditorEnd) {
             status: Arc::clone(&status),
         },
         WorkerEnd { wanted: wanted_out, notes: notes_in, used: used_out, status: Arc::clone(&status) },
-        EditorEnd { clicks, status },
+        EditorEnd { clicks, learning: Arc::default(), status },
     )
 }

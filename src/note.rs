@@ -13,6 +13,13 @@ use crate::spectral::FramePlan;
 /// How many latent directions the instrument offers as parameters.
 pub const DIRECTIONS: usize = 8;
 
+/// Furthest offset along a direction, in hundredths of its standard deviation.
+pub const DIRECTION_STEPS: i16 = 300;
+
+/// How long the notes that models are trained on were held before their release, in seconds (NSynth, section 3 of the paper's data
+/// set). What comes after it is the sound of letting go.
+pub const HELD_SECONDS: f32 = 3.0;
+
 /// How many keys a MIDI keyboard has.
 pub const KEYS: usize = 128;
 
@@ -35,6 +42,27 @@ pub struct Timbre {
     pub character: u16,
     /// Offset along each direction, in hundredths of its standard deviation.
     pub directions: [i16; DIRECTIONS],
+}
+
+impl Timbre {
+    /// The timbre with offsets along its directions, in hundredths, as far as they go.
+    pub fn moved(&self, offsets: &[i16; DIRECTIONS]) -> Self {
+        if *offsets == [0; DIRECTIONS] {
+            return *self;
+        }
+        let moved = |index: usize| self.directions[index].saturating_add(offsets[index]);
+        let directions = std::array::from_fn(|index| moved(index).clamp(-DIRECTION_STEPS, DIRECTION_STEPS));
+        Self { directions, ..*self }
+    }
+
+    /// How far two timbres lie apart along the directions, in hundredths; `u32::MAX` where they differ otherwise.
+    pub fn distance(&self, other: &Self) -> u32 {
+        if (Self { directions: other.directions, ..*self }) != *other {
+            return u32::MAX;
+        }
+        let steps = self.directions.iter().zip(&other.directions);
+        steps.map(|(own, other)| u32::from(own.abs_diff(*other))).sum()
+    }
 }
 
 impl Default for Timbre {

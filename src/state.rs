@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, Weak};
 
+use anyhow::Result;
 use nice_plug::params::internals::ParamPtr;
 use nice_plug::params::persist::PersistentField;
 use nice_plug::plugin::ParamValue;
@@ -14,8 +15,10 @@ use nice_plug::prelude::{Param, Params, PluginState};
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
+use crate::link::Status;
 use crate::model::ModelRef;
-use crate::params::BEFORE_THEY_WERE;
+use crate::params::{BEFORE_THEY_WERE, CHOSEN_BEFORE, SWITCHED_BEFORE};
+use crate::tuning::{Tuning, equal_temperament};
 use crate::worker::Instance;
 
 /// Version of the saved state. It goes up with every change that an older Timbrel would misread, and a migration comes
@@ -34,6 +37,9 @@ const LONGEST_FIELD: usize = 64 * 1024;
 pub struct Saved {
     pub format: u32,
     pub model: ModelRef,
+    /// How the keys are tuned, where it is not in equal temperament.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tuning: Option<Tuning>,
     /// What was wrong with the state when it was loaded, for the editor to show. Never written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notice: Option<String>,
@@ -41,7 +47,7 @@ pub struct Saved {
 
 impl Default for Saved {
     fn default() -> Self {
-        Self { format: STATE_FORMAT, model: ModelRef::default(), notice: None }
+        Self { format: STATE_FORMAT, model: ModelRef::default(), tuning: None, notice: None }
     }
 }
 
@@ -52,15 +58,39 @@ pub struct Session(Arc<Shared>);
 #[derive(Default)]
 struct Shared {
     instance: OnceLock<Weak<Instance>>,
+    /// Where the audio thread reads the pitches of the keys.
+    status: OnceLock<Arc<Status>>,
     /// What the last loaded state said, until an instance is there to hear it.
     saved: RwLock<Saved>,
 }
 
 impl Session {
     /// Connects the instance; once, when the plugin is made.
-    pub fn connect(&self, instance: &Arc<Instance>) {
+    pub fn connect(&self, instance: &Arc<Instance>, status: &Arc<Status>) {
         // A second connection would be the same instance again, and changes nothing.
         self.0.instance.get_or_init(|| Arc::downgrade(instance));
+        self.0.status.get_or_init(|| Arc::clone(status));
+    }
+
+    /// How the keys are tuned; `None` is equal temperament.
+    pub fn tuning(&self) -> Option<Tuning> {
+        self.0.saved.read().tuning.clone()
+    }
+
+    /// Tunes the keys.
+    ///
+    /// # Errors
+    /// A sentence, where the tuning cannot be read; the one before stays.
+    pub fn tune(&self, tuning: Option<Tuning>) -> Result<()> {
+        let pitches = match &tuning {
+            Some(tuning) => tuning.pitches()?,
+            None => equal_temperament(),
+        };
+        if let Some(status) = self.0.status.get() {
+            status.tune(&pitches);
+        }
+        self.0.saved.write().tuning = tuning;
+        Ok(())
     }
 
     fn instance(&self) -> Option<Arc<Instance>> {
@@ -74,7 +104,12 @@ impl<'a> PersistentField<'a, Saved> for Session {
             instance.load_model(saved.model.clone());
             instance.notice(saved.notice.clone());
         }
+        let tuning = saved.tuning.clone();
         *self.0.saved.write() = saved;
+        // One that cannot be read was left out of the state before (`mend`).
+        if self.tune(tuning).is_err() {
+            self.0.saved.write().tuning = None;
+        }
     }
 
     fn map<F, R>(&self, f: F) -> R
@@ -116,9 +151,19 @@ pub fn mend(state: &mut PluginState, defaults: &dyn Params) {
             saved.format
         ));
     }
+    if let Some(error) = saved.tuning.as_ref().and_then(|tuning| tuning.pitches().err()) {
+        complaints.push(format!("its tuning was left out, since {error:#}"));
+        saved.tuning = None;
+    }
     if !state.params.is_empty() {
         for (id, value) in BEFORE_THEY_WERE {
             state.params.entry(id.to_owned()).or_insert(ParamValue::F32(value));
+        }
+        for (id, value) in CHOSEN_BEFORE {
+            state.params.entry(id.to_owned()).or_insert(ParamValue::String(value.to_owned()));
+        }
+        for (id, value) in SWITCHED_BEFORE {
+            state.params.entry(id.to_owned()).or_insert(ParamValue::Bool(value));
         }
     }
     let wrong = mend_params(&mut state.params, defaults);
@@ -255,6 +300,12 @@ mod tests {
         for (id, value) in BEFORE_THEY_WERE {
             assert_eq!(float(&state, id), value, "{id} leaves the sound of an older state as it was");
         }
+        for (id, value) in CHOSEN_BEFORE {
+            assert!(matches!(&state.params[id], ParamValue::String(id) if id == value), "{id} is as it was");
+        }
+        for (id, value) in SWITCHED_BEFORE {
+            assert!(matches!(state.params[id], ParamValue::Bool(on) if on == value), "{id} is as it was");
+        }
     }
 
     #[test]
@@ -266,6 +317,15 @@ mod tests {
         assert!(!state.params.contains_key("cutoff"));
         for (id, value) in BEFORE_THEY_WERE {
             assert_ne!(float(&state, id), value, "{id} is that of a new instance");
+        }
+        for (id, value) in CHOSEN_BEFORE {
+            assert!(
+                matches!(&state.params[id], ParamValue::String(id) if id != value),
+                "{id} is that of a new instance"
+            );
+        }
+        for (id, value) in SWITCHED_BEFORE {
+            assert!(matches!(state.params[id], ParamValue::Bool(on) if on != value), "{id} is that of a new instance");
         }
     }
 

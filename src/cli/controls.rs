@@ -173,7 +173,7 @@ mod tests {
         assert!((20.0 * settings.gain.log10() + 12.5).abs() < 1e-3);
         assert!((settings.adsr.release - 0.08).abs() < 1e-5);
         assert_eq!(settings.timbre.directions[2], -125);
-        assert!((settings.velocity_depth - 0.35).abs() < 1e-6);
+        assert!((settings.velocity.depth - 0.35).abs() < 1e-6);
         assert!(!settings.hold);
         assert_eq!(settings.timbre.seed, 9999);
         assert_eq!(settings.bend_semitones, 12.0);

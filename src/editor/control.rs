@@ -6,7 +6,7 @@
 use egui::{
     Align2, Event, Id, MouseWheelUnit, PointerButton, Pos2, Rect, Response, Sense, Shape, Stroke, Ui, Vec2, vec2,
 };
-use nice_plug::prelude::{Param, ParamSetter};
+use nice_plug::prelude::{BoolParam, Param, ParamSetter};
 
 use super::look::{AMBER, BRIGHT, FAINT, GROUND, HOVERED, LABEL, LINE, Look, RAISED, TEXT, VALUE, mix};
 
@@ -83,7 +83,7 @@ pub fn step_and_reset<P: Param>(ui: &Ui, response: &Response, param: &P, setter:
 }
 
 /// Whole steps of the wheel over a control in this frame.
-fn wheel(ui: &Ui, response: &Response) -> i32 {
+pub fn wheel(ui: &Ui, response: &Response) -> i32 {
     if !response.hovered() {
         return 0;
     }
@@ -159,6 +159,44 @@ pub fn cell<P: Param>(ui: &Ui, look: Look, rect: Rect, param: &P, setter: &Param
     look.text(painter, (rect.left_top(), Align2::LEFT_TOP), name, LABEL, FAINT, rect.width());
     let colour = if hot { BRIGHT } else { TEXT };
     look.text(painter, (rect.left_bottom(), Align2::LEFT_BOTTOM), &param.to_string(), VALUE, colour, rect.width());
+}
+
+/// A value alone, to be dragged up and down; one that has names goes to the next with a click.
+pub fn word<P: Param>(ui: &Ui, look: Look, rect: Rect, param: &P, setter: &ParamSetter) {
+    let response = ui.interact(rect, id("word", 0).with(param.name()), Sense::click_and_drag());
+    all(ui, &response, param, setter, vec2(0.0, -look.px(KNOB_TRAVEL)));
+    if let Some(steps) = param.step_count().filter(|_| response.clicked()) {
+        let step = (param.unmodulated_normalized_value() * steps as f32).round() as usize;
+        set(param, setter, param.preview_plain(((step + 1) % (steps + 1)) as f32 / steps as f32));
+    }
+    let hot = response.hovered() || response.dragged();
+    let painter = ui.painter();
+    painter.rect_filled(rect, look.px(5.0), if hot { HOVERED } else { RAISED });
+    let colour = if hot { BRIGHT } else { TEXT };
+    let room = rect.width() - look.px(10.0);
+    look.text(painter, (rect.center(), Align2::CENTER_CENTER), &param.to_string(), VALUE, colour, room);
+}
+
+/// A switch with its name above.
+pub fn switch(ui: &Ui, look: Look, rect: Rect, param: &BoolParam, setter: &ParamSetter, name: &str) {
+    let response = ui.interact(rect, id("switch", 0).with(param.name()), Sense::click());
+    if response.clicked() {
+        set(param, setter, !param.unmodulated_plain_value());
+    }
+    let (hot, on) = (response.hovered(), param.unmodulated_plain_value());
+    let painter = ui.painter();
+    let body = Rect::from_center_size(rect.center(), vec2(look.px(34.0), look.px(18.0)));
+    let ground = match (on, hot) {
+        (true, _) => AMBER,
+        (false, true) => HOVERED,
+        (false, false) => RAISED,
+    };
+    painter.rect_filled(body, body.height() / 2.0, ground);
+    let side = if on { body.right() - body.height() / 2.0 } else { body.left() + body.height() / 2.0 };
+    painter.circle_filled(Pos2::new(side, body.center().y), look.px(6.0), if on { GROUND } else { FAINT });
+    look.text(painter, (rect.center_top(), Align2::CENTER_TOP), name, LABEL, FAINT, rect.width());
+    let colour = if hot { BRIGHT } else { TEXT };
+    look.text(painter, (rect.center_bottom(), Align2::CENTER_BOTTOM), &param.to_string(), VALUE, colour, rect.width());
 }
 
 /// A row of choices of which one holds.

@@ -1,8 +1,8 @@
 //! The editor: its own thread on some systems, the host's on others; never the audio thread.
 //!
-//! `layout` says where the regions lie; `header`, `banner`, `stage`, the three parts of the side (`seed`, `envelope`,
-//! `play`), `keyboard` and `footer` are a region each, `browser` and `devices` open in place of stage and side,
-//! `storage` in place of the side's lower part. `control` is what a hand does to a parameter, `look` what everything looks
+//! `layout` says where the regions lie; `header`, `banner`, `stage`, the parts of the side (`seed`, and below it one of `pages`:
+//! `envelope` and `play`, `expression`, `filter`, `motion`, `tuning`, or `learn`), `keyboard` and `footer` are a region each, `browser` and `devices` open in place of
+//! stage and side, `storage` in place of the side's lower part. `control` is what a hand does to a parameter, `look` what everything looks
 //! like, `snapshot` what is shown.
 //!
 //! No lock is held while drawing. A panic while drawing stays in here: in a host it would end the whole session.
@@ -19,6 +19,12 @@ mod rings;
 mod stage;
 mod seed;
 mod envelope;
+mod expression;
+mod filter;
+mod learn;
+mod motion;
+mod tuning;
+mod pages;
 mod play;
 mod keys;
 mod keyboard;
@@ -48,20 +54,24 @@ use nice_plug_egui::{
 
 use crate::files;
 use crate::link::{EditorEnd, Status};
+use crate::midi_map::MidiMap;
 use crate::model::ModelRef;
-use crate::params::TimbrelParams;
+use crate::params::{TimbrelParams, ids_of};
 use crate::worker::Instance;
 
 use browser::{Browser, Chosen};
 use folders::Listing;
 use keyboard::Keyboard;
 use layout::Regions;
+use learn::LearnPage;
 use look::Look;
 use meter::Meter;
+use pages::Page;
 use seed::Keypad;
 use settings::Settings;
 use snapshot::Snapshot;
 use stage::Stage;
+use tuning::TuningPage;
 
 /// While something moves a frame is drawn this often.
 const MOVING: Duration = Duration::from_millis(33);
@@ -104,6 +114,10 @@ pub struct App {
     shows_devices: bool,
     /// Whether the side shows what the rendered notes take.
     shows_storage: bool,
+    /// What the lower part of the side shows.
+    page: Page,
+    tuning: TuningPage,
+    learn: LearnPage,
     /// The size of the window and since when it has it, in egui's seconds.
     size: (Vec2, f64),
     /// egui's seconds at the last frame.
@@ -163,6 +177,7 @@ impl NiceEguiApp for App {
 
 impl App {
     fn new(params: Arc<TimbrelParams>, link: EditorEnd, instance: Arc<Instance>, settings: Settings) -> Self {
+        let own = Arc::clone(&params);
         Self {
             params,
             link,
@@ -176,6 +191,9 @@ impl App {
             browser: None,
             shows_devices: false,
             shows_storage: false,
+            page: Page::Envelope,
+            tuning: TuningPage::new(),
+            learn: LearnPage::new(&*own, MidiMap::shared(|| ids_of(&*own))),
             size: (Vec2::ZERO, 0.0),
             last_s: 0.0,
             failed: false,
@@ -222,6 +240,8 @@ impl App {
         self.meter.feed(f32::from_bits(status.peak_bits.swap(0, Ordering::Relaxed)), elapsed_s);
         let instance = &self.instance;
         let snapshot = Snapshot::take(&status, || instance.model());
+        self.learn.follow(&self.link.learning);
+        self.learn.tell(&self.link.learning, &gui);
         let banner = banner::height(ui, look, window.width(), snapshot.error.as_deref());
         let regions = Regions::of(window, banner);
 
@@ -316,6 +336,19 @@ impl App {
         }
         if self.shows_storage {
             return storage::show(view, below, &self.instance.usage());
+        }
+        pages::choose(view, below.with_max_y(below.top() + look.px(18.0)), &mut self.page);
+        let below = below.with_min_y(below.top() + look.px(32.0));
+        match self.page {
+            Page::Envelope => {}
+            Page::Expression => expression::show(view, below),
+            Page::Filter => filter::show(view, below),
+            Page::Motion => motion::show(view, below),
+            Page::Tuning => self.tuning.show(view, below),
+            Page::Learn => self.learn.show(view, below, &self.link.learning),
+        }
+        if self.page != Page::Envelope {
+            return None;
         }
         let play = below.with_min_y(below.bottom() - look.px(112.0));
         envelope::show(view, below.with_max_y(play.top() - look.px(22.0)));

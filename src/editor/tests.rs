@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use super::control::id;
 use super::settings::Settings;
-use super::{App, layout};
+use super::{App, layout, pages};
 use crate::link::{self, AudioEnd, Click, Generator, KeyState, Status};
 use crate::model::ModelRef;
 use crate::note::DIRECTIONS;
@@ -283,6 +283,15 @@ fn tell_of_a_model(desk: &Desk) {
     }
 }
 
+/// Every page of the side, and back to the first.
+fn check_pages(desk: &mut Desk, what: &str) {
+    for page in (0..pages::PAGES.len()).rev() {
+        desk.click_on(id("page", page));
+        desk.rest();
+        desk.check_layout(&format!("{what}, page {}", pages::PAGES[page].1));
+    }
+}
+
 #[test]
 fn nothing_overlaps_or_leaves_the_window_at_any_size_in_any_state() {
     let folder = std::env::temp_dir().join(format!("timbrel-layout-{}", std::process::id()));
@@ -304,11 +313,13 @@ fn nothing_overlaps_or_leaves_the_window_at_any_size_in_any_state() {
             desk.rest();
             desk.check_layout(&format!("{size} full, directions at {offset}"));
         }
+        check_pages(&mut desk, &format!("{size} full"));
         *desk.status().error.lock() = Some(LONG.into());
         desk.instance.load_model(ModelRef { name: "gone".into(), sha256: "aa".repeat(32), path: "/gone.onnx".into() });
         desk.rest();
         assert!(desk.says("Relink"));
         desk.check_layout(&format!("{size} error"));
+        check_pages(&mut desk, &format!("{size} error"));
         desk.click_on(id("digits", 0));
         desk.check_layout(&format!("{size} keypad and error"));
         desk.click_on(id("pad", 1));
@@ -487,22 +498,36 @@ fn double_and_right_clicks_reset_and_the_wheel_steps() {
 fn every_parameter_has_a_control_that_changes_it() {
     use nice_plug::prelude::Params;
     let mut desk = Desk::new(layout::DESIGN);
-    // A drag to the right and up, then to the left and down, over every control: each parameter hears at least one.
-    let places: Vec<Pos2> = desk.ctx.viewport(|viewport| {
-        let widgets = viewport.prev_pass.widgets.layers().flat_map(|(_, widgets)| widgets.iter().copied());
-        widgets.filter(|widget| widget.sense.senses_click()).map(|widget| widget.rect.center()).collect()
-    });
-    for at in places {
-        if desk.rect(id("keyboard", 0)).unwrap().contains(at) || at.y < 60.0 {
-            continue;
-        }
-        for by in [vec2(20.0, -20.0), vec2(-40.0, 40.0)] {
-            desk.rest();
-            desk.drag(at, by, Modifiers::NONE);
-        }
-    }
-    desk.rest();
     desk.click_on(id("choice", 1).with("Sustain Mode"));
+    for page in 0..pages::PAGES.len() {
+        desk.click_on(id("page", page));
+        desk.rest();
+        // A drag to the right and up, then to the left and down, over every control: each parameter hears at least one.
+        let places: Vec<(Id, Pos2)> = desk.ctx.viewport(|viewport| {
+            let widgets = viewport.prev_pass.widgets.layers().flat_map(|(_, widgets)| widgets.iter().copied());
+            let widgets = widgets.filter(|widget| widget.sense.senses_click());
+            widgets.map(|widget| (widget.id, widget.rect.center())).collect()
+        });
+        let pointers: Vec<ParamPtr> = desk.params.param_map().into_iter().map(|(_, pointer, _)| pointer).collect();
+        // SAFETY: the parameters are alive.
+        let names: Vec<&str> = pointers.iter().map(|pointer| unsafe { pointer.name() }).collect();
+        for (own, at) in places {
+            if desk.rect(id("keyboard", 0)).unwrap().contains(at) || at.y < 60.0 {
+                continue;
+            }
+            // A row of choices and a switch have nothing to be dragged.
+            let is_of = |kind: &str, part: usize| names.iter().any(|name| own == id(kind, part).with(name));
+            if is_of("switch", 0) || is_of("choice", 0) || is_of("choice", 1) {
+                desk.click(at);
+                continue;
+            }
+            for by in [vec2(20.0, -20.0), vec2(-40.0, 40.0)] {
+                desk.rest();
+                desk.drag(at, by, Modifiers::NONE);
+            }
+        }
+        desk.rest();
+    }
     let heard = desk.heard();
     for (key, pointer, _) in desk.params.param_map() {
         // SAFETY: the parameters are alive.

@@ -14,6 +14,7 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, ensure};
 use timbrel::audio::Event;
 use timbrel::audio::channel::number;
+use timbrel::audio::modulation::NoteControl;
 use timbrel::plugin::controller;
 
 use clock::Clock;
@@ -111,6 +112,11 @@ impl Score {
         let mut remarks = std::mem::take(&mut file.remarks);
         let happenings = Happenings::of(&file, &mut remarks);
         let mut reader = Reader::new(choice, &happenings);
+        // First, since what happens at one moment stays in its order: a tuning holds for the notes of its own.
+        reader.events.extend(happenings.tunings.iter().map(|&(seconds, channels, steps)| {
+            let semitones = steps.map(|step| f32::from(step) / 8192.0);
+            Timed { seconds, event: Event::OctaveTuning { channels, semitones }, part: 0 }
+        }));
         happenings.messages.iter().for_each(|happening| reader.hear(happening));
         reader.end(&happenings, remarks)
     }
@@ -128,13 +134,15 @@ struct Happening {
 /// All channel messages in the order of time.
 struct Happenings {
     messages: Vec<Happening>,
+    /// Tunings of the twelve keys of an octave: when, for which channels (a bit each), and by how many 1/8192 of a semitone.
+    tunings: Vec<(f64, u16, [i16; 12])>,
     /// When each track ends.
     track_ends: Vec<f64>,
 }
 
 impl Happenings {
     fn of(file: &MidiFile, remarks: &mut Vec<String>) -> Self {
-        let mut found = Self { messages: Vec::new(), track_ends: vec![0.0; file.tracks.len()] };
+        let mut found = Self { messages: Vec::new(), tunings: Vec::new(), track_ends: vec![0.0; file.tracks.len()] };
         if file.format == SEQUENTIAL {
             let mut start = 0.0;
             for track in 0..file.tracks.len() {
@@ -182,6 +190,9 @@ impl Happenings {
             match what {
                 What::Message(Message::Channel { status, data }) => {
                     self.messages.push(Happening { seconds, track, status, data });
+                }
+                What::Message(Message::OctaveTuning { channels, steps }) => {
+                    self.tunings.push((seconds, channels, steps));
                 }
                 What::Message(Message::Tempo { microseconds_per_quarter: 0 }) => {
                     remarks.push(format!("A tempo without end at {seconds:.1} s is left out."));
@@ -256,6 +267,11 @@ impl Reader {
                 self.channel_programs[usize::from(channel)] = Some(first);
                 None
             }
+            0xa0 => {
+                let control = NoteControl::Pressure(f32::from(second) / 127.0);
+                Some(Event::Note { key: Some(first), channel: Some(channel), id: None, control })
+            }
+            0xd0 => Some(Event::Pressure { channel, value: f32::from(first) / 127.0 }),
             0xe0 => Some(Event::Bend { channel, value: bend(first, second) }),
             _ => None,
         };

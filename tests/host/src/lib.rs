@@ -24,7 +24,7 @@ use std::path::PathBuf;
 use anyhow::{Result, ensure};
 
 pub use audio::Audio;
-pub use events::{At, Event};
+pub use events::{At, Event, NoteExpressionType};
 pub use plugin::{Activation, Pace, Param, Plugin, Worst};
 
 /// The built CLAP bundle of this checkout.
