@@ -67,7 +67,7 @@ impl Control<'_> {
     /// The plain value that a text stands for; the error says what would be right.
     pub fn parse(&self, text: &str) -> Result<f32> {
         let wrong = || anyhow!("\"{text}\" is no value of {}, which takes {}", self.id, self.range_text());
-        if let ParamPtr::EnumParam(_) = self.pointer {
+        if let ParamPtr::EnumParam(_) | ParamPtr::BoolParam(_) = self.pointer {
             let named = self.variants().into_iter().find(|(name, _)| name.eq_ignore_ascii_case(text.trim()));
             return named.map(|(_, plain)| plain).ok_or_else(wrong);
         }
@@ -125,7 +125,7 @@ impl Control<'_> {
 
     fn range_text(&self) -> String {
         match self.pointer {
-            ParamPtr::EnumParam(_) => {
+            ParamPtr::EnumParam(_) | ParamPtr::BoolParam(_) => {
                 let names: Vec<_> = self.variants().into_iter().map(|(name, _)| name).collect();
                 names.join(" or ")
             }

@@ -101,7 +101,7 @@ fn a_note_keeps_what_it_had_when_it_was_let_go_of() {
     let mut events = let_go.to_vec();
     // Pressure falls with the finger, and the next note has its own.
     events.push((48_000, press(0.0)));
-    assert_eq!(play(&settings, 96_000, &events), kept);
+    assert!(play(&settings, 96_000, &events) == kept);
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn every_expression_of_a_host_moves_its_note_alone() {
     // What is not told in numbers moves nothing.
     let mut events = chord.to_vec();
     events.push((24_000, of_note(7, NoteControl::Volume(0.0))));
-    assert_eq!(play(&lively(), 96_000, &events), plain, "another number is another note");
+    assert!(play(&lively(), 96_000, &events) == plain, "another number is another note");
 }
 
 #[test]
@@ -315,7 +315,7 @@ fn the_limiter_keeps_a_full_keyboard_within_full_scale() {
     let limited = play(&Settings { limiter: true, ..loud }, 48_000, &chord);
     assert!((0.8..=1.0).contains(&peak(&limited)), "{}", peak(&limited));
     let soft = Settings { gain: 0.2, ..settings(1) };
-    assert_eq!(play(&Settings { limiter: true, ..soft }, 48_000, &chord), play(&soft, 48_000, &chord), "bit by bit");
+    assert!(play(&Settings { limiter: true, ..soft }, 48_000, &chord) == play(&soft, 48_000, &chord), "bit by bit");
 }
 
 #[test]
