@@ -136,3 +136,34 @@ fn notes_of_a_zone_have_wheel_slide_and_pressure_of_their_own() {
     let plain: Vec<Audio> = notes.iter().map(|&(channel, key, ..)| performance(&[(channel, key, 64, 0, 64)])).collect();
     assert!(plain.iter().zip(&alone).all(|(plain, own)| !plain.same_bits(own)), "each moved something");
 }
+
+#[test]
+fn a_bounce_with_legato_glides_and_controllers_does_not_depend_on_the_blocks() {
+    let bounce = |block: usize| {
+        let mut plugin = soft();
+        plugin.deactivate();
+        for (name, text) in [("Voices", "Legato"), ("Glide", "80 ms"), ("Wander", "On"), ("Wheel To", "Timbre 2")] {
+            let param = plugin.param(name).unwrap();
+            let value = plugin.value_of(param, text).unwrap();
+            plugin.set(param, value).unwrap();
+        }
+        plugin.activate(Activation::default()).unwrap();
+        let events = [
+            Event::on(60).at(300),
+            Event::Midi([0xd0, 80, 0]).at(9_000),
+            // Within the frames of the stroke, and later.
+            Event::on(67).at(11_111),
+            Event::off(67).at(30_000),
+            Event::on(55).at(40_000),
+            Event::cc(74, 20).at(50_001),
+            Event::off(60).at(60_000),
+            Event::off(55).at(70_000),
+        ];
+        plugin.play_in(&events, 2.0, std::iter::repeat(block), timbrel_host::Pace::Free).unwrap()
+    };
+    let whole = bounce(512);
+    assert!(db(rms(whole.slice(0.1, 1.4))) > -70.0);
+    for block in [512, 64, 500] {
+        assert!(bounce(block).same_bits(&whole), "in blocks of {block}");
+    }
+}
