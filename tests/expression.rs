@@ -1,6 +1,6 @@
 //! What a host says of single notes: modulation of parameters, note expressions, MPE.
 
-use timbrel_host::measure::{db, pitch_error_cents, rms};
+use timbrel_host::measure::{db, equal_temperament, pitch_error_cents, rms};
 use timbrel_host::{Activation, At, Audio, Event, NoteExpressionType, Plugin, sounds};
 
 const RATE: usize = 48_000;
@@ -104,6 +104,40 @@ fn note_expressions_move_level_place_and_pitch_of_their_note() {
         assert!(!play(Some((kind, value))).same_bits(&plain), "{kind:?} is heard");
     }
     assert!(play(Some((NoteExpressionType::Brightness, 0.5))).same_bits(&plain), "the middle is the note's own");
+}
+
+#[test]
+fn a_message_tunes_the_keys_of_each_octave() {
+    // On channel 1 C is half a semitone lower: the fourteen bits of 8192 - 4096, then eleven keys as they are.
+    static FLAT: [u8; 33] = {
+        let mut bytes = [0x40; 33];
+        let head = [0xf0, 0x7f, 0x7f, 8, 9, 0, 0, 1, 0x20, 0];
+        let mut n = 0;
+        while n < 33 {
+            if n < head.len() {
+                bytes[n] = head[n];
+            } else if n % 2 == 1 {
+                bytes[n] = 0;
+            }
+            n += 1;
+        }
+        bytes[32] = 0xf7;
+        bytes
+    };
+    let mut plugin = Plugin::ready_offline(Activation::default()).unwrap();
+    plugin.seek_seed(&[60], sounds::goes_on).unwrap();
+    let mut pitch = |events: &[At], key: f64| {
+        plugin.reset();
+        let audio = plugin.play(events, 1.5).unwrap();
+        pitch_error_cents(audio.slice(0.5, 1.5), RATE as f64, equal_temperament(key)).unwrap()
+    };
+    let own = pitch(&[Event::on(60).at(10)], 60.0);
+    let flat = pitch(&[Event::Exclusive(&FLAT).at(0), Event::on(60).at(10)], 59.5);
+    assert!((own - flat).abs() < 3.0, "{own} and {flat} cents");
+    // It stays, for its key alone.
+    let other = pitch(&[Event::on(62).at(10)], 62.0);
+    assert!(other.abs() < 15.0, "{other} cents");
+    assert!((pitch(&[Event::on(60).at(10)], 59.5) - flat).abs() < 1.0);
 }
 
 #[test]
