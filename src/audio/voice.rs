@@ -471,10 +471,9 @@ impl Voice {
         self.clear_wave();
         self.phase[..bins].fill(0.0);
         let last = note.geometry.frames - 1;
-        if !reverse {
-            (0..entry.saturating_sub(OVERLAP - 1))
-                .for_each(|frame| note.frames.move_on(frame, &mut self.phase[..bins]));
-        }
+        // Up to the first frame that is heard, so that the bins of a partial are together as they were generated.
+        let first = if reverse { (entry + OVERLAP).min(last + 1) } else { entry.saturating_sub(OVERLAP - 1) };
+        (0..first).for_each(|frame| note.frames.move_on(frame, &mut self.phase[..bins]));
         let Tools { synth, magnitude, advance, .. } = tools;
         for before in (0..OVERLAP).rev() {
             let frame = if reverse { (entry + before).min(last) } else { entry.saturating_sub(before) };

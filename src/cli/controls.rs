@@ -142,7 +142,7 @@ impl Control<'_> {
 
     fn range_text(&self) -> String {
         match self.pointer {
-            ParamPtr::EnumParam(_) => {
+            ParamPtr::EnumParam(_) | ParamPtr::BoolParam(_) => {
                 let names: Vec<_> = self.variants().into_iter().map(|(name, _)| name).collect();
                 names.join(" or ")
             }

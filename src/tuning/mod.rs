@@ -5,6 +5,7 @@
 
 mod kbm;
 mod mts;
+mod octave;
 mod scl;
 
 use anyhow::{Context, Result, ensure};
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::note::KEYS;
 use kbm::Mapping;
 pub use mts::Master;
+pub use octave::OctaveTuning;
 use scl::Scale;
 
 /// Longest file that is kept with a session, in bytes: a scale of a thousand notes.
@@ -160,5 +162,19 @@ mod tests {
             let pitches = pitches(scale, "");
             assert!(pitches.iter().all(|pitch| pitch.is_nan() || (-200.0..=400.0).contains(pitch)), "{scale}");
         }
+    }
+
+    #[test]
+    fn damaged_files_are_refused_or_give_pitches() {
+        let good = vec![JUST.as_bytes().to_vec(), ON_D.as_bytes().to_vec(), b"n\n1\n2/1\n".to_vec()];
+        crate::fuzz::run(crate::fuzz::damaged(good), 4_000, |bytes| {
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            for tuning in [tuning(&text, ""), tuning("", &text), tuning(JUST, &text), tuning(&text, ON_D)] {
+                match tuning.pitches() {
+                    Ok(pitches) => assert!(pitches.iter().all(|pitch| pitch.is_nan() || pitch.abs() <= 400.0)),
+                    Err(error) => assert!(!format!("{error:#}").is_empty()),
+                }
+            }
+        });
     }
 }

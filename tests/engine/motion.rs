@@ -53,7 +53,7 @@ fn a_speed_changes_the_course_and_not_the_pitch() {
         assert!((found - expected).abs() < 0.2, "at {speed} after {seconds} s it is {found} s into the note");
         let cents = cents_from(&wave[4_800..24_000], hertz(60.0), RATE);
         assert!(cents.abs() < 2.0, "{cents} cents at {speed}");
-        assert_eq!(wave, play(&settings, 150_000, 64, &[(0, on(60))]), "blocks change nothing at {speed}");
+        assert!(wave == play(&settings, 150_000, 64, &[(0, on(60))]), "blocks change nothing at {speed}");
         let rough = roughness(&wave[9_600..100_000.min((3.0 / f64::from(speed) * RATE) as usize - 9_600)]);
         let most = rough.iter().copied().fold(0.0, f32::max);
         let median = {
@@ -88,7 +88,7 @@ fn a_note_may_begin_later_and_go_backwards() {
     assert!(jump < 0.01, "and does not click: {jump}");
     let found = moment(&wave, 0.5);
     assert!((found - 2.0).abs() < 0.2, "half a second later it is {found} s into the note");
-    assert_eq!(wave, play(&later, 96_000, 64, &[(1_000, on(60))]), "blocks change nothing");
+    assert!(wave == play(&later, 96_000, 64, &[(1_000, on(60))]), "blocks change nothing");
 
     let backwards = Settings { reverse: true, ..settings(1) };
     let wave = play(&backwards, 240_000, 512, &[(0, on(60))]);
@@ -125,9 +125,9 @@ fn a_held_note_wanders_in_every_bounce_alike() {
         bench.play(settings, 480_000, block, &[(0, on(60))])
     };
     let wave = play(&wander, 512);
-    assert_eq!(wave, play(&wander, 100), "blocks change nothing");
+    assert!(wave == play(&wander, 100), "blocks change nothing");
     let plain = play(&settings(1), 512);
-    assert_ne!(wave, plain);
+    assert!(wave != plain);
     let level = |wave: &[f32], second: usize| rms(&wave[second * 48_000..(second + 1) * 48_000]);
     for second in 1..10 {
         let db = 20.0 * (level(&wave, second) / level(&wave, 1)).log10();
@@ -191,7 +191,7 @@ fn a_filter_darkens_each_voice_by_its_key_and_envelope_and_is_nothing_while_off(
     };
     let off = FilterSettings { cutoff: 40.0, resonance: 1.0, ..FilterSettings::OFF };
     let plain = play(FilterSettings::OFF, 512, &[(0, on(60))]);
-    assert_eq!(play(off, 512, &[(0, on(60))]), plain);
+    assert!(play(off, 512, &[(0, on(60))]) == plain);
     // From the fundamental on: the eighth partial is three octaves above it, 36 dB down.
     let low = FilterSettings { mode: FilterMode::Low, cutoff: 60.0, keyed: 1.0, ..FilterSettings::OFF };
     for key in [60, 72] {
@@ -202,10 +202,10 @@ fn a_filter_darkens_each_voice_by_its_key_and_envelope_and_is_nothing_while_off(
             let fall = level(&dark, partial) - level(&bright, partial);
             assert!((fall - db).abs() < 1.5, "key {key}, partial {partial}: {fall} dB");
         }
-        assert_eq!(dark, play(low, 100, &[(0, on(key))]), "blocks change nothing");
+        assert!(dark == play(low, 100, &[(0, on(key))]), "blocks change nothing");
     }
     // An envelope that opens it and lets it close.
-    let adsr = Adsr { attack: 0.0, decay: 0.2, sustain: 0.0, release: 0.1 };
+    let adsr = Adsr { attack: 0.0, decay: 1.0, sustain: 0.0, release: 0.1 };
     let plucked = play(FilterSettings { envelope: 60.0, adsr, ..low }, 512, &[(0, on(60))]);
     let level = |from: usize| amplitude(&plucked[from..from + 4_800], 8.0 * hertz(60.0), RATE);
     assert!(level(1_000) > 30.0 * level(40_000), "{} and {}", level(1_000), level(40_000));
@@ -240,7 +240,7 @@ fn the_oscillation_moves_in_time_with_the_song() {
     let most = rough.iter().copied().fold(0.0, f32::max);
     let loudest = roughness(&wave[9_600..14_400]).iter().copied().fold(0.0, f32::max);
     assert!(most < 1.3 * loudest, "no step clicks: {most} against {loudest}");
-    assert_eq!(wave, play(Destination::Level, 240), "blocks change nothing");
+    assert!(wave == play(Destination::Level, 240), "blocks change nothing");
     // A direction is moved in few steps.
     let mut bench = Bench::new(RATE as f32);
     bench.give(&note(1, 60, BRIGHT));
