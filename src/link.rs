@@ -25,7 +25,7 @@ use crate::tuning::{Pitches, equal_temperament};
 /// process.
 const NOTES_IN_FLIGHT: usize = 256;
 
-/// Notes on their way back. The audio thread holds at most one a key and two a voice, and may drop all at once.
+/// Notes on their way back. The audio thread holds at most one a key and three a voice, and may drop all at once.
 const NOTES_TO_FREE: usize = 1024;
 
 /// What the audio thread wants to have rendered, newest state.

@@ -1,10 +1,11 @@
 //! All that decides the sound but the model: what a preset keeps, and the other side of A/B.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::LazyLock;
 
 use nice_plug::plugin::ParamValue;
 use nice_plug::prelude::{Param, ParamPtr, Params};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::held::Held;
@@ -34,7 +35,7 @@ impl Patch {
     /// sound as it was.
     pub fn mend(&mut self) -> Vec<String> {
         state::add_as_before(&mut self.params);
-        let wrong = state::mend_params(&mut self.params, &scratch());
+        let wrong = state::mend_params(&mut self.params, &*SCRATCH.lock());
         let mut complaints = self.held.mend();
         if !wrong.is_empty() {
             complaints.push(format!("these values could not be used as they were: {}", wrong.join(", ")));
@@ -44,14 +45,14 @@ impl Patch {
 
     /// The plain value of each parameter, by its id, as the framework counts them in floats.
     pub fn plain(&self) -> BTreeMap<String, f32> {
-        let scratch = scratch();
+        let scratch = SCRATCH.lock();
         let plain = scratch.param_map().into_iter().filter_map(|(id, pointer, _)| {
             let plain = match (self.params.get(&id)?, pointer) {
                 (ParamValue::F32(value), _) => *value,
                 (ParamValue::I32(value), _) => *value as f32,
                 (ParamValue::Bool(value), _) => f32::from(u8::from(*value)),
                 (ParamValue::String(name), ParamPtr::EnumParam(own)) => {
-                    // SAFETY: the pointer is of `scratch`, which nobody else has.
+                    // SAFETY: the pointer is of `scratch`, which nobody else has now.
                     unsafe {
                         if !(*own).set_from_id(name) {
                             return None;
@@ -86,7 +87,7 @@ unsafe fn value(pointer: ParamPtr) -> ParamValue {
 }
 
 /// Parameters that nobody hears.
-fn scratch() -> TimbrelParams {
+static SCRATCH: LazyLock<Mutex<TimbrelParams>> = LazyLock::new(|| {
     let (_, _, editor_end) = crate::link::link();
-    TimbrelParams::new(Session::default(), &Arc::clone(&editor_end.status))
-}
+    Mutex::new(TimbrelParams::new(Session::default(), &editor_end.status))
+});

@@ -18,7 +18,7 @@ use crate::note::MAX_VOICES;
 use crate::params::{POLYPHONIC_RANGES, TimbrelParams, ids_of};
 use crate::preset::Programs;
 use crate::state::{self, Session};
-use crate::tuning;
+use crate::tuning::{self, OctaveTuning};
 use crate::worker::Instance;
 
 /// Events that a block may have: those of the host, and clicked keys.
@@ -92,7 +92,7 @@ impl Plugin for Timbrel {
     const INPUT_EVENT_CAPACITY: usize = 4096;
 
     type Editor = TimbrelEditor;
-    type SysExMessage = ();
+    type SysExMessage = OctaveTuning;
     // The framework's background thread is shared by all instances and does not survive their end; the worker has its own.
     type BackgroundTask = ();
 
@@ -120,6 +120,7 @@ impl Plugin for Timbrel {
         self.failed = false;
         self.untold = Untold::default();
         self.engine.activate(config.sample_rate, offline);
+        Programs::prepare();
         self.pace.restart(offline);
         context.set_latency_samples(0);
         context.set_current_voice_capacity(MAX_VOICES as u32);
@@ -305,7 +306,7 @@ fn clicked(click: Click) -> Event {
 }
 
 /// What a host's event means to the engine, if it means anything.
-fn translate<S>(event: &NoteEvent<S>, is_vst3: bool) -> Option<Event> {
+fn translate(event: &NoteEvent<OctaveTuning>, is_vst3: bool) -> Option<Event> {
     let of_note = |voice_id: VoiceID, channel: Channel, key: Key, control| Event::Note {
         key: key.number(),
         channel: channel.number(),
@@ -341,6 +342,9 @@ fn translate<S>(event: &NoteEvent<S>, is_vst3: bool) -> Option<Event> {
             let offset = normalized_offset * POLYPHONIC_RANGES.get(number)?;
             let control = NoteControl::Parameter { number, offset };
             Event::Note { key: None, channel: None, id: Some(voice_id), control }
+        }
+        NoteEvent::MidiSysEx { message, .. } => {
+            Event::OctaveTuning { channels: message.channels, semitones: message.semitones() }
         }
         NoteEvent::MidiChannelPressure { channel, pressure, .. } => Event::Pressure { channel, value: pressure },
         NoteEvent::NoteOn { voice_id, channel, key, velocity, .. } => {

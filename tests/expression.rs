@@ -1,6 +1,6 @@
 //! What a host says of single notes: modulation of parameters, note expressions, MPE.
 
-use timbrel_host::measure::{db, pitch_error_cents, rms};
+use timbrel_host::measure::{db, equal_temperament, pitch_error_cents, rms};
 use timbrel_host::{Activation, At, Audio, Event, NoteExpressionType, Plugin, sounds};
 
 const RATE: usize = 48_000;
@@ -107,6 +107,40 @@ fn note_expressions_move_level_place_and_pitch_of_their_note() {
 }
 
 #[test]
+fn a_message_tunes_the_keys_of_each_octave() {
+    // On channel 1 C is half a semitone lower: the fourteen bits of 8192 - 4096, then eleven keys as they are.
+    static FLAT: [u8; 33] = {
+        let mut bytes = [0x40; 33];
+        let head = [0xf0, 0x7f, 0x7f, 8, 9, 0, 0, 1, 0x20, 0];
+        let mut n = 0;
+        while n < 33 {
+            if n < head.len() {
+                bytes[n] = head[n];
+            } else if n % 2 == 1 {
+                bytes[n] = 0;
+            }
+            n += 1;
+        }
+        bytes[32] = 0xf7;
+        bytes
+    };
+    let mut plugin = Plugin::ready_offline(Activation::default()).unwrap();
+    plugin.seek_seed(&[60], sounds::goes_on).unwrap();
+    let mut pitch = |events: &[At], key: f64| {
+        plugin.reset();
+        let audio = plugin.play(events, 1.5).unwrap();
+        pitch_error_cents(audio.slice(0.5, 1.5), RATE as f64, equal_temperament(key)).unwrap()
+    };
+    let own = pitch(&[Event::on(60).at(10)], 60.0);
+    let flat = pitch(&[Event::Exclusive(&FLAT).at(0), Event::on(60).at(10)], 59.5);
+    assert!((own - flat).abs() < 3.0, "{own} and {flat} cents");
+    // It stays, for its key alone.
+    let other = pitch(&[Event::on(62).at(10)], 62.0);
+    assert!(other.abs() < 15.0, "{other} cents");
+    assert!((pitch(&[Event::on(60).at(10)], 59.5) - flat).abs() < 1.0);
+}
+
+#[test]
 fn notes_of_a_zone_have_wheel_slide_and_pressure_of_their_own() {
     let cc = |channel: u8, number: u8, value: u8| Event::Midi([0xb0 | channel, number, value]).at(0);
     let zone = [cc(0, 101, 0), cc(0, 100, 6), cc(0, 6, 15)];
@@ -135,4 +169,35 @@ fn notes_of_a_zone_have_wheel_slide_and_pressure_of_their_own() {
     assert!(off < 1e-4 * peak, "each has its own: {off} of {peak}");
     let plain: Vec<Audio> = notes.iter().map(|&(channel, key, ..)| performance(&[(channel, key, 64, 0, 64)])).collect();
     assert!(plain.iter().zip(&alone).all(|(plain, own)| !plain.same_bits(own)), "each moved something");
+}
+
+#[test]
+fn a_bounce_with_legato_glides_and_controllers_does_not_depend_on_the_blocks() {
+    let bounce = |block: usize| {
+        let mut plugin = soft();
+        plugin.deactivate();
+        for (name, text) in [("Voices", "Legato"), ("Glide", "80 ms"), ("Wander", "On"), ("Wheel To", "Timbre 2")] {
+            let param = plugin.param(name).unwrap();
+            let value = plugin.value_of(param, text).unwrap();
+            plugin.set(param, value).unwrap();
+        }
+        plugin.activate(Activation::default()).unwrap();
+        let events = [
+            Event::on(60).at(300),
+            Event::Midi([0xd0, 80, 0]).at(9_000),
+            // Within the frames of the stroke, and later.
+            Event::on(67).at(11_111),
+            Event::off(67).at(30_000),
+            Event::on(55).at(40_000),
+            Event::cc(74, 20).at(50_001),
+            Event::off(60).at(60_000),
+            Event::off(55).at(70_000),
+        ];
+        plugin.play_in(&events, 2.0, std::iter::repeat(block), timbrel_host::Pace::Free).unwrap()
+    };
+    let whole = bounce(512);
+    assert!(db(rms(whole.slice(0.1, 1.4))) > -70.0);
+    for block in [512, 64, 500] {
+        assert!(bounce(block).same_bits(&whole), "in blocks of {block}");
+    }
 }

@@ -64,6 +64,44 @@ fn a_program_plays_its_preset_and_a_saved_session_goes_on_with_it() {
     assert!(chord(&mut other).same_bits(&seeded));
 }
 
+/// The number of a preset of the factory bank.
+fn number_of(name: &str) -> u8 {
+    let bank = include_str!("../assets/presets/factory.json");
+    let lines = bank.lines().filter(|line| line.contains("\"timbrel_preset\""));
+    let found = lines.enumerate().find(|(_, line)| line.contains(&format!("\"name\":\"{name}\",\"author\"")));
+    found.expect("it is in the bank").0 as u8
+}
+
+#[test]
+fn the_pad_moves_a_held_note_and_its_bounce_is_the_same_every_time() {
+    let render = || {
+        let mut plugin = ready();
+        let (x, y) = (plugin.param("Pad X").unwrap(), plugin.param("Pad Y").unwrap());
+        let mut events = vec![program(number_of("Four winds")).at(0), Event::on(60).at(1_000)];
+        events.extend((0..40).map(|step| {
+            let (param, value) = if step % 2 == 0 { (x, step as f64 / 40.0) } else { (y, 1.0 - step as f64 / 40.0) };
+            Event::Set { param, value }.at(RATE + step * RATE / 20)
+        }));
+        plugin.play(&events, 4.0).unwrap()
+    };
+    let sound = render();
+    assert!(sound.is_finite() && sound.peak() > 0.01 && sound.peak() < 1.0);
+    assert!(sound.same_bits(&render()));
+    // A corner is another sound than the middle.
+    let at = |x: f64, y: f64| {
+        let mut plugin = ready();
+        let places = [("Pad X", x), ("Pad Y", y)].map(|(name, value)| (plugin.param(name).unwrap(), value));
+        let mut events = vec![program(number_of("Four winds")).at(0)];
+        events.extend(places.map(|(param, value)| Event::Set { param, value }.at(10)));
+        plugin.play(&events, 0.1).unwrap();
+        chord(&mut plugin)
+    };
+    let sounds = [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0), (0.5, 0.5)].map(|(x, y)| at(x, y));
+    for (index, one) in sounds.iter().enumerate() {
+        assert!(sounds[..index].iter().all(|other| !other.same_bits(one)));
+    }
+}
+
 #[test]
 fn programs_are_heard_at_their_samples_whatever_the_block_size() {
     let render = |blocks: &'static [usize]| {

@@ -324,6 +324,8 @@ impl Channels {
             number::EXPRESSION => own.expression = gain(value),
             number::PAN => own.pan = pan(value),
             number::WHEEL => own.controls.wheel = Some(f32::from(value) / 127.0),
+            // One that rests from the beginning is no breath that ran out: some send all controllers at 0 before they play.
+            number::BREATH if value == 0 && own.controls.breath.is_none() => {}
             number::BREATH => own.controls.breath = Some(f32::from(value) / 127.0),
             number::SLIDE => own.controls.slide = Some(pan(value)),
             number::RESONANCE => own.resonance = pan(value),
@@ -505,6 +507,31 @@ mod tests {
         assert!(channels.holds(0, 48) && !channels.holds(0, 72) && !channels.holds(1, 48));
         channels.set_sostenuto(0, None);
         assert!(!channels.holds(0, 48));
+    }
+
+    #[test]
+    fn controllers_are_those_of_a_note_and_go_back_but_for_what_was_set_up() {
+        let mut channels = told(&[(2, 1, 127), (2, 74, 0), (2, 71, 127), (2, 67, 127), (2, 69, 127), (2, 2, 0)]);
+        channels.set_pressure(2, 0.5);
+        let controls = channels.controls(2);
+        let told = (controls.wheel, controls.pressure, controls.slide, controls.breath);
+        assert_eq!(told, (Some(1.0), Some(0.5), Some(-1.0), None), "a breath that was never drawn is none");
+        assert!(channels.is_soft(2) && channels.is_held_2(2) && channels.resonance(2) == 1.0);
+        assert_eq!(channels.controls(3), Controls::default());
+        channels.let_go();
+        let rest = Controls { slide: Some(-1.0), ..Controls::default() };
+        assert_eq!((channels.controls(2), channels.resonance(2)), (rest, 1.0));
+        assert!(!channels.is_soft(2) && !channels.is_held_2(2));
+        // A glide by controllers.
+        assert_eq!((channels.glide_seconds(2, 0.0), channels.glide_seconds(2, 0.3)), (0.0, 0.3));
+        channels.set(2, 65, 127);
+        assert_eq!(channels.glide_seconds(2, 0.0), GLIDE_SECONDS);
+        channels.set(2, 5, 127);
+        assert_eq!(channels.glide_seconds(2, 0.3), LONGEST_GLIDE_SECONDS);
+        channels.set(2, 65, 0);
+        assert_eq!(channels.glide_seconds(2, 0.3), 0.0);
+        channels.set(2, 84, 48);
+        assert_eq!((channels.take_glide_from(2), channels.take_glide_from(2)), (Some(48), None));
     }
 
     #[test]

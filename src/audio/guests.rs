@@ -21,6 +21,11 @@ impl Guests {
         self.notes.iter().flatten().find(|note| target.is_met_by(note))
     }
 
+    /// Gives a note back that no voice can want any more, if there is one.
+    pub fn take_stale(&mut self, is_stale: impl Fn(&Note) -> bool) -> Option<Arc<Note>> {
+        self.notes.iter_mut().find_map(|slot| slot.take_if(|note| is_stale(note)))
+    }
+
     /// Takes a note in. Hands back the one that it displaces: another rendering of the same sound, else the oldest.
     pub fn insert(&mut self, note: Arc<Note>) -> Option<Arc<Note>> {
         let same = self.notes.iter().position(|own| own.as_ref().is_some_and(|own| own.key == note.key));

@@ -1,5 +1,6 @@
 //! `timbrel render`: a MIDI file through the instrument into a WAV file.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -7,6 +8,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use clap::{Args, ValueEnum};
 use timbrel::audio::{Event, Settings};
 use timbrel::model::Model;
+use timbrel::tuning::Tuning;
 
 use super::automation::Lane;
 use super::controls::Controls;
@@ -57,6 +59,12 @@ pub struct Arguments {
     /// that is also what a --seed or a walk means.
     #[arg(long, value_enum, value_name = "WHICH")]
     timbres: Option<Timbres>,
+    /// Tunes the keys by a scale of Scala.
+    #[arg(long, value_name = "FILE.scl")]
+    scale: Option<PathBuf>,
+    /// Lays the scale onto the keys by a keyboard mapping of Scala.
+    #[arg(long, value_name = "FILE.kbm")]
+    mapping: Option<PathBuf>,
     /// Brings the whole to this loudness in LUFS (ITU-R BS.1770), such as -18.
     #[arg(long, value_name = "LUFS", value_parser = lufs, allow_hyphen_values = true)]
     loudness: Option<f64>,
@@ -97,11 +105,13 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let controls = Controls::new(&player.status());
     arguments.sound.apply(&controls)?;
     let mut performance = arguments.performance(&controls)?;
+    let pitches = arguments.tuning()?.pitches()?;
     let input = arguments.input.display();
     performance.score.remarks.iter().for_each(|remark| eprintln!("timbrel: {input}: {remark}"));
     // Everything that can be refused without the model has been.
     player::heed_interruptions();
     player.divide(performance.score.programs.len());
+    player.statuses().iter().for_each(|status| status.tune(&pitches));
     let mut file = Target::create(arguments)?;
     player.start(arguments.sound.model.as_deref())?;
     let named = performance.choose_timbres(&player.status().model.lock().path.clone())?;
@@ -232,11 +242,21 @@ fn let_go() -> impl Iterator<Item = Event> {
 }
 
 impl Arguments {
+    /// How the keys are tuned.
+    fn tuning(&self) -> Result<Tuning> {
+        let read = |path: &Option<PathBuf>| match path {
+            Some(path) => fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display())),
+            None => Ok(String::new()),
+        };
+        Ok(Tuning { name: String::new(), scale: read(&self.scale)?, mapping: read(&self.mapping)? })
+    }
+
     /// Refuses what would destroy the input or cannot be meant.
     fn check(&self) -> Result<()> {
         let same = |a: &Path, b: &Path| a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b));
         let lanes = self.automation.iter().map(|(_, path)| Path::new(path));
-        let mut inputs = lanes.chain([self.input.as_path()]).chain(self.sound.model.as_deref());
+        let tuning = [&self.scale, &self.mapping].into_iter().filter_map(|path| path.as_deref());
+        let mut inputs = lanes.chain(tuning).chain([self.input.as_path()]).chain(self.sound.model.as_deref());
         ensure!(
             !inputs.any(|input| same(input, &self.out)),
             "{} is read from and would be lost: name another file for --out",

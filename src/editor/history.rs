@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use crate::held::Held;
 use crate::model::ModelRef;
 use crate::params::TimbrelParams;
+use crate::tuning::Tuning;
 use crate::worker::Instance;
 
 /// Steps that are kept.
@@ -49,15 +50,20 @@ struct Step {
     /// Before and after.
     held: Option<[Arc<Held>; 2]>,
     model: Option<[ModelRef; 2]>,
+    tuning: Option<[Option<Tuning>; 2]>,
 }
 
 impl Step {
+    fn has_more_than_params(&self) -> bool {
+        self.held.is_some() || self.model.is_some() || self.tuning.is_some()
+    }
+
     fn is_empty(&self) -> bool {
-        self.moved.is_empty() && self.held.is_none() && self.model.is_none()
+        self.moved.is_empty() && !self.has_more_than_params()
     }
 
     fn is_of_one_param(&self, param: ParamPtr) -> bool {
-        self.held.is_none() && self.model.is_none() && self.moved.len() == 1 && self.moved[0].param == param
+        !self.has_more_than_params() && self.moved.len() == 1 && self.moved[0].param == param
     }
 }
 
@@ -162,7 +168,7 @@ impl History {
     }
 
     /// Makes a step of what the hand has done, once it has let go.
-    pub fn end_frame(&mut self) {
+    pub fn end_frame(&mut self, gui: &GuiContext) {
         let mut gesture = self.gesture.lock();
         if !gesture.open.is_empty() || gesture.drags {
             return;
@@ -172,12 +178,17 @@ impl History {
         step.moved.retain(|moved| moved.before != moved.after);
         step.held = step.held.filter(|[before, after]| before != after);
         step.model = step.model.filter(|[before, after]| before != after);
+        step.tuning = step.tuning.filter(|[before, after]| before != after);
         if step.is_empty() {
             return;
         }
+        let now_s = gesture.now_s;
+        drop(gesture);
+        if step.moved.is_empty() {
+            self.touch(gui);
+        }
         self.version += 1;
         self.steps.truncate(self.at);
-        let now_s = gesture.now_s;
         let goes_on = turned && (0.0..ONE_TURN_S).contains(&(now_s - self.turned_s));
         self.turned_s = if turned { now_s } else { f64::MIN };
         if goes_on
@@ -219,8 +230,24 @@ impl History {
         if let Some(model) = &step.model {
             self.instance.load_model(model[side].clone());
         }
+        if let Some(tuning) = &step.tuning {
+            // It was read before, so it can be read again.
+            let _ = self.params.session.tune(tuning[side].clone());
+        }
+        if step.moved.is_empty() {
+            self.touch(gui);
+        }
         self.turned_s = f64::MIN;
         self.version += 1;
+    }
+
+    /// Lets the host know that there is something to be saved: a parameter is set to the value that it has, for want of a word for
+    /// what is none.
+    fn touch(&self, gui: &GuiContext) {
+        let param = self.params.pad.plays.as_ptr();
+        let mut gesture = self.gesture.lock();
+        let value = gesture.value(param);
+        send(gui, &mut gesture, param, value);
     }
 }
 
@@ -277,6 +304,19 @@ impl Recorder {
         gesture.step.model = Some([first, model.clone()]);
         drop(gesture);
         self.instance.load_model(model);
+    }
+
+    /// Tunes the keys.
+    ///
+    /// # Errors
+    /// As [`crate::state::Session::tune`].
+    pub fn tune(&self, tuning: Option<Tuning>) -> anyhow::Result<()> {
+        let before = self.params.session.tuning();
+        self.params.session.tune(tuning.clone())?;
+        let mut gesture = self.gesture.lock();
+        let first = gesture.step.tuning.take().map_or(before, |[first, _]| first);
+        gesture.step.tuning = Some([first, tuning]);
+        Ok(())
     }
 
     /// Sets a parameter to a value as it is saved, exactly, in one gesture.

@@ -244,7 +244,7 @@ impl App {
             history,
             tools: Hand::new(),
             tips,
-            library: Library::read(files::user_presets()),
+            library: Library::default(),
             presets: Presets::default(),
             preset: None,
             gui: None,
@@ -269,6 +269,8 @@ impl App {
         // The window before may have gone without a word.
         self.close();
         look::dress(ctx);
+        // Not before: hosts make instances only to look at them.
+        self.library = Library::read(self.library.folder().or_else(files::user_presets));
         self.gui = Some(gui);
     }
 
@@ -416,7 +418,7 @@ impl App {
         if control::take_turned(ui) {
             recorder.turned();
         }
-        self.history.end_frame();
+        self.history.end_frame(&gui);
         match asked {
             Some(header::Asked::Undo) => self.history.undo(&gui),
             Some(header::Asked::Redo) => self.history.redo(&gui),

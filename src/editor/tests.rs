@@ -582,10 +582,16 @@ fn pictures_of_the_editor() {
         desk.click_on(id("lock", 0));
         desk.click_on(id("tool", 1));
         let at = desk.at(id("tool", 1));
-        for _ in 0..60 {
-            desk.frame(vec![Event::PointerMoved(at)]);
+        desk.frame(vec![Event::PointerMoved(at)]);
+        for _ in 0..80 {
+            desk.frame(vec![]);
         }
         desk.picture(&format!("mutated-{name}"));
+        for (page, (_, word)) in pages::PAGES.into_iter().enumerate().skip(1).filter(|_| name == "100") {
+            desk.click_on(id("page", page));
+            desk.picture(&format!("page-{}", word.to_lowercase()));
+        }
+        desk.click_on(id("page", 0));
         desk.click_on(id("face", 1));
         let map = desk.rect(id("map", 0)).unwrap();
         desk.drag(map.center() - vec2(60.0, 40.0), vec2(90.0, 50.0), Modifiers::NONE);
@@ -676,6 +682,23 @@ fn what_automation_does_is_no_step_and_a_new_session_begins_anew() {
 }
 
 #[test]
+fn a_tuning_is_a_step_too() {
+    let mut desk = Desk::new(layout::DESIGN);
+    let before = desk.saved();
+    let scale = "! fifths.scl\nFifths\n 2\n 3/2\n 2/1\n".to_owned();
+    let tuning = crate::tuning::Tuning { name: "fifths.scl".into(), scale, ..Default::default() };
+    let recorder = desk.app.history.recorder(GuiContext::new(desk.host.clone()));
+    recorder.tune(Some(tuning.clone())).unwrap();
+    desk.rest();
+    let tuned = desk.saved();
+    assert!(tuned.contains("fifths.scl"));
+    desk.click_on(id("history", 0));
+    assert_eq!(desk.saved(), before);
+    desk.click_on(id("history", 1));
+    assert_eq!(desk.saved(), tuned);
+}
+
+#[test]
 fn a_host_that_takes_values_late_and_rounded_changes_nothing_of_it() {
     let mut desk = Desk::new(layout::DESIGN);
     let before = desk.saved();
@@ -723,7 +746,9 @@ fn two_sides_are_compared_and_bred() {
 fn a_timbre_is_copied_and_pasted_as_text_and_nonsense_is_refused() {
     let mut desk = Desk::new(layout::DESIGN);
     desk.know_a_model();
+    desk.heard();
     desk.click_on(id("tool", 1));
+    assert!(!desk.heard().is_empty(), "the host is told that there is something to be saved");
     let timbre = desk.params.timbre();
     assert!(matches!(timbre.base, crate::note::Base::Point(_)));
     desk.frame(vec![Event::Copy]);

@@ -58,8 +58,8 @@ impl LfoLength {
     }
 }
 
-/// The cutoff's ends, as MIDI note numbers: 20 Hz to 20 kHz.
-const CUTOFF: (f32, f32) = (15.5, 135.5);
+/// The cutoff's ends, as MIDI note numbers: 20 Hz, and ten octaves above it.
+const CUTOFF: (f32, f32) = (15.486_821, 135.486_82);
 
 /// Parameters of the filter and of the LFO.
 #[derive(Params)]

@@ -44,17 +44,22 @@ unsafe impl Send for Programs {}
 impl Programs {
     /// `params` must outlive it.
     pub fn of(params: &TimbrelParams) -> Self {
-        LazyLock::force(&PROGRAMS);
         let mut pointers: Vec<(String, ParamPtr)> =
             params.param_map().into_iter().filter(|(id, ..)| is_of_preset(id)).map(|(id, pointer, _)| (id, pointer)).collect();
         pointers.sort_by(|a, b| a.0.cmp(&b.0));
         Self(pointers.into_iter().map(|(_, pointer)| pointer).collect())
     }
 
+    /// Makes all ready; takes some milliseconds, once a process. Before the first [`Self::select`], and not on the audio thread.
+    pub fn prepare() {
+        LazyLock::force(&PROGRAMS);
+    }
+
     /// Plays a program from here on; one that there is no preset for changes nothing. For the audio thread.
     pub fn select(&self, params: &TimbrelParams, program: u8) {
         let number = usize::from(program);
-        let Some(program) = PROGRAMS.get(number).filter(|program| program.values.len() == self.0.len()) else { return };
+        // What was not prepared is not made here.
+        let Some(program) = LazyLock::get(&PROGRAMS).and_then(|programs| programs.get(number)).filter(|program| program.values.len() == self.0.len()) else { return };
         for (pointer, value) in self.0.iter().zip(&program.values) {
             // SAFETY: see `of`. The value is written through an atomic.
             unsafe {
@@ -78,6 +83,7 @@ mod tests {
     fn a_program_is_its_preset_and_leaves_the_players_things_alone() {
         let (_, _, editor_end) = crate::link::link();
         let params = TimbrelParams::new(Session::default(), &editor_end.status);
+        Programs::prepare();
         let programs = Programs::of(&params);
         // SAFETY: the parameter is alive.
         unsafe { params.bend._internal_set_plain_value(12) };

@@ -5,6 +5,7 @@
 
 mod kbm;
 mod mts;
+mod octave;
 mod scl;
 
 use anyhow::{Context, Result, ensure};
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::note::KEYS;
 use kbm::Mapping;
 pub use mts::Master;
+pub use octave::OctaveTuning;
 use scl::Scale;
 
 /// Longest file that is kept with a session, in bytes: a scale of a thousand notes.

@@ -218,3 +218,28 @@ fn a_render_is_brought_to_a_loudness_and_it_is_said_when_that_clips() {
     assert!((soft + 30.0).abs() < 0.1 && said.is_empty(), "{soft} LUFS; {said}");
     assert!(measured("-1").1.contains("clipped"));
 }
+
+#[test]
+fn a_scale_and_a_mapping_tune_the_keys() {
+    let folder = std::env::temp_dir().join(format!("timbrel-cli-tuning-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let [scale, mapping, broken] = ["half.scl", "a.kbm", "broken.scl"].map(|name| folder.join(name));
+    // Half steps of half the size around A: the scale of a chord comes out half as wide.
+    std::fs::write(&scale, "half\n1\n50.0\n").unwrap();
+    std::fs::write(&mapping, "0\n0\n127\n72\n72\n523.2511\n1\n").unwrap();
+    std::fs::write(&broken, "broken\n1\nfifth\n").unwrap();
+    let [scale, mapping, broken] = [&scale, &mapping, &broken].map(|path| path.to_str().unwrap());
+    let played = play_with("06b-no-drums", &["--seed", "3", "--bits", "32", "--scale", scale, "--mapping", mapping]);
+    for (n, key) in [66u8, 68].into_iter().enumerate() {
+        let start = 0.5 * n as f64;
+        let error = played.cents(start + 0.1, start + 0.45, key);
+        assert!(error.abs() < 25.0, "key {} is {error:.0} cents off", SCALE[n]);
+    }
+    let desk = Desk::new("broken-scale");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/midi/06b-no-drums.mid");
+    let arguments = ["render", file.to_str().unwrap(), "--out", "out.wav", "--scale", broken];
+    let output = desk.command(&arguments).output().unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(!output.status.success() && said(&output).contains("line 3"), "{}", said(&output));
+    assert!(!desk.path("out.wav").exists());
+}

@@ -199,7 +199,8 @@ fn four_notes_have_four_timbres_each_asked_for_and_played() {
     assert_eq!(asked, [(60, 100), (64, 200), (67, 300)], "the first is there already");
     assert_eq!(wanted.timbre, timbre(1), "the keyboard keeps its timbre");
     let dark = |n: usize| if n == 0 { BRIGHT } else { DARK };
-    (1..4).for_each(|n| bench.give(&offset_note(100 * n as i16, keys[n], dark(n))));
+    let own: Vec<Arc<Note>> = (1..4).map(|n| offset_note(100 * n as i16, keys[n], dark(n))).collect();
+    own.iter().for_each(|note| bench.give(note));
     // The keyboard's own note comes again, and is not for them.
     keys.iter().for_each(|&key| bench.give(&note(1, key, BRIGHT)));
     let wave = bench.play(&settings(1), 96_000, 64, &[]);
@@ -214,6 +215,11 @@ fn four_notes_have_four_timbres_each_asked_for_and_played() {
     let wave = bench.play(&settings(1), 48_000, 64, &[(0, on_as(60, 9)), (0, of_note(9, offset(1)))]);
     let at = |n: f64| amplitude(&wave[..24_000], n * hertz(60.0), RATE);
     assert!(at(7.0) < 0.02 * at(1.0), "from its beginning");
+    // Another sound lets all of them go.
+    assert!(own.iter().all(|note| Arc::strong_count(note) > 1), "kept for the next stroke");
+    bench.play(&settings(1), 48_000, 64, &keys.map(|key| (0, off(key))));
+    bench.play(&settings(2), 48_000, 64, &[]);
+    assert!(own.iter().all(|note| Arc::strong_count(note) == 1), "nobody holds them any more");
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod motion;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use timbrel::audio::modulation::NoteControl;
 use timbrel::audio::{Event, Law, Settings, TimedEvent, VelocityCurve, Wait};
 use timbrel::note::{Note, NoteKey, Origin, Timbre};
 use timbrel::spectral::{Representation, synthesise};
@@ -377,6 +378,11 @@ fn what_is_no_number_in_an_event_harms_nothing() {
         Event::Bend { channel: 0, value: nan },
         Event::Tuning { key: Some(60), channel: None, id: None, semitones: nan },
         Event::Tuning { key: None, channel: None, id: None, semitones: f32::INFINITY },
+        Event::Pressure { channel: 0, value: nan },
+        Event::Note { key: None, channel: None, id: None, control: NoteControl::Volume(nan) },
+        Event::Note { key: None, channel: None, id: None, control: NoteControl::Slide(f32::NEG_INFINITY) },
+        Event::Note { key: None, channel: None, id: None, control: NoteControl::Pan(nan) },
+        Event::OctaveTuning { channels: u16::MAX, semitones: [nan; 12] },
     ] {
         let mut bench = Bench::new(48_000.0);
         bench.give(&note(1, 60, BRIGHT));

@@ -1,6 +1,7 @@
 //! Notes that come from the worker, and notes that are wanted of it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::super::bank::Target;
@@ -9,7 +10,7 @@ use super::super::settings::Settings;
 use super::super::voice::{Identity, MORPH_FRAMES, State, Voice};
 use super::{Engine, LEAVING_VOICES, end_note, free};
 use crate::link::Generator;
-use crate::note::{DIRECTIONS, MAX_VOICES, Note, NoteRequest};
+use crate::note::{DIRECTIONS, MAX_VOICES, ModelId, Note, NoteRequest};
 
 /// Room that must be free in the ring of used notes before a note changes hands: every voice may give back two.
 const ROOM_FOR_USED: usize = 2 * (MAX_VOICES + LEAVING_VOICES);
@@ -307,6 +308,14 @@ impl Engine {
             if voice.state() == State::Free {
                 end_note(&mut self.ended, &mut voice.identity);
             }
+        }
+        // One a block: the keyboard has gone over to another sound, and its notes' own timbres with it.
+        let (model, timbre) = (ModelId(self.link.status.model_id.load(Ordering::Relaxed)), self.now.timbre);
+        let is_stale = |note: &Note| note.key.model != model || note.key.timbre.distance(&timbre) == u32::MAX;
+        if self.link.used.slots() > ROOM_FOR_USED
+            && let Some(note) = self.guests.take_stale(is_stale)
+        {
+            free(&mut self.link.used, note);
         }
         let last = self.in_use().iter().rposition(|voice| voice.state() != State::Free || voice.holds_notes());
         self.in_use = last.map_or(0, |last| last + 1);

@@ -92,13 +92,23 @@ impl Recipe {
             };
             own.or_else(of_program).map(Vec::as_slice).ok_or_else(|| anyhow!("the model names no sound \"{name}\""))
         };
-        let latent = match self.from {
-            Source::Named(name) => named(name)?.to_vec(),
-            Source::Between(one, other, percent) => atlas.between(named(one)?, named(other)?, f64::from(percent) / 100.0),
-        };
-        let seed = controls.params().seed.value();
-        let point = Point { name: self.name.to_owned(), latent, at: None };
-        controls.params().session.holding().set(Held { point: Some(point), seed, ..Held::default() }.into());
+        let point = |name: &str, latent: Vec<f32>| Point { name: name.to_owned(), latent, at: None };
+        let mut held = Held { seed: controls.params().seed.value(), ..Held::default() };
+        match self.from {
+            Source::Named(name) => held.point = Some(point(self.name, named(name)?.to_vec())),
+            Source::Between(one, other, percent) => {
+                let latent = atlas.between(named(one)?, named(other)?, f64::from(percent) / 100.0);
+                held.point = Some(point(self.name, latent));
+            }
+            Source::Pad(names, x, y) => {
+                let corners = names.iter().map(|name| Ok(point(name, named(name)?.to_vec()))).collect::<Result<Vec<_>>>()?;
+                held.corners = corners.try_into().ok();
+                controls.set_text("pad", "On")?;
+                controls.set_text("pad_x", &format!("{x} %"))?;
+                controls.set_text("pad_y", &format!("{y} %"))?;
+            }
+        }
+        controls.params().session.holding().set(held.into());
         Ok(())
     }
 

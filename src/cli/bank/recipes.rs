@@ -6,6 +6,8 @@
 pub enum Source {
     /// A sound that the model names, or has for the instrument of this name in General MIDI.
     Named(&'static str),
+    /// A place among four sounds, in percent from the left and from the top.
+    Pad([&'static str; 4], u8, u8),
     /// A share of the way from one to another, in percent.
     Between(&'static str, &'static str, u8),
 }
@@ -65,7 +67,7 @@ const fn recipe(
 }
 
 use Course::{Held, Rings, Short, Slow, Soft, Struck};
-use Source::{Between, Named};
+use Source::{Between, Named, Pad};
 
 #[rustfmt::skip]
 pub const RECIPES: &[Recipe] = &[
@@ -165,6 +167,11 @@ pub const RECIPES: &[Recipe] = &[
     recipe("Deep reeds", &["pad", "reed", "dark"], Between("Clarinet", "Bassoon", 50), Slow, &[("Brightness", -1.0)], &[]),
     recipe("Brass horizon", &["pad", "brass"], Between("Brass section, second", "Cello", 45), Slow, &[], &[]),
     recipe("Glass pad", &["pad", "bell", "bright"], Between("Celesta", "Choir, ah", 60), Slow, &[], &[]),
+    // Among four, to be moved by hand or by automation.
+    recipe("Four winds", &["pad play", "wind"], Pad(["Flute", "Oboe", "Clarinet", "Shakuhachi"], 40, 40), Held, &[], &[("release", "300 ms")]),
+    recipe("Four bows", &["pad play", "strings"], Pad(["Violin", "Cello", "Strings, slow", "Double bass, bowed"], 45, 35), Soft, &[], &[]),
+    recipe("Strings to bells", &["pad play", "pluck", "bell"], Pad(["Harp", "Celesta", "Nylon guitar", "Vibraphone"], 55, 45), Rings, &[], &[]),
+    recipe("Breath to brass", &["pad play", "breath", "brass"], Pad(["Voices, oh", "Blown bottle", "French horns", "Trumpet, muted"], 50, 60), Soft, &[], &[]),
     // Made strange.
     recipe("Thumb bass", &["bass", "pluck", "short"], Between("Double bass, bowed", "Strings, plucked", 55), Short, &[("Brightness", -0.5)], &[]),
     recipe("Organ bass", &["bass", "organ", "dark"], Between("Church organ, full", "Double bass, bowed", 55), Held, &[("Brightness", -1.0)], &[]),

@@ -5,6 +5,7 @@
 //! cannot be understood a track breaks off. Nothing is allocated that the file's size does not bound.
 
 use anyhow::{Result, bail, ensure};
+use timbrel::tuning::OctaveTuning;
 
 /// A file that was read.
 #[derive(Debug)]
@@ -55,11 +56,7 @@ pub enum Message {
     Tempo {
         microseconds_per_quarter: u32,
     },
-    /// Offsets of the twelve keys of each octave from C on, in 1/8192 of a semitone, for the channels whose bits are set.
-    OctaveTuning {
-        channels: u16,
-        steps: [i16; 12],
-    },
+    OctaveTuning(OctaveTuning),
 }
 
 /// How far into a file its head is looked for: some systems put one of their own before it.
@@ -130,26 +127,6 @@ impl MidiFile {
             self.remarks.push(format!("{wire} message{s} that belong on a cable and not into a file were skipped."));
         }
     }
-}
-
-/// A system exclusive message that tunes the keys of each octave (MIDI Tuning Standard, scale/octave tuning of one and of two
-/// bytes), be it of real time or not.
-fn octave_tuning(content: &[u8]) -> Option<Message> {
-    const ONE_BYTE: u8 = 8;
-    let &[0x7e | 0x7f, _device, 0x08, form @ 8..=9, high, middle, low, ref offsets @ ..] = content else { return None };
-    // The channels from the highest on: two, seven and seven of them.
-    let channels = u16::from(high & 3) << 14 | u16::from(middle & 0x7f) << 7 | u16::from(low & 0x7f);
-    let mut steps = [0; 12];
-    let width = if form == ONE_BYTE { 1 } else { 2 };
-    for (step, bytes) in steps.iter_mut().zip(offsets.get(..12 * width)?.chunks_exact(width)) {
-        *step = match *bytes {
-            // Cents, 64 for none.
-            [cents @ ..=0x7f] => ((i32::from(cents) - 64) * 8192 / 100) as i16,
-            [coarse @ ..=0x7f, fine @ ..=0x7f] => (u16::from(coarse) << 7 | u16::from(fine)) as i16 - 8192,
-            _ => return None,
-        };
-    }
-    Some(Message::OctaveTuning { channels, steps })
 }
 
 fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
@@ -224,8 +201,8 @@ impl Reader<'_> {
                 }
             }
             0xf0 => {
-                if let Some(tuning) = octave_tuning(self.content()?) {
-                    track.messages.push((track.end_tick, tuning));
+                if let Some(tuning) = OctaveTuning::parse(self.content()?) {
+                    track.messages.push((track.end_tick, Message::OctaveTuning(tuning)));
                 }
             }
             0xf7 => {

@@ -16,6 +16,7 @@ use timbrel::audio::Event;
 use timbrel::audio::channel::number;
 use timbrel::audio::modulation::NoteControl;
 use timbrel::plugin::controller;
+use timbrel::tuning::OctaveTuning;
 
 use clock::Clock;
 use file::{Ending, Message, MidiFile};
@@ -113,9 +114,9 @@ impl Score {
         let happenings = Happenings::of(&file, &mut remarks);
         let mut reader = Reader::new(choice, &happenings);
         // First, since what happens at one moment stays in its order: a tuning holds for the notes of its own.
-        reader.events.extend(happenings.tunings.iter().map(|&(seconds, channels, steps)| {
-            let semitones = steps.map(|step| f32::from(step) / 8192.0);
-            Timed { seconds, event: Event::OctaveTuning { channels, semitones }, part: 0 }
+        reader.events.extend(happenings.tunings.iter().map(|&(seconds, tuning)| {
+            let event = Event::OctaveTuning { channels: tuning.channels, semitones: tuning.semitones() };
+            Timed { seconds, event, part: 0 }
         }));
         happenings.messages.iter().for_each(|happening| reader.hear(happening));
         reader.end(&happenings, remarks)
@@ -134,8 +135,8 @@ struct Happening {
 /// All channel messages in the order of time.
 struct Happenings {
     messages: Vec<Happening>,
-    /// Tunings of the twelve keys of an octave: when, for which channels (a bit each), and by how many 1/8192 of a semitone.
-    tunings: Vec<(f64, u16, [i16; 12])>,
+    /// Tunings of the twelve keys of an octave, and when.
+    tunings: Vec<(f64, OctaveTuning)>,
     /// When each track ends.
     track_ends: Vec<f64>,
 }
@@ -191,9 +192,7 @@ impl Happenings {
                 What::Message(Message::Channel { status, data }) => {
                     self.messages.push(Happening { seconds, track, status, data });
                 }
-                What::Message(Message::OctaveTuning { channels, steps }) => {
-                    self.tunings.push((seconds, channels, steps));
-                }
+                What::Message(Message::OctaveTuning(tuning)) => self.tunings.push((seconds, tuning)),
                 What::Message(Message::Tempo { microseconds_per_quarter: 0 }) => {
                     remarks.push(format!("A tempo without end at {seconds:.1} s is left out."));
                 }

@@ -2,7 +2,8 @@
 
 pub use clack_host::events::event_types::NoteExpressionType;
 use clack_host::events::event_types::{
-    MidiEvent, NoteChokeEvent, NoteExpressionEvent, NoteOffEvent, NoteOnEvent, ParamModEvent, ParamValueEvent,
+    MidiEvent, MidiSysExEvent, NoteChokeEvent, NoteExpressionEvent, NoteOffEvent, NoteOnEvent, ParamModEvent,
+    ParamValueEvent,
 };
 use clack_host::events::io::EventBuffer;
 use clack_host::events::{Match, Pckn};
@@ -20,6 +21,8 @@ pub enum Event {
     Choke { key: u8 },
     /// Any MIDI 1.0 channel message.
     Midi([u8; 3]),
+    /// A system exclusive message, with its first and its last byte.
+    Exclusive(&'static [u8]),
     /// A parameter's value, within its [`Param`]'s range.
     Set { param: Param, value: f64 },
     /// A modulation offset on top of a parameter's value.
@@ -67,6 +70,8 @@ impl Event {
             Self::Off { key } => block.push(&NoteOffEvent::new(offset, note(key), 0.0)),
             Self::Choke { key } => block.push(&NoteChokeEvent::new(offset, note(key))),
             Self::Midi(data) => block.push(&MidiEvent::new(offset, 0, data)),
+            // SAFETY: the bytes are there for ever.
+            Self::Exclusive(bytes) => block.push(&unsafe { MidiSysExEvent::new(offset, 0, bytes) }),
             Self::Set { param, value } => {
                 block.push(&ParamValueEvent::new(offset, param.id, Pckn::match_all(), value));
             }
