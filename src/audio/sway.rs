@@ -83,6 +83,8 @@ impl Sway {
 
     /// Goes on from so many semitones off, on a straight line to nothing.
     pub fn glide(&mut self, semitones: f32, seconds: f32) {
+        // From this very sample on, in whichever step it falls.
+        self.semitones += semitones - self.glide;
         self.glide = semitones;
         self.glide_speed = semitones.abs() / seconds.max(f32::MIN_POSITIVE);
     }

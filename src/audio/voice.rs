@@ -188,6 +188,8 @@ enum Plan {
         frame: usize,
         gain: f32,
         morph: f32,
+        /// The bins from here on would fold back.
+        cutoff: usize,
     },
     Nothing,
     /// Computed, and added to the hops that follow.
@@ -381,7 +383,7 @@ impl Voice {
             self.enter(&note, frame, settings.course.reverse, cutoff, tools);
             self.newest = Some(note.key);
             self.note = Some(note);
-            self.decide(&settings.course);
+            self.decide(settings);
             return;
         }
         let has_head = !self.is_touched || heads == HEAD_VELOCITIES.len() && self.tilt == 0.0;
@@ -393,7 +395,7 @@ impl Voice {
         }
         self.newest = Some(note.key);
         self.note = Some(note);
-        self.decide(&settings.course);
+        self.decide(settings);
     }
 
     /// Finds what the velocity and the tilt do to the note's bins.
@@ -546,11 +548,11 @@ impl Voice {
         self.stride = tools.interpolator.stride(note.geometry.voice_rate());
         self.newest = Some(note.key);
         self.note = Some(note);
-        self.decide(&settings.course);
+        self.decide(settings);
         if old.identity.moved {
             // To be taken away again: whether a frame was computed depends on the host's blocks, and what it leaves when it is
             // taken away, the last bits of a sum, is not to.
-            old.prepare(settings.sample_rate, tools);
+            old.prepare(tools);
         }
         old.leave(tools);
     }
@@ -745,7 +747,7 @@ impl Voice {
     /// The samples of one hop have been played: brings in the next frame, and decides on the one after it.
     fn next_hop(&mut self, settings: &VoiceSettings, tools: &mut Tools, used: &mut dyn FnMut(Arc<Note>)) {
         let Some(hop) = self.note.as_ref().map(|note| note.plan.hop()) else { return };
-        self.prepare(settings.sample_rate, tools);
+        self.prepare(tools);
         if !matches!(self.plan, Plan::Done { .. }) {
             // No frame has written to the hop that only it would have reached.
             self.hop(OVERLAP, hop).fill(0.0);
@@ -781,11 +783,11 @@ impl Voice {
             self.morph_left = MORPH_FRAMES;
             self.beyond = true;
         }
-        self.decide(&settings.course);
+        self.decide(settings);
     }
 
     /// Decides on the frame that comes next.
-    fn decide(&mut self, course: &Course) {
+    fn decide(&mut self, settings: &VoiceSettings) {
         let tilt = self.identity.modulation.brightness;
         if tilt != self.tilt
             && let Some(note) = self.note.take()
@@ -795,12 +797,14 @@ impl Voice {
             self.note = Some(note);
         }
         let Some(note) = &self.note else { return };
-        self.plan = match self.playhead.step(note, course) {
+        self.plan = match self.playhead.step(note, &settings.course) {
             Step::Frame { frame, gain } => {
-                self.beyond |= self.playhead.has_turned() || !course.is_plain();
+                self.beyond |= self.playhead.has_turned() || !settings.course.is_plain();
                 let morph = if self.morph_left > 0 { 1.0 / self.morph_left as f32 } else { 1.0 };
                 self.morph_left = self.morph_left.saturating_sub(1);
-                Plan::Frame { frame, gain, morph }
+                // Of the pitch now, and not of when the frame is computed, which is as the host's blocks have it.
+                let cutoff = cutoff_bins(note, self.pitch + self.sway.reach(), settings.sample_rate);
+                Plan::Frame { frame, gain, morph, cutoff }
             }
             Step::Silence => {
                 self.last = Last::Kept;
@@ -826,11 +830,10 @@ impl Voice {
     }
 
     /// Computes the frame that comes next, if that has not been done yet.
-    pub fn prepare(&mut self, sample_rate: f32, tools: &mut Tools) {
-        let Plan::Frame { frame, gain, morph } = self.plan else { return };
+    pub fn prepare(&mut self, tools: &mut Tools) {
+        let Plan::Frame { frame, gain, morph, cutoff } = self.plan else { return };
         let Some(note) = &self.note else { return };
         let bins = note.geometry.bins;
-        let cutoff = cutoff_bins(note, self.pitch + self.sway.reach(), sample_rate);
         let Tools { synth, partials, magnitude, advance, .. } = tools;
         // Above those that sound, bins only keep their phases.
         let mut sounding = note.frames.sounding(frame);

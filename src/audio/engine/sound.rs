@@ -114,7 +114,7 @@ impl Engine {
                 break;
             }
             *prepare_credit -= 1.0;
-            voice.prepare(settings.sample_rate, tools);
+            voice.prepare(tools);
         }
     }
 }
