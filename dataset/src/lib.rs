@@ -5,6 +5,7 @@
 
 pub mod example;
 pub mod wav;
+mod full_band;
 pub mod split;
 pub mod staging;
 pub mod set;

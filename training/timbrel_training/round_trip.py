@@ -19,7 +19,7 @@ import torch
 
 from timbrel_training.data import DataSet
 from timbrel_training.errors import run_command
-from timbrel_training.measures.note import NoteMeter, Notes
+from timbrel_training.measures import beating, full_band, movement, noise, partials, pitch, segment, spectrogram
 from timbrel_training.measures.rate import to_rate
 from timbrel_training.spectral import Representation
 
@@ -27,6 +27,9 @@ from timbrel_training.spectral import Representation
 # looked at, beside as much after it.
 LEAD_S = 0.25
 PRE_ECHO_S = 0.05
+
+# Of so many notes one is sent there and back a second time, behind its lead-in.
+ECHO_INTERVAL = 4
 
 # A note begins where its level, in steps of a millisecond, first comes this close to its loudest step.
 BEGINS_DB = -30.0
@@ -67,33 +70,37 @@ WAYS = (
 def measure(way: Way, waves: Callable[[], Iterator[tuple[np.ndarray, int]]], rate: int,
             progress: Callable[[str], None] = lambda _: None) -> dict[str, float]:
     """The figures of a way; `waves` gives waves [samples] at `rate` Hz with their MIDI pitches."""
-    meter = NoteMeter(way.rate)
-    strokes, echoes, errors = [], [], []
-    for number, (wave, pitch) in enumerate(waves()):
+    rows, echoes = [], []
+    for number, (wave, key) in enumerate(waves()):
         if number % 100 == 0:
             progress(f"{way.name}: note {number}")
         before = to_rate(wave, rate, way.rate)
         after = way.go(before)
-        meter.add(after, pitch, 0)
-        strokes.append(stroke_db(after, way.rate))
-        lead = np.zeros(round(LEAD_S * way.rate), np.float32)
-        delayed = np.concatenate([lead, before])[: len(before)]
-        echoes.append(pre_echo_db(delayed, way.go(delayed), way.rate))
-        errors.append(error_db(before, after, way.rate))
-    return figures(meter.notes()) | {
-        "stroke_db": _median(strokes), "pre_echo_db": _median(echoes),
-        "pre_echo_95_db": float(np.nanpercentile(echoes, 95)), "error_db": _median(errors),
+        rows.append((*heard(after, key, way.rate), stroke_db(after, way.rate), error_db(before, after, way.rate)))
+        if number % ECHO_INTERVAL == 0:
+            lead = np.zeros(round(LEAD_S * way.rate), np.float32)
+            delayed = np.concatenate([lead, before])[: len(before)]
+            echoes.append(pre_echo_db(delayed, way.go(delayed), way.rate))
+    names = ("cents", "beating_db", "noise_db", "rise_ms", "above_db", "stroke_db", "error_db")
+    found = {name: _median(column) for name, column in zip(names, zip(*rows))}
+    return found | {
+        "cents_95": float(np.nanpercentile([row[0] for row in rows], 95)),
+        "pre_echo_db": _median(echoes), "pre_echo_95_db": float(np.nanpercentile(echoes, 95)),
     }
 
 
-def figures(notes: Notes) -> dict[str, float]:
-    cents = np.abs(notes.cents[np.isfinite(notes.cents)])
-    above = notes.above_db[np.isfinite(notes.above_db)]
-    return {
-        "cents": float(np.median(cents)), "cents_95": float(np.percentile(cents, 95)),
-        "beating_db": _median(notes.beating_db), "noise_db": _median(notes.noise_db), "rise_ms": _median(notes.rise_ms),
-        "above_db": float(np.median(above)) if len(above) else float("nan"),
-    }
+def heard(wave: np.ndarray, key: int, rate: int) -> tuple[float, float, float, float, float]:
+    """Distance from the key [cents], beating [dB], noise between partials [dB], rise [ms] and level above 8 kHz [dB] of a wave."""
+    above = float("nan")
+    if full_band.has(rate):
+        above = full_band.above_db(full_band.spectrum_of(to_rate(wave, rate, full_band.RATE)))
+    wave = to_rate(wave, rate, segment.SAMPLE_RATE)
+    found = pitch.measure_pitch(wave, key)
+    power = spectrogram.power_of(spectrogram.transform(wave))
+    is_there = np.isfinite(found.frequency_hz)
+    beats = beating.beating_db(partials.partial_powers(power, found.frequency_hz)) if is_there else float("nan")
+    rise = movement.measure_movement(wave, found.frequency_hz).rise_ms
+    return abs(found.cents), beats, noise.noise_db(found), rise, above
 
 
 def stroke_db(wave: np.ndarray, rate: int) -> float:
