@@ -376,6 +376,9 @@ impl Voice {
         self.tilt = self.identity.modulation.brightness;
         self.find_touch(&note);
         self.sway = Sway::struck(&note.movement, self.depth(settings));
+        if let Some((semitones, seconds)) = self.identity.glide {
+            self.sway.glide(semitones, seconds);
+        }
         let cutoff = cutoff_bins(&note, pitch + self.sway.reach(), settings.sample_rate);
         let sounding = (0..=self.playhead.frame()).map(|frame| note.frames.sounding(frame)).max();
         let heads = note.head.len() / note.plan.window_len();
@@ -571,11 +574,6 @@ impl Voice {
 
     pub fn set_pitch(&mut self, semitones: f32) {
         self.pitch_target = semitones;
-    }
-
-    /// Sounds at once from `semitones` beside where it would be, and goes there on a straight line.
-    pub fn glide_from(&mut self, semitones: f32, seconds: f32) {
-        self.sway.glide(semitones, seconds);
     }
 
     /// Goes to another pitch on a straight line, from wherever the voice is.

@@ -230,9 +230,6 @@ impl Engine {
         let voice_settings = self.voice_settings(settings);
         self.voices[index].strike(note, pitch, &voice_settings, &mut self.tools);
         self.voices[index].filter = Filter::struck(&settings.filter);
-        if let Some((semitones, seconds)) = identity.glide {
-            self.voices[index].glide_from(semitones, seconds);
-        }
         if !modulation.is_in_place() {
             let mut mix = Mix::FULL;
             mix.jump(self.channels.gains_beside(identity.channel, modulation.gain, modulation.pan));
