@@ -22,6 +22,10 @@ fn main() {
     if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "linux") {
         println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
     }
+    // Packages are built with their commit; a build for oneself would be made anew with every commit.
+    println!("cargo::rerun-if-env-changed=TIMBREL_COMMIT");
+    let commit = std::env::var("TIMBREL_COMMIT").map(|commit| format!(" ({commit})")).unwrap_or_default();
+    println!("cargo::rustc-env=TIMBREL_VERSION={}{commit}", env!("CARGO_PKG_VERSION"));
     let mut hash = Fnv::new();
     for source in DECIDING {
         println!("cargo::rerun-if-changed={source}");

@@ -29,5 +29,8 @@ pub mod plugin;
 
 pub use plugin::Timbrel;
 
+/// The version, and of a build that was packaged the commit.
+pub const VERSION: &str = env!("TIMBREL_VERSION");
+
 nice_plug::nice_export_clap!(Timbrel);
 nice_plug::nice_export_vst3!(Timbrel);

@@ -90,12 +90,12 @@ fn the_audio_thread_does_nothing_it_must_not_do() {
     go_live(&mut plugin, blocks);
     let events = busiest_minute(&mut plugin);
     plugin.take_process_time();
-    plugin.take_worst_load();
+    plugin.take_worst();
     plugin.watch();
     let audio = plugin.play_in(&events, SECONDS as f64, blocks(), Pace::RealTime).unwrap();
     let caught = plugin.take_caught();
     let load = plugin.take_process_time().as_secs_f64() / SECONDS as f64;
-    println!("{:.1} % of real time, {:.0} % in the worst block", 100.0 * load, 100.0 * plugin.take_worst_load());
+    println!("{:.1} % of real time, {:.0} % in the worst block", 100.0 * load, 100.0 * plugin.take_worst().clock);
     assert!(audio.is_finite());
     assert!(db(rms(&audio.left)) > -50.0, "the busiest minute is at {:.1} dB", db(rms(&audio.left)));
     assert!(caught.is_nothing(), "{caught:?}, first from:\n{}", first_offence());

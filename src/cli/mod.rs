@@ -31,7 +31,7 @@ use wav::Depth;
 
 /// A neural instrument. Without a command, the standalone app opens.
 #[derive(Parser)]
-#[command(name = "timbrel", version, subcommand_required = true)]
+#[command(name = "timbrel", version = timbrel::VERSION, subcommand_required = true)]
 #[command(override_usage = "timbrel [OPTIONS OF THE APP]\n       timbrel <COMMAND>")]
 struct Cli {
     #[command(subcommand)]

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
+use crate::package::notices;
 use crate::setup::runtime::{self, Runtime};
 use crate::shell::{say, target_dir};
 use crate::target::{Layout, System, Target};
@@ -16,9 +17,21 @@ const DEFAULT_MODEL: &str = "assets/default.onnx";
 /// The model that was the default before: projects that were saved with it find it beside the new one.
 const CLASSIC_MODEL: &str = "assets/classic.onnx";
 
+/// Documents that belong to the model and to what is compiled in, and their names in a bundle.
+const DOCUMENTS: [(&str, &str); 4] = [
+    ("LICENSE", "LICENSE"),
+    ("assets/default.md", "default.md"),
+    ("assets/classic.md", "classic.md"),
+    ("assets/fonts/OFL.txt", "Manrope-OFL.txt"),
+];
+
+/// The licences of the libraries that are linked.
+const NOTICES: &str = "THIRD-PARTY.txt";
+
 /// Builds and bundles; the arguments are those of `cargo build`.
 pub fn bundle(arguments: &[String]) -> Result<()> {
-    let target = Target::of(target_triple(arguments)?)?;
+    let triple = target_triple(arguments)?;
+    let target = Target::of(triple)?;
     let runtime = runtime::fetch(target)?;
     say("Building the plugin and the standalone");
     let mut bundler = vec!["bundle".to_string(), "timbrel".to_string()];
@@ -26,9 +39,10 @@ pub fn bundle(arguments: &[String]) -> Result<()> {
     nice_plug_xtask::main_with_args("cargo xtask", bundler)?;
 
     let bundled = target_dir().join("bundled");
+    let notices = notices::collect(triple)?;
     name_standalone(target, &bundled)?;
     for layout in [target.clap_layout(&bundled), target.vst3_layout(&bundled), target.standalone_layout(&bundled)] {
-        furnish(&layout, target, &runtime)?;
+        furnish(&layout, target, &runtime, &notices)?;
     }
     if target.system == System::MacOs {
         sign(&bundled);
@@ -38,7 +52,7 @@ pub fn bundle(arguments: &[String]) -> Result<()> {
 }
 
 /// The value of `--target`.
-fn target_triple(arguments: &[String]) -> Result<Option<&str>> {
+pub fn target_triple(arguments: &[String]) -> Result<Option<&str>> {
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         if let Some(triple) = argument.strip_prefix("--target=") {
@@ -68,11 +82,16 @@ fn name_standalone(target: Target, bundled: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Puts the library, the model and the licences into their folders.
-fn furnish(layout: &Layout, target: Target, runtime: &Runtime) -> Result<()> {
+/// Puts the library, the models, their cards and all licences into their folders.
+fn furnish(layout: &Layout, target: Target, runtime: &Runtime, notices: &str) -> Result<()> {
     copy(&runtime.library, &layout.library.join(target.library_name()))?;
     copy(Path::new(DEFAULT_MODEL), &layout.resources.join("default.onnx"))?;
     copy(Path::new(CLASSIC_MODEL), &layout.resources.join("classic.onnx"))?;
+    for (document, name) in DOCUMENTS {
+        copy(Path::new(document), &layout.resources.join(name))?;
+    }
+    let file = layout.resources.join(NOTICES);
+    fs::write(&file, notices).with_context(|| format!("{} cannot be written", file.display()))?;
     for licence in &runtime.licences {
         let name = licence.file_name().unwrap_or_default().to_string_lossy();
         copy(licence, &layout.resources.join(format!("onnxruntime-{name}")))?;

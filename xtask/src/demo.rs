@@ -59,10 +59,10 @@ pub fn demo() -> Result<()> {
     // A moment against the clock shows the plugin that it is played live, and lets it render ahead.
     play(&mut plugin, &[], LIVE_LEAD_S, Pace::RealTime)?;
     plugin.take_process_time();
-    plugin.take_worst_load();
+    plugin.take_worst();
     let live = play(&mut plugin, &events, seconds, Pace::RealTime)?;
     let load = plugin.take_process_time().as_secs_f64() / seconds;
-    let worst_load = plugin.take_worst_load();
+    let worst = plugin.take_worst();
     drop(plugin);
 
     say("Rendering it offline");
@@ -97,9 +97,10 @@ pub fn demo() -> Result<()> {
         _ => println!("pitch error            none could be measured: no note sounded alone at its pitch"),
     }
     println!(
-        "audio thread, live     {:.2} % of real time, {:.1} % in the worst block",
+        "audio thread, live     {:.2} % of real time, {:.1} % in the worst block ({:.1} % of its own)",
         100.0 * load,
-        100.0 * worst_load
+        100.0 * worst.clock,
+        100.0 * worst.own
     );
     println!("loading to first sound {:.2} s", first_sound.as_secs_f64());
     println!("offline                {:.1} s for {seconds:.1} s of sound", rendering.as_secs_f64());

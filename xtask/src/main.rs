@@ -6,6 +6,7 @@
 //! | `cargo xtask bundle [--release] [--target TRIPLE]` | the plugin and the standalone, with all that they need, in `target/bundled/` |
 //! | `cargo xtask dataset COMMAND` | a data set to train on, in `target/dataset/` |
 //! | `cargo xtask demo` | `target/demo/demo.wav`, its picture, and the figures on the terminal |
+//! | `cargo xtask package [--prove \| --target TRIPLE]` | packages to install, in `target/packages/`; the one for Debian tried |
 //! | `cargo xtask soak [--minutes N]` | the figures of a storm of instances |
 //! | `cargo xtask test` | the result of all tests |
 
@@ -14,6 +15,7 @@ mod bundle;
 mod dataset;
 mod demo;
 mod midi;
+mod package;
 mod score;
 mod setup;
 mod shell;
@@ -31,6 +33,8 @@ const USAGE: &str = "Usage:
   cargo xtask bundle [--release] [--target TRIPLE]   build the plugin and the standalone into target/bundled/
   cargo xtask dataset COMMAND                        make a data set to train on; --help tells the commands
   cargo xtask demo                                   play the demo through the built plugin, measure it, draw it
+  cargo xtask package [--prove | --target TRIPLE]    make packages to install in target/packages/, or install the one for
+                                                     Debian in a clean root, play it and take it away
   cargo xtask soak [--minutes N]                     make and drop instances in all ways for an hour, or as long as is said
   cargo xtask test                                   run all tests, through the built plugin in real hosts too";
 
@@ -57,6 +61,8 @@ fn run() -> Result<ExitCode> {
         }
         ("dataset", _) => return dataset::dataset(&arguments),
         ("demo", []) => demo::demo()?,
+        ("package", [option]) if option == "--prove" => return test::package_alone(),
+        ("package", _) => package::package(&arguments)?,
         ("soak", _) => return soak::soak(&arguments),
         ("test", []) => return test::test(),
         ("score", []) => std::fs::write(score::PATH, score::midi())?,

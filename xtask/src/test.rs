@@ -1,5 +1,5 @@
 //! All tests: the Rust ones, those through the built CLAP bundle among them, then the VST3 bundle in Python hosts, then the
-//! training code.
+//! package in a clean Debian, then the training code.
 //!
 //! What the runners print is passed through, counted, and summed up at the end, with the names of the tests that failed.
 
@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::bundle;
+use crate::package::{self, clean_root};
 use crate::setup::{packages, python};
-use crate::shell::say;
+use crate::shell::{run, say, target_dir};
+use crate::target::Target;
 
 /// Shorter parts are not listed among the slow ones.
 const SLOW: Duration = Duration::from_secs(1);
@@ -72,6 +74,7 @@ pub fn test() -> Result<ExitCode> {
 
     let mut tally = cargo_test(&mut costs)?;
     tally.add(costs.time("VST3 in Python hosts", || pytest(&hosts, "tests/python", "VST3 in Python hosts"))?);
+    tally.add(costs.time("package in a clean root", || package(&hosts))?);
     tally.add(costs.time("training", || pytest(&training, "training/tests", "the tests of training"))?);
     costs.print();
     if !tally.failed.is_empty() {
@@ -80,6 +83,38 @@ pub fn test() -> Result<ExitCode> {
     }
     println!("\n{} passed, {} failed", tally.passed, tally.failed.len());
     Ok(if tally.failed.is_empty() && tally.passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Only [`package`], of the bundles as they are.
+pub fn package_alone() -> Result<ExitCode> {
+    packages::install(packages::BUILD)?;
+    bundle::bundle(&["--release".into()])?;
+    let failed = package(&python::hosts()?)?.failed;
+    Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Makes the packages of the bundles, and proves the one for Debian.
+fn package(hosts: &Path) -> Result<Tally> {
+    let name = "package: installed, found, played and removed in a clean root";
+    if !clean_root::is_possible() {
+        say("This is no Debian: its package is not tested here");
+        return Ok(Tally::default());
+    }
+    let proof = || -> Result<()> {
+        let made = package::of_bundles(Target::of(None)?, None)?;
+        let mut build = Command::new("cargo");
+        build.args(["build", "--quiet", "--release", "--package", "timbrel-host", "--bin", "clap-host"]);
+        run(&mut build, "see what the compiler says above")?;
+        let host = target_dir().join("release/clap-host");
+        clean_root::prove(clean_root::deb(&made)?, &host, &python::site_packages(hosts)?)
+    };
+    Ok(match proof() {
+        Ok(()) => Tally { passed: 1, failed: Vec::new() },
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            Tally { passed: 0, failed: vec![name.to_string()] }
+        }
+    })
 }
 
 /// `cargo test` over the workspace.

@@ -25,7 +25,7 @@ use anyhow::{Result, ensure};
 
 pub use audio::Audio;
 pub use events::{At, Event};
-pub use plugin::{Activation, Pace, Param, Plugin};
+pub use plugin::{Activation, Pace, Param, Plugin, Worst};
 
 /// The built CLAP bundle of this checkout.
 ///

@@ -57,6 +57,14 @@ pub struct Param {
     pub modulatable: bool,
 }
 
+/// The longest of several audio calls, as a share of the time that its block lasts.
+#[derive(Clone, Copy, PartialEq, Default, Debug)]
+pub struct Worst {
+    pub clock: f64,
+    /// Of the processor time that the thread had, in which other programs are not.
+    pub own: f64,
+}
+
 /// A loaded instance.
 pub struct Plugin {
     // Declared in this order so that the processor goes before the instance, whatever happens.
@@ -67,8 +75,8 @@ pub struct Plugin {
     /// Time spent in the plugin's audio calls.
     process_time: Duration,
     own_time: Duration,
-    /// Longest audio call, as a share of the time that its block lasts.
-    worst_load: f64,
+    /// Longest audio call, by the clock and by the thread's own time.
+    worst: Worst,
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     caught: Option<crate::realtime::Caught>,
 }
@@ -94,7 +102,7 @@ impl Plugin {
             events: EventBuffer::with_capacity(BLOCK_EVENTS),
             process_time: Duration::ZERO,
             own_time: Duration::ZERO,
-            worst_load: 0.0,
+            worst: Worst::default(),
             #[cfg(all(target_os = "linux", target_env = "gnu"))]
             caught: None,
         })
@@ -245,7 +253,8 @@ impl Plugin {
         }
         self.process_time += taken;
         self.own_time += own;
-        self.worst_load = self.worst_load.max(taken.as_secs_f64() / block.as_secs_f64());
+        self.worst.clock = self.worst.clock.max(taken.as_secs_f64() / block.as_secs_f64());
+        self.worst.own = self.worst.own.max(own.as_secs_f64() / block.as_secs_f64());
         result.map_err(|error| anyhow!("the audio call failed: {error}"))?;
         Ok(())
     }
@@ -261,9 +270,9 @@ impl Plugin {
         std::mem::take(&mut self.own_time)
     }
 
-    /// Largest share of a block's duration that an audio call took, since the last look.
-    pub fn take_worst_load(&mut self) -> f64 {
-        std::mem::take(&mut self.worst_load)
+    /// The longest audio call since the last look.
+    pub fn take_worst(&mut self) -> Worst {
+        std::mem::take(&mut self.worst)
     }
 
     /// From here on counts what the audio calls do that an audio thread must not.

@@ -31,6 +31,12 @@ pub const DISPLAY: &[&str] = &[
     "imagemagick",
 ];
 
+/// Needed to make a package for Debian.
+pub const PACKAGE: &[&str] = &["dpkg-dev"];
+
+/// Needed to install that package in a new Debian.
+pub const CLEAN_ROOT: &[&str] = &["mmdebstrap"];
+
 /// Installs what is missing.
 pub fn install(packages: &[&str]) -> Result<()> {
     // macOS and Windows bring all that is needed with their compilers.

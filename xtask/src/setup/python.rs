@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use crate::setup::runtime::python;
-use crate::shell::{run, say, target_dir};
+use crate::shell::{output, run, say, target_dir};
 
 /// The hosts, pinned with all that they depend on.
 const HOSTS: &str = include_str!("../../../tests/python/requirements.txt");
@@ -34,6 +34,13 @@ pub fn training() -> Result<PathBuf> {
          2.5 minutes",
         &["--editable", "training[test]"],
     )
+}
+
+/// The folder of an environment's modules.
+pub fn site_packages(interpreter: &Path) -> Result<PathBuf> {
+    let ask = "import sysconfig; print(sysconfig.get_path('purelib'))";
+    let folder = output(Command::new(interpreter).args(["-c", ask]));
+    Ok(folder.with_context(|| format!("{} does not run", interpreter.display()))?.trim().into())
 }
 
 /// Makes the environment `target/NAME` by `pip install ARGUMENTS`, unless it is there and was made for the same `packages`.
