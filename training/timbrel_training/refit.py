@@ -53,7 +53,7 @@ FIELD, FIELD_WEIGHT = 1_500, 1.0
 
 # By how much more random latents change with velocity than notes do, in decibels, for the same change of their centroid: they are
 # duller, and there is less up there to change.
-FELT = 1.4
+FELT = 1.25
 
 # Weights of a head are drawn to nothing as if this share of all places said so.
 RIDGE = 1e-3
