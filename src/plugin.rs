@@ -240,10 +240,10 @@ impl Timbrel {
             let gone = from as f64 / f64::from(self.sample_rate) * transport.tempo / 60.0;
             let transport = Transport { beats: transport.beats.map(|beats| beats + gone), ..transport };
             let settings = Settings { transport, ..self.params.settings() };
-            let events = self.events.drain(..count).map(|event| TimedEvent {
-                sample: event.sample.saturating_sub(from),
-                ..event
-            });
+            let events = self
+                .events
+                .drain(..count)
+                .map(|event| TimedEvent { sample: event.sample.saturating_sub(from), ..event });
             match out {
                 [side] => self.engine.process(&settings, wait, events, &mut side[from..until]),
                 [left, right, ..] => {
