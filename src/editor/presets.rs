@@ -350,7 +350,7 @@ fn row(
     let ink = match (is_liked, like.hovered()) {
         (true, _) => AMBER,
         (false, true) => BRIGHT,
-        (false, false) => LINE,
+        (false, false) => mix(LINE, FAINT, 0.85),
     };
     icons::heart(painter, look, heart.center(), is_liked, ink);
     (response.clicked(), like.clicked())

@@ -137,7 +137,8 @@ fn picture(note: &Note) -> ColorImage {
     for (index, (magnitude, off)) in cells.into_iter().enumerate() {
         let (frame, row) = (index / ROWS, index % ROWS);
         let level = 1.0 + 20.0 * (magnitude / loudest).max(1e-9).log10() / DEPTH_DB;
-        image[(frame, ROWS - 1 - row)] = rainbow(off + 0.5, level.clamp(0.0, 1.0));
+        // Most partials lie near the middle of their bins, so small distances get most of the colours.
+        image[(frame, ROWS - 1 - row)] = rainbow(0.5 + 0.5 * (4.0 * off).tanh(), level.clamp(0.0, 1.0));
     }
     image
 }

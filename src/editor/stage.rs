@@ -25,7 +25,7 @@ const LOCK: f32 = 14.0;
 const LOCK_GAP: f32 = 4.0;
 
 /// Width of the choice of faces, in design points.
-const FACES: f32 = 244.0;
+const FACES: f32 = 276.0;
 
 /// Height of the row of tools at the foot of the stage, with the room over it, in design points.
 const TOOLS: f32 = 26.0;
@@ -138,7 +138,7 @@ impl Stage {
             let ink = match (*locked, own.hovered()) {
                 (true, _) => AMBER,
                 (false, true) => TEXT,
-                (false, false) => mix(LINE, FAINT, 0.4),
+                (false, false) => mix(LINE, FAINT, 0.85),
             };
             icons::lock(view.ui.painter(), look, place.lock(look, i).center(), *locked, ink);
         }

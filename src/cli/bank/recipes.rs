@@ -176,10 +176,10 @@ pub const RECIPES: &[Recipe] = &[
     recipe("Brass horizon", &["pad", "brass"], Between("Brass section, second", "Cello", 45), Slow, &[], &[]),
     recipe("Glass pad", &["pad", "bell", "bright"], Between("Celesta", "Choir, ah", 60), Slow, &[], &[]),
     // Among four, to be moved by hand or by automation.
-    recipe("Four winds", &["pad play", "wind"], Pad(["Flute", "Oboe", "Clarinet", "Shakuhachi"], 40, 40), Held, &[], &[("release", "300 ms")]),
-    recipe("Four bows", &["pad play", "strings"], Pad(["Violin", "Cello", "Strings, slow", "Double bass, bowed"], 45, 35), Soft, &[], &[]),
-    recipe("Strings to bells", &["pad play", "pluck", "bell"], Pad(["Harp", "Celesta", "Nylon guitar", "Vibraphone"], 55, 45), Rings, &[], &[]),
-    recipe("Breath to brass", &["pad play", "breath", "brass"], Pad(["Voices, oh", "Blown bottle", "French horns", "Trumpet, muted"], 50, 60), Soft, &[], &[]),
+    recipe("Four winds", &["morph", "wind"], Pad(["Flute", "Oboe", "Clarinet", "Shakuhachi"], 40, 40), Held, &[], &[("release", "300 ms")]),
+    recipe("Four bows", &["morph", "strings"], Pad(["Violin", "Cello", "Strings, slow", "Double bass, bowed"], 45, 35), Soft, &[], &[]),
+    recipe("Strings to bells", &["morph", "pluck", "bell"], Pad(["Harp", "Celesta", "Nylon guitar", "Vibraphone"], 55, 45), Rings, &[], &[]),
+    recipe("Breath to brass", &["morph", "breath", "brass"], Pad(["Voices, oh", "Blown bottle", "French horns", "Trumpet, muted"], 50, 60), Soft, &[], &[]),
     // Made strange.
     recipe("Thumb bass", &["bass", "pluck", "short"], Between("Double bass, bowed", "Strings, plucked", 55), Short, &[("Brightness", -0.5)], &[]),
     recipe("Organ bass", &["bass", "organ", "dark"], Between("Church organ, full", "Double bass, bowed", 55), Held, &[("Brightness", -1.0)], &[]),
