@@ -351,7 +351,7 @@ impl Voice {
         self.last = Last::Kept;
         self.identity = identity;
         self.envelope = Envelope::start();
-        self.mix = None;
+        (self.mix, self.filter) = (None, Filter::struck(&FilterSettings::OFF));
         self.state = State::Waiting;
         self.fade = 1.0;
         self.stolen = false;
