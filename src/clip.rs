@@ -142,7 +142,11 @@ mod tests {
             assert_eq!(Clip::read(&text).unwrap(), clip);
             assert_eq!(Clip::read(&format!("  Listen to this:\n{text}\n-- \nA friend")).unwrap(), clip);
             assert!(clip.about_model(&ModelRef { sha256: "AB".repeat(32), ..ModelRef::default() }).is_none());
-            assert!(clip.about_model(&ModelRef { sha256: "cd".repeat(32), ..ModelRef::default() }).unwrap().contains("Timbrel"));
+            assert!(
+                clip.about_model(&ModelRef { sha256: "cd".repeat(32), ..ModelRef::default() })
+                    .unwrap()
+                    .contains("Timbrel")
+            );
         }
     }
 

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::sync::{Once, OnceLock};
 
 use anyhow::{Context, Result};
 
@@ -27,6 +27,7 @@ pub struct MidiMap {
     file: Option<PathBuf>,
     /// The parameters' ids, by their numbers.
     ids: Vec<String>,
+    read: Once,
     /// For each controller one more than the number of a parameter; 0 for none.
     ties: [AtomicU16; CONTROLLERS],
 }
@@ -34,21 +35,26 @@ pub struct MidiMap {
 impl MidiMap {
     /// The map of the process. `ids` are those of the parameters, in the order of their numbers.
     pub fn shared(ids: impl FnOnce() -> Vec<String>) -> &'static Self {
-        MAP.get_or_init(|| Self::load(files::settings_folder().map(|folder| folder.join("midi.json")), ids()))
+        MAP.get_or_init(|| Self::new(files::settings_folder().map(|folder| folder.join("midi.json")), ids()))
     }
 
-    /// Reads the file; a lost or broken one only means that nothing is tied.
-    pub fn load(file: Option<PathBuf>, ids: Vec<String>) -> Self {
-        let text = file.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
-        let stored: BTreeMap<u8, String> = text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-        let map = Self { file, ids, ties: [const { AtomicU16::new(0) }; CONTROLLERS] };
-        for (controller, id) in stored {
-            let number = map.ids.iter().take(PARAMETERS).position(|own| *own == id);
-            if let (Some(tie), Some(number)) = (map.ties.get(usize::from(controller)), number) {
-                tie.store(number as u16 + 1, Ordering::Relaxed);
+    /// A map in which nothing is tied before it is opened: hosts make instances only to look at them.
+    pub fn new(file: Option<PathBuf>, ids: Vec<String>) -> Self {
+        Self { file, ids, read: Once::new(), ties: [const { AtomicU16::new(0) }; CONTROLLERS] }
+    }
+
+    /// Reads the file, the first time; a lost or broken one only means that nothing is tied. Not on the audio thread.
+    pub fn open(&self) {
+        self.read.call_once(|| {
+            let text = self.file.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
+            let stored = text.and_then(|text| serde_json::from_str::<BTreeMap<u8, String>>(&text).ok());
+            for (controller, id) in stored.unwrap_or_default() {
+                let number = self.ids.iter().take(PARAMETERS).position(|own| *own == id);
+                if let (Some(tie), Some(number)) = (self.ties.get(usize::from(controller)), number) {
+                    tie.store(number as u16 + 1, Ordering::Relaxed);
+                }
             }
-        }
-        map
+        });
     }
 
     /// The number of the parameter that a controller moves.
@@ -163,6 +169,12 @@ impl Learning {
 mod tests {
     use super::*;
 
+    fn load(file: Option<PathBuf>, ids: Vec<String>) -> MidiMap {
+        let map = MidiMap::new(file, ids);
+        map.open();
+        map
+    }
+
     fn ids() -> Vec<String> {
         ["gain", "tune", "width"].map(str::to_owned).into()
     }
@@ -171,7 +183,7 @@ mod tests {
     fn what_was_learned_comes_back_by_the_parameters_ids() {
         let folder = std::env::temp_dir().join(format!("timbrel-midi-{}", std::process::id()));
         let file = folder.join("deep").join("midi.json");
-        let map = MidiMap::load(Some(file.clone()), ids());
+        let map = load(Some(file.clone()), ids());
         assert_eq!(map.ties(), []);
         map.tie(74, Some(2)).unwrap();
         map.tie(1, Some(0)).unwrap();
@@ -179,19 +191,19 @@ mod tests {
         map.tie(21, Some(0)).unwrap();
         assert_eq!(map.ties(), [(21, 0), (74, 2)]);
         // Another version has its parameters in another order, and lacks one.
-        let other = MidiMap::load(Some(file.clone()), vec!["width".into(), "new".into()]);
+        let other = load(Some(file.clone()), vec!["width".into(), "new".into()]);
         assert_eq!(other.ties(), [(74, 0)]);
         map.tie(74, None).unwrap();
-        assert_eq!(MidiMap::load(Some(file.clone()), ids()).ties(), [(21, 0)]);
+        assert_eq!(load(Some(file.clone()), ids()).ties(), [(21, 0)]);
         for text in ["", "{", r#"{"999": "gain"}"#, r#"{"7": 3}"#] {
             std::fs::write(&file, text).unwrap();
-            assert_eq!(MidiMap::load(Some(file.clone()), ids()).ties(), []);
+            assert_eq!(load(Some(file.clone()), ids()).ties(), []);
         }
         let files = std::fs::read_dir(folder.join("deep")).unwrap().count();
         assert_eq!(files, 1, "nothing unfinished is left");
         std::fs::remove_dir_all(&folder).unwrap();
         std::fs::write(&folder, "").unwrap();
-        let map = MidiMap::load(Some(file), ids());
+        let map = load(Some(file), ids());
         let error = format!("{:#}", map.tie(3, Some(1)).unwrap_err());
         std::fs::remove_file(&folder).unwrap();
         assert!(error.contains("until the host ends") && map.parameter(3) == Some(1));

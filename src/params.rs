@@ -18,10 +18,10 @@ use crate::link::Status;
 use crate::note::{Base, DIRECTIONS, Timbre};
 use crate::state::Session;
 
-pub use pad::PadParams;
 pub use expression::ExpressionParams;
 pub use filter::FilterParams;
 pub use motion::MotionParams;
+pub use pad::PadParams;
 
 use motion::ReleaseMode;
 
@@ -190,8 +190,9 @@ impl TimbrelParams {
     /// again. For the audio thread.
     pub fn mend(&self) {
         let own = [&self.character, &self.attack, &self.decay, &self.sustain, &self.release, &self.velocity];
-        let rest =
-            [&self.tune, &self.gain, &self.pad.x, &self.pad.y].into_iter().chain(self.directions.iter().map(|direction| &direction.offset));
+        let rest = [&self.tune, &self.gain, &self.pad.x, &self.pad.y]
+            .into_iter()
+            .chain(self.directions.iter().map(|direction| &direction.offset));
         let rest = rest
             .chain(self.expression.floats())
             .chain(self.motion.floats())

@@ -126,6 +126,7 @@ impl Plugin for Timbrel {
         context.set_current_voice_capacity(MAX_VOICES as u32);
         self.instance.start();
         tuning::Master::look();
+        self.midi_map.open();
         true
     }
 
@@ -239,10 +240,10 @@ impl Timbrel {
             let gone = from as f64 / f64::from(self.sample_rate) * transport.tempo / 60.0;
             let transport = Transport { beats: transport.beats.map(|beats| beats + gone), ..transport };
             let settings = Settings { transport, ..self.params.settings() };
-            let events = self.events.drain(..count).map(|event| TimedEvent {
-                sample: event.sample.saturating_sub(from),
-                ..event
-            });
+            let events = self
+                .events
+                .drain(..count)
+                .map(|event| TimedEvent { sample: event.sample.saturating_sub(from), ..event });
             match out {
                 [side] => self.engine.process(&settings, wait, events, &mut side[from..until]),
                 [left, right, ..] => {
@@ -483,7 +484,7 @@ mod tests {
     #[test]
     fn a_controller_at_one_half_changes_nothing() {
         // One host sends every controller at 0.5 when it loads the plugin, others the value rounded to seven bits.
-        let map = MidiMap::load(None, Vec::new());
+        let map = MidiMap::new(None, Vec::new());
         let mut channels = Channels::new();
         for half in [0.5, 63.0 / 127.0, 64.0 / 127.0] {
             let mut untold = Untold::default();
@@ -514,7 +515,7 @@ mod tests {
 
     #[test]
     fn who_sends_a_volume_may_send_the_middle_one_too() {
-        let map = MidiMap::load(None, Vec::new());
+        let map = MidiMap::new(None, Vec::new());
         let mut untold = Untold::default();
         assert!(untold.is_no_message(&cc(7, 0.5), &map));
         assert!(!untold.is_no_message(&cc(7, 0.2), &map));
@@ -527,7 +528,7 @@ mod tests {
         let (_, _, editor) = link::link();
         let params = TimbrelParams::new(Session::default(), &editor.status);
         let knobs: Vec<ParamPtr> = params.param_map().into_iter().map(|(_, pointer, _)| pointer).collect();
-        let map = MidiMap::load(None, ids_of(&params));
+        let map = MidiMap::new(None, ids_of(&params));
         let learning = Learning::default();
         assert!(!is_taken(&map, &learning, &knobs, 74, 0.25));
         learning.begin();

@@ -79,8 +79,13 @@ impl Reference {
 /// The plugin at a rate, set to play notes at the level of the model and as generated.
 fn plugin(rate: f64) -> Plugin {
     let mut plugin = Plugin::load(&timbrel_host::bundle().unwrap()).unwrap();
-    let as_generated =
-        [("Sustain Mode", "Natural"), ("Width", "0 %"), ("Velocity to Brightness", "0 %"), ("Vibrato", "0 %")];
+    let as_generated = [
+        ("Sustain Mode", "Natural"),
+        ("Width", "0 %"),
+        ("Velocity to Brightness", "0 %"),
+        ("Vibrato", "0 %"),
+        ("Limiter", "Off"),
+    ];
     for (name, text) in [("Gain", "0.0 dB"), ("Attack", "0 ms"), ("Sustain", "100 %")].into_iter().chain(as_generated) {
         let param = plugin.param(name).unwrap();
         let value = plugin.value_of(param, text).unwrap();

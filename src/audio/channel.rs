@@ -248,6 +248,11 @@ impl Channels {
         }
     }
 
+    /// Whether a player's controller was ever touched that a channel's notes heed.
+    pub fn has_controls(&self, channel: u8) -> bool {
+        self.with_leader(channel).any(|(_, own)| own.controls != Controls::default())
+    }
+
     /// What the player's controllers say for a channel's notes.
     pub fn controls(&self, channel: u8) -> Controls {
         let own = self.get(channel).controls;

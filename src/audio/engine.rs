@@ -72,6 +72,9 @@ pub struct Engine {
     /// moment is heard from their beginning.
     new_from: u64,
     channels: Channels,
+    /// Whether any voice is modulated, and whether any is rendered apart: while none is, none is asked.
+    is_modulated: bool,
+    is_apart: bool,
     /// The pitch of each key: now, and as the session has it.
     pitches: Pitches,
     own_pitches: Pitches,
@@ -119,6 +122,8 @@ impl Engine {
             next_age: 0,
             new_from: 0,
             channels: Channels::new(),
+            is_modulated: false,
+            is_apart: false,
             pitches: equal_temperament(),
             own_pitches: equal_temperament(),
             tunings: 0,

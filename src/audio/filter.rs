@@ -22,6 +22,9 @@ const HIGHEST_SHARE: f32 = 0.49;
 /// Damping without resonance (Butterworth's), and with all of it, where it does not sound by itself yet.
 const DAMPING: (f32, f32) = (std::f32::consts::SQRT_2, 0.05);
 
+/// 300 dB below full scale, far above where numbers lose their precision.
+const INAUDIBLE: f32 = 1e-15;
+
 /// What passes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Mode {
@@ -141,6 +144,10 @@ impl Filter {
         if note.is_released {
             self.envelope.release();
         }
+        // What rings on below all hearing would only make the arithmetic slow.
+        if self.states.iter().all(|state| state.abs() < INAUDIBLE) {
+            self.states = [0.0; 2];
+        }
         let mut levels = [1.0; STEP];
         self.envelope.apply(&settings.adsr, sample_rate, &mut levels);
         let target = settings.cutoff + settings.keyed * (note.pitch - 60.0) + note.cutoff;
@@ -255,6 +262,18 @@ mod tests {
                 assert!(wave.iter().all(|x| x.is_finite() && x.abs() < 50.0), "{cutoff} {resonance}");
             }
         }
+    }
+
+    #[test]
+    fn it_comes_to_rest_in_silence() {
+        let resonant = FilterSettings { resonance: 1.0, ..settings(Mode::Band) };
+        let mut filter = Filter::struck(&resonant);
+        let mut wave = sine(880.0, 4_800);
+        wave.resize(200_000, 0.0);
+        filter.apply(&resonant, &NOTE, RATE, &mut wave);
+        assert!(
+            wave[190_000..].iter().all(|sample| *sample == 0.0) && wave[5_000..6_000].iter().any(|x| x.abs() > 0.1)
+        );
     }
 
     #[test]

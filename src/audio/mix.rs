@@ -60,9 +60,9 @@ impl Mix {
         *self == Self::FULL
     }
 
-    /// Whether the gains have come to where they go.
-    pub fn is_at(&self, gains: (f32, f32)) -> bool {
-        (self.left, self.right) == gains
+    /// Whether the gains have come to where they go, as far as they ever do: from above, single precision may stop short.
+    pub fn is_at(&self, (left, right): (f32, f32)) -> bool {
+        (self.left - left).abs() < 2e-5 && (self.right - right).abs() < 2e-5
     }
 
     /// The gains at a place between -1 and 1: of equal power at all places, and 1 in the middle.
@@ -82,8 +82,8 @@ impl Mix {
     /// Adds a sound of one side to an output. Where that has one side only, there is no place to bring it to, and it is as
     /// loud as in the middle.
     pub fn add(&mut self, sound: &[f32], (left, right): (f32, f32), sample_rate: f32, out: Output) {
-        // Single precision comes no nearer than this to a gain of 1 from above.
-        let way = |to| Way { to, rate: rate(sample_rate), there: 2e-5 };
+        // Single precision comes no nearer than this to a gain near 1.
+        let way = |to| Way { to, rate: rate(sample_rate), there: 1e-5 };
         let Some(other) = out.right else {
             let power = |left: f32, right: f32| ((left * left + right * right) / 2.0).sqrt();
             let way = way(power(left, right));

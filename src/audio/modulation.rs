@@ -46,6 +46,11 @@ pub struct Assignments {
 }
 
 impl Assignments {
+    /// Whether every stroke is moved by itself, without a controller.
+    pub fn move_strokes(&self) -> bool {
+        !self.velocity.is_nothing() || !self.key.is_nothing()
+    }
+
     pub const NONE: Self = Self {
         wheel: Assignment::NONE,
         breath: Assignment::NONE,
@@ -172,6 +177,11 @@ impl NoteControls {
         }
     }
 
+    /// Whether the host has said anything.
+    pub fn is_told(&self) -> bool {
+        self.is_told
+    }
+
     pub fn let_go_of_pressure(&mut self) {
         self.controls.pressure = None;
     }
@@ -232,7 +242,7 @@ impl Modulation {
     ) -> Self {
         let mut sum = Self { brightness, ..Self::NONE };
         let has_lfo = !lfo.is_nothing();
-        let is_of_stroke = !assignments.velocity.is_nothing() || !assignments.key.is_nothing();
+        let is_of_stroke = assignments.move_strokes();
         if !own.is_told && !is_of_stroke && !has_lfo && controls == Controls::default() {
             return sum;
         }

@@ -83,6 +83,8 @@ impl Sway {
 
     /// Goes on from so many semitones off, on a straight line to nothing.
     pub fn glide(&mut self, semitones: f32, seconds: f32) {
+        // From this very sample on, in whichever step it falls.
+        self.semitones += semitones - self.glide;
         self.glide = semitones;
         self.glide_speed = semitones.abs() / seconds.max(f32::MIN_POSITIVE);
     }
@@ -142,13 +144,13 @@ impl Sway {
         let wave = |share: f32| (std::f32::consts::TAU * (self.turn + share * rate_hz * seconds)).sin();
         let at = |share: f32| movement.ramp(start + share * seconds) * wave(share);
         let mut semitones = 0.01 * self.cents * at(0.5);
-        let mut db = self.db * at(1.0);
+        let mut exponent = self.db / 20.0 * at(1.0);
         if self.added_cents > 0.0 {
             // At once, and in the proportion that the model has.
             semitones += 0.01 * self.added_cents * wave(0.5);
             if has_own {
                 let db_per_cent = (movement.tremolo_db / movement.vibrato_cents).min(MOST_DB_PER_CENT);
-                db += self.added_cents * db_per_cent * wave(1.0);
+                exponent += self.added_cents * db_per_cent / 20.0 * wave(1.0);
             }
         }
         self.turn = (self.turn + rate_hz * seconds).fract();
@@ -158,7 +160,7 @@ impl Sway {
             semitones += self.glide;
         }
         self.semitones = semitones;
-        self.gains = [self.gains[1], 10f32.powf(db / 20.0)];
+        self.gains = [self.gains[1], 10f32.powf(exponent)];
     }
 
     /// Multiplies gains, which lie within one step, and goes on by as many samples.

@@ -188,6 +188,8 @@ enum Plan {
         frame: usize,
         gain: f32,
         morph: f32,
+        /// The bins from here on would fold back.
+        cutoff: usize,
     },
     Nothing,
     /// Computed, and added to the hops that follow.
@@ -349,7 +351,7 @@ impl Voice {
         self.last = Last::Kept;
         self.identity = identity;
         self.envelope = Envelope::start();
-        self.mix = None;
+        (self.mix, self.filter) = (None, Filter::struck(&FilterSettings::OFF));
         self.state = State::Waiting;
         self.fade = 1.0;
         self.stolen = false;
@@ -374,6 +376,9 @@ impl Voice {
         self.tilt = self.identity.modulation.brightness;
         self.find_touch(&note);
         self.sway = Sway::struck(&note.movement, self.depth(settings));
+        if let Some((semitones, seconds)) = self.identity.glide {
+            self.sway.glide(semitones, seconds);
+        }
         let cutoff = cutoff_bins(&note, pitch + self.sway.reach(), settings.sample_rate);
         let sounding = (0..=self.playhead.frame()).map(|frame| note.frames.sounding(frame)).max();
         let heads = note.head.len() / note.plan.window_len();
@@ -381,7 +386,7 @@ impl Voice {
             self.enter(&note, frame, settings.course.reverse, cutoff, tools);
             self.newest = Some(note.key);
             self.note = Some(note);
-            self.decide(&settings.course);
+            self.decide(settings);
             return;
         }
         let has_head = !self.is_touched || heads == HEAD_VELOCITIES.len() && self.tilt == 0.0;
@@ -393,7 +398,7 @@ impl Voice {
         }
         self.newest = Some(note.key);
         self.note = Some(note);
-        self.decide(&settings.course);
+        self.decide(settings);
     }
 
     /// Finds what the velocity and the tilt do to the note's bins.
@@ -546,11 +551,11 @@ impl Voice {
         self.stride = tools.interpolator.stride(note.geometry.voice_rate());
         self.newest = Some(note.key);
         self.note = Some(note);
-        self.decide(&settings.course);
+        self.decide(settings);
         if old.identity.moved {
             // To be taken away again: whether a frame was computed depends on the host's blocks, and what it leaves when it is
             // taken away, the last bits of a sum, is not to.
-            old.prepare(settings.sample_rate, tools);
+            old.prepare(tools);
         }
         old.leave(tools);
     }
@@ -569,11 +574,6 @@ impl Voice {
 
     pub fn set_pitch(&mut self, semitones: f32) {
         self.pitch_target = semitones;
-    }
-
-    /// Sounds at once from `semitones` beside where it would be, and goes there on a straight line.
-    pub fn glide_from(&mut self, semitones: f32, seconds: f32) {
-        self.sway.glide(semitones, seconds);
     }
 
     /// Goes to another pitch on a straight line, from wherever the voice is.
@@ -745,7 +745,7 @@ impl Voice {
     /// The samples of one hop have been played: brings in the next frame, and decides on the one after it.
     fn next_hop(&mut self, settings: &VoiceSettings, tools: &mut Tools, used: &mut dyn FnMut(Arc<Note>)) {
         let Some(hop) = self.note.as_ref().map(|note| note.plan.hop()) else { return };
-        self.prepare(settings.sample_rate, tools);
+        self.prepare(tools);
         if !matches!(self.plan, Plan::Done { .. }) {
             // No frame has written to the hop that only it would have reached.
             self.hop(OVERLAP, hop).fill(0.0);
@@ -781,11 +781,11 @@ impl Voice {
             self.morph_left = MORPH_FRAMES;
             self.beyond = true;
         }
-        self.decide(&settings.course);
+        self.decide(settings);
     }
 
     /// Decides on the frame that comes next.
-    fn decide(&mut self, course: &Course) {
+    fn decide(&mut self, settings: &VoiceSettings) {
         let tilt = self.identity.modulation.brightness;
         if tilt != self.tilt
             && let Some(note) = self.note.take()
@@ -795,12 +795,14 @@ impl Voice {
             self.note = Some(note);
         }
         let Some(note) = &self.note else { return };
-        self.plan = match self.playhead.step(note, course) {
+        self.plan = match self.playhead.step(note, &settings.course) {
             Step::Frame { frame, gain } => {
-                self.beyond |= self.playhead.has_turned() || !course.is_plain();
+                self.beyond |= self.playhead.has_turned() || !settings.course.is_plain();
                 let morph = if self.morph_left > 0 { 1.0 / self.morph_left as f32 } else { 1.0 };
                 self.morph_left = self.morph_left.saturating_sub(1);
-                Plan::Frame { frame, gain, morph }
+                // Of the pitch now, and not of when the frame is computed, which is as the host's blocks have it.
+                let cutoff = cutoff_bins(note, self.pitch + self.sway.reach(), settings.sample_rate);
+                Plan::Frame { frame, gain, morph, cutoff }
             }
             Step::Silence => {
                 self.last = Last::Kept;
@@ -826,11 +828,10 @@ impl Voice {
     }
 
     /// Computes the frame that comes next, if that has not been done yet.
-    pub fn prepare(&mut self, sample_rate: f32, tools: &mut Tools) {
-        let Plan::Frame { frame, gain, morph } = self.plan else { return };
+    pub fn prepare(&mut self, tools: &mut Tools) {
+        let Plan::Frame { frame, gain, morph, cutoff } = self.plan else { return };
         let Some(note) = &self.note else { return };
         let bins = note.geometry.bins;
-        let cutoff = cutoff_bins(note, self.pitch + self.sway.reach(), sample_rate);
         let Tools { synth, partials, magnitude, advance, .. } = tools;
         // Above those that sound, bins only keep their phases.
         let mut sounding = note.frames.sounding(frame);

@@ -215,7 +215,9 @@ mod tests {
         let model = Model::read(std::path::Path::new(path)).unwrap();
         let programs = Programs::of(&model);
         let known = &model.manifest.programs[3];
-        let Some((program, Source::Latent(latent))) = programs.nearest(known.program) else { panic!("it has no latent") };
+        let Some((program, Source::Latent(latent))) = programs.nearest(known.program) else {
+            panic!("it has no latent")
+        };
         assert_eq!((program, latent.numbers()), (known.program, &known.vector[..]));
         let mut timbre = Timbre { seed: 3, seed_to: 4, blend: 5, character: 120, ..Timbre::default() };
         programs.nearest(known.program).unwrap().1.put(&mut timbre);

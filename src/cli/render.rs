@@ -221,7 +221,8 @@ impl Performance<'_> {
             ));
         }
         let found = |program: Option<u8>| program.and_then(|program| programs.nearest(program));
-        self.sounds = self.score.programs.iter().map(|&program| found(program).map(|(_, sound)| sound.clone())).collect();
+        self.sounds =
+            self.score.programs.iter().map(|&program| found(program).map(|(_, sound)| sound.clone())).collect();
         let told = wanted.iter().filter_map(|&program| {
             let (nearest, sound) = programs.nearest(program)?;
             let [name, nearest_name] = [program, nearest].map(|program| NAMES[usize::from(program % 128)]);

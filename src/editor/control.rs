@@ -139,7 +139,11 @@ fn heed_keys<P: Param>(ui: &Ui, response: &Response, param: &P, setter: &ParamSe
         let (steps, fine, home) = ui.input(|input| {
             let pressed = |key| input.num_presses(key) as i32;
             let up = pressed(Key::ArrowUp) + pressed(Key::ArrowRight);
-            (up - pressed(Key::ArrowDown) - pressed(Key::ArrowLeft), input.modifiers.shift, input.key_pressed(Key::Home))
+            (
+                up - pressed(Key::ArrowDown) - pressed(Key::ArrowLeft),
+                input.modifiers.shift,
+                input.key_pressed(Key::Home),
+            )
         });
         enters = ui.input(|input| input.key_pressed(Key::Enter));
         if home {
@@ -176,7 +180,11 @@ pub fn say<P: Param>(ui: &Ui, response: &Response, param: &P) {
         tip_of_two(response, look, sentence, how);
     }
     response.widget_info(|| {
-        egui::WidgetInfo::slider(true, f64::from(param.unmodulated_normalized_value()), format!("{} {param}", param.name()))
+        egui::WidgetInfo::slider(
+            true,
+            f64::from(param.unmodulated_normalized_value()),
+            format!("{} {param}", param.name()),
+        )
     });
 }
 

@@ -73,10 +73,17 @@ impl Hand {
         let luck = chance();
         let share = 0.25 + 0.5 * f64::from(luck >> 16) / 65_535.0;
         let names = [describe(view.params, Some(atlas)), describe_patch(other, &plain)];
-        point_in_place(view, format!("{} and {}", short(&names[0]), short(&names[1])), atlas.between(&mine, &theirs, share));
+        point_in_place(
+            view,
+            format!("{} and {}", short(&names[0]), short(&names[1])),
+            atlas.between(&mine, &theirs, share),
+        );
         for (i, direction) in view.params.directions.iter().enumerate() {
             let id = format!("timbre_{}", i + 1);
-            if !self.locked[i] && luck >> i & 1 == 1 && let Some(value) = plain.get(&id) {
+            if !self.locked[i]
+                && luck >> i & 1 == 1
+                && let Some(value) = plain.get(&id)
+            {
                 view.hand.set_plain(direction.offset.as_ptr(), *value);
             }
         }
@@ -173,7 +180,11 @@ pub fn describe(params: &TimbrelParams, atlas: Option<&Atlas>) -> String {
         Base::Pad { .. } => "Pad".into(),
         Base::Point(_) => {
             let held = params.session.holding().get();
-            held.point.as_ref().map(|point| point.name.clone()).filter(|name| !name.is_empty()).unwrap_or("Own timbre".into())
+            held.point
+                .as_ref()
+                .map(|point| point.name.clone())
+                .filter(|name| !name.is_empty())
+                .unwrap_or("Own timbre".into())
         }
         Base::Seeds => {
             let seed = params.seed.unmodulated_plain_value();

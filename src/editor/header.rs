@@ -119,7 +119,15 @@ fn show_preset(view: &View, rect: Rect, work: &Work) -> Option<Asked> {
         icons::heart(painter, look, at, liked, if liked { AMBER } else { ink });
     };
     let sentence = "Marks the preset as a favourite, or no longer.";
-    if control::sign_button(view.ui, look, place(254.0, 28.0), id("header-preset", 3), work.liked.is_some(), sentence, heart) {
+    if control::sign_button(
+        view.ui,
+        look,
+        place(254.0, 28.0),
+        id("header-preset", 3),
+        work.liked.is_some(),
+        sentence,
+        heart,
+    ) {
         asked = Some(Asked::Like);
     }
     let sentence = "Save: keeps what you hear as a preset of your own, under a name that is proposed.";
@@ -152,7 +160,15 @@ fn show_work(view: &View, rect: Rect, work: &Work) -> Option<Asked> {
             let ink = if side == work.side { AMBER } else { ink };
             look.text(painter, (at, Align2::CENTER_CENTER), name, NAME, ink, f32::INFINITY);
         };
-        if control::sign_button(view.ui, look, place(WORK + 72.0 + 32.0 * side as f32), id("side", side), true, sentence, sign) {
+        if control::sign_button(
+            view.ui,
+            look,
+            place(WORK + 72.0 + 32.0 * side as f32),
+            id("side", side),
+            true,
+            sentence,
+            sign,
+        ) {
             asked = Some(Asked::Side(side));
         }
     }

@@ -122,7 +122,12 @@ impl History {
 
     /// What stands between the controls and the host for a frame.
     pub fn recorder(&self, gui: GuiContext) -> Recorder {
-        Recorder { gui, params: Arc::clone(&self.params), instance: Arc::clone(&self.instance), gesture: Arc::clone(&self.gesture) }
+        Recorder {
+            gui,
+            params: Arc::clone(&self.params),
+            instance: Arc::clone(&self.instance),
+            gesture: Arc::clone(&self.gesture),
+        }
     }
 
     /// Tells whether anything was done since it was the same.
@@ -147,7 +152,8 @@ impl History {
             // The host takes the value on its own scale, which some plain values lie between.
             // SAFETY: the pointer is of our parameters.
             let arrived = now.plain == unsafe { param.preview_plain(value.normalized) } || now.plain == value.plain;
-            if arrived && now.plain != value.plain
+            if arrived
+                && now.plain != value.plain
                 && let ParamPtr::FloatParam(own) = param
             {
                 // SAFETY: as above. It is written to through an atomic.

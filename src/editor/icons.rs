@@ -51,7 +51,11 @@ pub fn turn(painter: &Painter, look: Look, at: Pos2, direction: f32, ink: Color3
     painter.line_segment([last, along(2.0, 4.4)], stroke);
     let tip = along(5.6, top);
     painter.add(Shape::line(
-        vec![tip + vec2(-direction * look.px(3.2), look.px(-3.0)), tip, tip + vec2(-direction * look.px(3.2), look.px(3.0))],
+        vec![
+            tip + vec2(-direction * look.px(3.2), look.px(-3.0)),
+            tip,
+            tip + vec2(-direction * look.px(3.2), look.px(3.0)),
+        ],
         stroke,
     ));
 }

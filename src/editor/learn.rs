@@ -84,6 +84,7 @@ impl LearnPage {
     }
 
     pub fn show(&mut self, view: &View, rect: Rect, learning: &Learning) {
+        self.map.open();
         let (look, painter) = (view.look, view.ui.painter());
         let button = Rect::from_min_size(rect.min, vec2(look.px(96.0), look.px(26.0)));
         let is_idle = matches!(self.waits, Waits::ForNothing);

@@ -162,7 +162,8 @@ pub fn dress(ctx: &egui::Context) {
         visuals.window_fill = RAISED;
         visuals.window_stroke = egui::Stroke::new(1.0, LINE);
         visuals.menu_corner_radius = egui::CornerRadius::same(6);
-        visuals.popup_shadow = egui::Shadow { offset: [0, 3], blur: 12, spread: 0, color: Color32::from_black_alpha(140) };
+        visuals.popup_shadow =
+            egui::Shadow { offset: [0, 3], blur: 12, spread: 0, color: Color32::from_black_alpha(140) };
         for (widget, fill) in [
             (&mut visuals.widgets.inactive, LINE),
             (&mut visuals.widgets.hovered, FAINT),

@@ -40,7 +40,9 @@ impl Trail {
         if moved {
             self.0.push_back((at, now_s));
         }
-        while self.0.len() > LONGEST_TRAIL || self.0.front().is_some_and(|(_, then)| now_s - then > TRAIL_S || now_s < *then) {
+        while self.0.len() > LONGEST_TRAIL
+            || self.0.front().is_some_and(|(_, then)| now_s - then > TRAIL_S || now_s < *then)
+        {
             self.0.pop_front();
         }
         self.0.len() > 1
@@ -112,7 +114,10 @@ impl Map {
         {
             match nearest(at) {
                 Some(named) => {
-                    hand::go_to(view, Point { name: named.name.clone(), latent: named.latent.clone(), at: Some(named.at) });
+                    hand::go_to(
+                        view,
+                        Point { name: named.name.clone(), latent: named.latent.clone(), at: Some(named.at) },
+                    );
                 }
                 None => {
                     hand::at_rest(view);
@@ -198,7 +203,11 @@ fn draw_sounds(
     for i in order {
         let (named, at) = (&atlas.named()[i], points[i]);
         let hot = is_hovered(named);
-        painter.circle_filled(at, look.px(if hot { 5.0 } else { 3.5 }), if hot { BRIGHT } else { mix(FAINT, AMBER, 0.35) });
+        painter.circle_filled(
+            at,
+            look.px(if hot { 5.0 } else { 3.5 }),
+            if hot { BRIGHT } else { mix(FAINT, AMBER, 0.35) },
+        );
         let (style, ink) = if hot { (VALUE, BRIGHT) } else { (SMALL, TEXT) };
         let galley = look.set(painter, &named.name, style, ink, look.px(150.0), 1);
         let size = galley.size();
@@ -212,7 +221,8 @@ fn draw_sounds(
         let own = Rect::from_center_size(at, Vec2::splat(look.px(9.0)));
         let is_free = |spot: &Pos2| {
             let room = Rect::from_min_size(*spot, size).expand(look.px(1.5));
-            ground.shrink(look.px(3.0)).contains_rect(room) && taken.iter().all(|taken| *taken == own || !taken.intersects(room))
+            ground.shrink(look.px(3.0)).contains_rect(room)
+                && taken.iter().all(|taken| *taken == own || !taken.intersects(room))
         };
         if let Some(spot) = spots.iter().find(|spot| is_free(spot)) {
             taken.push(Rect::from_min_size(*spot, size));

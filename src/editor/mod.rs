@@ -490,7 +490,9 @@ impl App {
         recorder: &Recorder,
     ) {
         match asked {
-            Some(header::Asked::Presets) if self.presets.is_open && self.browser.is_none() => self.presets.is_open = false,
+            Some(header::Asked::Presets) if self.presets.is_open && self.browser.is_none() => {
+                self.presets.is_open = false
+            }
             Some(header::Asked::Presets) => {
                 self.close_browser();
                 self.shows_devices = false;

@@ -56,11 +56,19 @@ impl Pad {
         let look = view.look;
         let plays = view.params.pad.plays.value();
         look.text(view.ui.painter(), (rect.left_top(), Align2::LEFT_TOP), "Pad plays", LABEL, FAINT, rect.width());
-        let button = Rect::from_min_size(pos2(rect.left(), rect.top() + look.px(22.0)), vec2(look.px(64.0), look.px(26.0)));
+        let button =
+            Rect::from_min_size(pos2(rect.left(), rect.top() + look.px(22.0)), vec2(look.px(64.0), look.px(26.0)));
         let sentence = "Whether the pad is what sounds, in place of the seed or the point.";
         let sign = |painter: &egui::Painter, at: Pos2, ink| {
             let ink = if plays { AMBER } else { ink };
-            look.text(painter, (at, Align2::CENTER_CENTER), if plays { "On" } else { "Off" }, LABEL, ink, f32::INFINITY);
+            look.text(
+                painter,
+                (at, Align2::CENTER_CENTER),
+                if plays { "On" } else { "Off" },
+                LABEL,
+                ink,
+                f32::INFINITY,
+            );
         };
         if control::sign_button(view.ui, look, button, id("pad-plays", 0), true, sentence, sign) {
             if plays {
@@ -76,7 +84,8 @@ impl Pad {
         let params = &view.params.pad;
         let response = view.ui.interact(square, id("pad-square", 0), Sense::click_and_drag());
         let share = |at: Pos2| {
-            [(at.x - square.left()) / square.width(), (at.y - square.top()) / square.height()].map(|x| x.clamp(0.0, 1.0))
+            [(at.x - square.left()) / square.width(), (at.y - square.top()) / square.height()]
+                .map(|x| x.clamp(0.0, 1.0))
         };
         let axes = [&params.x, &params.y];
         if response.drag_started() {

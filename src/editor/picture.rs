@@ -63,7 +63,14 @@ pub fn write(ctx: &egui::Context, shapes: Vec<ClippedShape>, letters: &Letters, 
     encoder.write_header().unwrap().write_image_data(&bytes).unwrap();
 }
 
-fn fill(pixels: &mut [[f32; 3]], width: usize, height: usize, clip: egui::Rect, mut corners: [Vertex; 3], letters: &Letters) {
+fn fill(
+    pixels: &mut [[f32; 3]],
+    width: usize,
+    height: usize,
+    clip: egui::Rect,
+    mut corners: [Vertex; 3],
+    letters: &Letters,
+) {
     let twice_area = |[a, b, c]: [egui::Pos2; 3]| (b.x - a.x) * (c.y - a.y) - (c.x - a.x) * (b.y - a.y);
     let area = twice_area(corners.map(|corner| corner.pos));
     if area == 0.0 {

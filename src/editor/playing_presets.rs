@@ -126,7 +126,8 @@ impl App {
     pub(super) fn save_preset(&mut self, view: &View) {
         let held = view.hand.held();
         let before = self.preset.as_ref().and_then(|(place, _)| self.library.get(place));
-        let sound = if held.preset.is_empty() { hand::describe(view.params, view.atlas()) } else { held.preset.clone() };
+        let sound =
+            if held.preset.is_empty() { hand::describe(view.params, view.atlas()) } else { held.preset.clone() };
         let name = preset::propose(&hand::plain_name(&sound), 0, |name| self.library.has_name(name));
         let tags = before.map(|entry| entry.tags().to_vec()).unwrap_or_default();
         let model = &view.snapshot.model;

@@ -255,9 +255,19 @@ impl Presets {
                 naming.name = crate::preset::propose(&stem, naming.turn, |name| library.has_name(name));
                 naming.turn += 1;
             }
-            let accepts = control::word_button(view.ui, look, set, id("presets", 4), true, "Set", "Gives it this name.");
-            let asked = (accepts || entered).then(|| self.chosen.clone().map(|place| Asked::Rename(place, naming.name.clone())));
-            let ends = control::word_button(view.ui, look, cancel, id("presets", 5), true, "Cancel", "Keeps the name as it is.");
+            let accepts =
+                control::word_button(view.ui, look, set, id("presets", 4), true, "Set", "Gives it this name.");
+            let asked = (accepts || entered)
+                .then(|| self.chosen.clone().map(|place| Asked::Rename(place, naming.name.clone())));
+            let ends = control::word_button(
+                view.ui,
+                look,
+                cancel,
+                id("presets", 5),
+                true,
+                "Cancel",
+                "Keeps the name as it is.",
+            );
             if ends || accepts || entered {
                 self.naming = None;
             }
@@ -293,7 +303,8 @@ impl Presets {
         }
         if let Some(Ok(preset)) = entry.map(|entry| &entry.preset) {
             let by = if preset.author.is_empty() { String::new() } else { format!("by {}", preset.author) };
-            let model = if preset.model.name.is_empty() { String::new() } else { format!("made with {}", preset.model.name) };
+            let model =
+                if preset.model.name.is_empty() { String::new() } else { format!("made with {}", preset.model.name) };
             let text = [by, model].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
             let room = right - line.left() - look.px(6.0);
             look.text(view.ui.painter(), (line.left_center(), Align2::LEFT_CENTER), &text, SMALL, FAINT, room);

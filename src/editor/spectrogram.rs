@@ -68,7 +68,10 @@ impl Spectrogram {
             let text = if hertz < 1_000.0 { format!("{hertz:.0}") } else { format!("{:.0} k", hertz / 1_000.0) };
             let at = pos2(inner.left() - look.px(8.0), y);
             look.text(painter, (at, Align2::RIGHT_CENTER), &text, SMALL, FAINT, look.px(40.0));
-            painter.line_segment([pos2(inner.left() - look.px(4.0), y), pos2(inner.left(), y)], Stroke::new(look.px(1.0), LINE));
+            painter.line_segment(
+                [pos2(inner.left() - look.px(4.0), y), pos2(inner.left(), y)],
+                Stroke::new(look.px(1.0), LINE),
+            );
         }
         let geometry = &note.geometry;
         let seconds = geometry.frames as f32 * geometry.hop as f32 / geometry.sample_rate as f32;
@@ -81,7 +84,14 @@ impl Spectrogram {
             }
         }
         let name = format!("Hz  ·  {}", keys::name(note.key.pitch));
-        look.text(painter, (pos2(inner.left(), ground.top() + look.px(5.0)), Align2::LEFT_TOP), &name, SMALL, FAINT, look.px(120.0));
+        look.text(
+            painter,
+            (pos2(inner.left(), ground.top() + look.px(5.0)), Align2::LEFT_TOP),
+            &name,
+            SMALL,
+            FAINT,
+            look.px(120.0),
+        );
         for &(key, frame) in &view.snapshot.playheads {
             let x = inner.left() + inner.width() * (frame as f32 + 0.5) / geometry.frames as f32;
             let ink = if Some(key) == self.key { BRIGHT } else { AMBER.gamma_multiply(0.6) };
@@ -114,7 +124,8 @@ fn picture(note: &Note) -> ColorImage {
         let magnitude: Vec<f32> = note.frames.magnitude(frame).collect();
         let advance: Vec<f32> = note.frames.advance(frame).collect();
         for row in &rows {
-            let best = row.clone().fold(row.start, |best, bin| if magnitude[bin] > magnitude[best] { bin } else { best });
+            let best =
+                row.clone().fold(row.start, |best, bin| if magnitude[bin] > magnitude[best] { bin } else { best });
             // The advance that a partial in the middle of its bin would have is no news.
             let middle = (best + 1) as f32 * geometry.hop as f32 / geometry.n_fft as f32;
             let off = advance[best] - middle;

@@ -62,7 +62,14 @@ pub struct Stage {
 
 impl Stage {
     pub fn new() -> Self {
-        Self { face: Face::Rings, map: Map::default(), pad: Pad::default(), spectrogram: Spectrogram::default(), fingerprint: None, twist: 0.0 }
+        Self {
+            face: Face::Rings,
+            map: Map::default(),
+            pad: Pad::default(),
+            spectrogram: Spectrogram::default(),
+            fingerprint: None,
+            twist: 0.0,
+        }
     }
 
     /// Draws the stage and lets it be played with. True while something moves.
@@ -223,7 +230,8 @@ impl Place {
         let below_title = Rect::from_min_max(rect.min + vec2(0.0, look.px(20.0)), rect.max);
         // The upper rows reach higher than the circle, by what stands over their bars.
         let lock = look.px(LOCK + LOCK_GAP);
-        let radius = (rect.width() / 2.0 - row.x - lock - look.px(18.0)).min(below_title.height() / 2.0 - look.px(22.0));
+        let radius =
+            (rect.width() / 2.0 - row.x - lock - look.px(18.0)).min(below_title.height() / 2.0 - look.px(22.0));
         Self { rect: below_title, row, lock, centre: below_title.center(), radius, below_bar: look.px(BELOW_BAR) }
     }
 

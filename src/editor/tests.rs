@@ -113,7 +113,19 @@ impl Desk {
         let mut app = App::new(Arc::clone(&params), editor_end, Arc::clone(&instance), Settings::load(None));
         let (ctx, host) = (egui::Context::default(), Arc::new(Host::default()));
         app.open(&ctx, GuiContext::new(host.clone()));
-        let mut desk = Self { ctx, app, host, params, instance, audio, size, now_s: 1.0, shapes: Vec::new(), copied: None, letters: Default::default() };
+        let mut desk = Self {
+            ctx,
+            app,
+            host,
+            params,
+            instance,
+            audio,
+            size,
+            now_s: 1.0,
+            shapes: Vec::new(),
+            copied: None,
+            letters: Default::default(),
+        };
         desk.status().set_generator(Generator::Ready);
         desk.rest();
         desk

@@ -38,7 +38,10 @@ pub fn show(view: &View, rect: Rect, hand: &mut Hand) {
     }
     let width = look.px(58.0);
     let right = |i: f32| {
-        Rect::from_min_size(egui::pos2(rect.right() - (i + 1.0) * width - i * gap, rect.top()), vec2(width, rect.height()))
+        Rect::from_min_size(
+            egui::pos2(rect.right() - (i + 1.0) * width - i * gap, rect.top()),
+            vec2(width, rect.height()),
+        )
     };
     let sentence = "Copies the timbre as one line of text.";
     if control::word_button(ui, look, right(1.0), id("tool", 3), true, "Copy", sentence) {

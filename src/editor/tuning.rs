@@ -134,8 +134,7 @@ impl TuningPage {
         match chosen {
             Some((path, true)) => self.go(&path),
             Some((path, false)) => {
-                let told =
-                    take(tuning.unwrap_or_default(), &path).and_then(|tuning| view.hand.tune(Some(tuning)));
+                let told = take(tuning.unwrap_or_default(), &path).and_then(|tuning| view.hand.tune(Some(tuning)));
                 self.error = told.err().map(|error| format!("{}: {error:#}.", folders::name(&path)));
             }
             None => {}

@@ -9,8 +9,8 @@ use nice_plug::prelude::{Param, PluginState};
 use super::{damaged, run};
 use crate::clip::Clip;
 use crate::held::{Held, Point};
-use crate::model::{Model, ModelRef};
 use crate::model::handmade::{Handmade, external, metadata};
+use crate::model::{Model, ModelRef};
 use crate::params::TimbrelParams;
 use crate::preset::{MadeWith, Preset};
 use crate::state::{self, Saved, Session};
@@ -97,7 +97,8 @@ fn fuzz_presets_and_timbres_as_text() {
             Err(error) => assert!(is_told(&error), "{error:#}"),
         }
     });
-    let clips = [Ok(7), Err(point)].map(|from| Clip::new(&ModelRef::default(), from, 1.0, [0.5; 8]).text().into_bytes());
+    let clips =
+        [Ok(7), Err(point)].map(|from| Clip::new(&ModelRef::default(), from, 1.0, [0.5; 8]).text().into_bytes());
     run(damaged(clips.to_vec()), 10_000, |bytes| match Clip::read(&String::from_utf8_lossy(&bytes)) {
         Ok(clip) => assert_eq!(Clip::read(&clip.text()).unwrap(), clip),
         Err(error) => assert!(is_told(&error), "{error:#}"),

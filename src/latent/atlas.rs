@@ -40,9 +40,8 @@ impl Atlas {
         let mut named: Vec<(String, Vec<f32>)> =
             manifest.latents.iter().map(|latent| (latent.name.clone(), latent.vector.clone())).collect();
         if named.len() < LEAST_NAMED {
-            let seeds = (0..LEAST_NAMED as u32).map(|seed| {
-                (format!("Seed {seed}"), normal(seed, size).into_iter().map(|x| x as f32).collect())
-            });
+            let seeds = (0..LEAST_NAMED as u32)
+                .map(|seed| (format!("Seed {seed}"), normal(seed, size).into_iter().map(|x| x as f32).collect()));
             named.extend(seeds);
         }
         let points = || named.iter().map(|(_, latent)| latent.as_slice()).collect::<Vec<_>>();

@@ -40,6 +40,7 @@ impl PadParams {
 
     /// The place, in steps from 0 to [`PAD_STEPS`].
     pub fn steps(&self) -> [u8; 2] {
-        [&self.x, &self.y].map(|axis| (axis.value() * f32::from(PAD_STEPS)).round().clamp(0.0, f32::from(PAD_STEPS)) as u8)
+        [&self.x, &self.y]
+            .map(|axis| (axis.value() * f32::from(PAD_STEPS)).round().clamp(0.0, f32::from(PAD_STEPS)) as u8)
     }
 }

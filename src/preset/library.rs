@@ -143,8 +143,7 @@ impl Library {
     /// Removes a preset of the user's.
     pub fn delete(&mut self, place: &Place) -> Result<()> {
         let Place::File(path) = place else { bail!("A preset of the factory bank stays.") };
-        fs::remove_file(path)
-            .map_err(|error| anyhow!("The preset {} cannot be removed: {error}.", path.display()))?;
+        fs::remove_file(path).map_err(|error| anyhow!("The preset {} cannot be removed: {error}.", path.display()))?;
         *self = Self::read(self.folder.take());
         Ok(())
     }
@@ -165,7 +164,8 @@ impl Library {
     }
 
     fn own_folder(&self) -> Result<PathBuf> {
-        let folder = self.folder.clone().context("There is no home folder to keep presets in: export it to a folder.")?;
+        let folder =
+            self.folder.clone().context("There is no home folder to keep presets in: export it to a folder.")?;
         fs::create_dir_all(&folder)
             .map_err(|error| anyhow!("The folder {} for presets cannot be made: {error}.", folder.display()))?;
         Ok(folder)
@@ -323,7 +323,12 @@ mod tests {
     fn every_name_becomes_a_file_name() {
         for name in ["a/b", "..", "CON", "", " ", "x".repeat(300).as_str(), "Grüße, ♪", "a\\b:c*d?"] {
             let stem = file_stem(name);
-            assert!(!stem.is_empty() && stem.chars().count() <= 87 && stem != ".." && !stem.contains(['/', '\\', ':', '*', '?']));
+            assert!(
+                !stem.is_empty()
+                    && stem.chars().count() <= 87
+                    && stem != ".."
+                    && !stem.contains(['/', '\\', ':', '*', '?'])
+            );
         }
     }
 }

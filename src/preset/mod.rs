@@ -186,7 +186,10 @@ mod tests {
     fn a_preset_goes_through_its_file_unchanged_and_leaves_the_players_things_alone() {
         let text = preset().text();
         let again = Preset::parse(&text).unwrap();
-        assert_eq!((again.name.as_str(), &again.tags[..]), ("Glass harp", &["bright".to_owned(), "pluck".to_owned()][..]));
+        assert_eq!(
+            (again.name.as_str(), &again.tags[..]),
+            ("Glass harp", &["bright".to_owned(), "pluck".to_owned()][..])
+        );
         assert_eq!(again.patch.plain(), preset().patch.plain());
         assert_eq!(again.patch.held, preset().patch.held);
         assert_eq!(Preset::parse(&again.text()).unwrap().text(), again.text());

@@ -2,8 +2,8 @@
 
 /// Said of a sound that nobody has described yet.
 const WORDS: [&str; 24] = [
-    "Amber", "Birch", "Clay", "Dusk", "Ember", "Fern", "Glass", "Hazel", "Iron", "Juniper", "Kelp", "Linen", "Moss", "North", "Oak",
-    "Pearl", "Quartz", "Rust", "Slate", "Tide", "Umber", "Velvet", "Willow", "Zinc",
+    "Amber", "Birch", "Clay", "Dusk", "Ember", "Fern", "Glass", "Hazel", "Iron", "Juniper", "Kelp", "Linen", "Moss",
+    "North", "Oak", "Pearl", "Quartz", "Rust", "Slate", "Tide", "Umber", "Velvet", "Willow", "Zinc",
 ];
 
 /// A name that is not taken: of what the sound is said to be, else with a word before it, else with a number behind. `turn` gives

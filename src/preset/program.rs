@@ -44,8 +44,12 @@ unsafe impl Send for Programs {}
 impl Programs {
     /// `params` must outlive it.
     pub fn of(params: &TimbrelParams) -> Self {
-        let mut pointers: Vec<(String, ParamPtr)> =
-            params.param_map().into_iter().filter(|(id, ..)| is_of_preset(id)).map(|(id, pointer, _)| (id, pointer)).collect();
+        let mut pointers: Vec<(String, ParamPtr)> = params
+            .param_map()
+            .into_iter()
+            .filter(|(id, ..)| is_of_preset(id))
+            .map(|(id, pointer, _)| (id, pointer))
+            .collect();
         pointers.sort_by(|a, b| a.0.cmp(&b.0));
         Self(pointers.into_iter().map(|(_, pointer)| pointer).collect())
     }
@@ -59,7 +63,12 @@ impl Programs {
     pub fn select(&self, params: &TimbrelParams, program: u8) {
         let number = usize::from(program);
         // What was not prepared is not made here.
-        let Some(program) = LazyLock::get(&PROGRAMS).and_then(|programs| programs.get(number)).filter(|program| program.values.len() == self.0.len()) else { return };
+        let Some(program) = LazyLock::get(&PROGRAMS)
+            .and_then(|programs| programs.get(number))
+            .filter(|program| program.values.len() == self.0.len())
+        else {
+            return;
+        };
         for (pointer, value) in self.0.iter().zip(&program.values) {
             // SAFETY: see `of`. The value is written through an atomic.
             unsafe {

@@ -368,3 +368,17 @@ fn a_controller_may_move_the_timbre_in_few_steps() {
     assert_eq!(asked, (1..=12).map(|step| 25 * step).collect::<Vec<i16>>());
     assert_eq!(Timbre::default().moved(&[0; 8]), Timbre::default());
 }
+
+#[test]
+fn a_glide_from_far_above_folds_nothing_back() {
+    // From three octaves above: partial 8 of key 60 begins at 16.7 kHz, and at 32 kHz of the host must not come back below 16.
+    let mut bench = Bench::new(32_000.0);
+    bench.give(&note(1, 60, BRIGHT));
+    let gliding = Settings { glide: 4.0, ..settings(1) };
+    let named = Event::Controller { channel: 0, number: 84, value: 96 };
+    let wave = bench.play(&gliding, 16_000, 512, &[(0, named), (0, on(60))]);
+    let wave = &wave[800..3_200];
+    let now = hertz(95.5);
+    let (own, folded) = (amplitude(wave, now, 32_000.0), amplitude(wave, 32_000.0 - 8.0 * now, 32_000.0));
+    assert!(own > 0.01 && folded < 1e-3 * own, "{own} and {folded}");
+}

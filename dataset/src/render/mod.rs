@@ -7,7 +7,6 @@
 
 mod font;
 mod fluid;
-mod full_band;
 mod musescore;
 mod presets;
 mod parts;
@@ -23,6 +22,7 @@ use rayon::prelude::*;
 use timbrel::spectral::SAMPLE_RATE;
 
 use crate::example::{self, Example, Examples};
+use crate::full_band;
 use crate::progress;
 use crate::set::{About, SetWriter};
 use crate::split;
@@ -50,7 +50,7 @@ pub struct Options {
     #[arg(long, num_args = 2, default_values_t = [24, 84], value_names = ["LOWEST", "HIGHEST"])]
     pub keys: Vec<u8>,
     /// Samples a second of the notes: 16000, as NSynth has it in 16 bits, or 48000 for the full band, in 32-bit floats.
-    #[arg(long, default_value_t = 16_000, value_parser = rate)]
+    #[arg(long, default_value_t = SAMPLE_RATE, value_parser = full_band::rate)]
     pub rate: u32,
     /// MIDI velocities.
     #[arg(long, value_delimiter = ',', default_values_t = [25, 50, 75, 100, 127])]
@@ -91,13 +91,6 @@ pub fn render(options: &Options, command: &str) -> Result<()> {
     println!("{}\n{tally}", tally::HEADING);
     println!("{} notes are in {}.", tally.total().kept, options.out.display());
     Ok(())
-}
-
-fn rate(text: &str) -> Result<u32, String> {
-    match text.parse() {
-        Ok(rate @ (16_000 | 48_000)) => Ok(rate),
-        _ => Err("the rate of a set is 16000 or 48000".to_string()),
-    }
 }
 
 /// What has been rendered so far.

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::super::bank::Target;
+use super::super::modulation::{Controls, Modulation};
 use super::super::pace::Wait;
 use super::super::settings::Settings;
 use super::super::voice::{Identity, MORPH_FRAMES, State, Voice};
@@ -174,12 +175,23 @@ impl Engine {
 
     /// Finds what controllers and host do to each voice.
     pub(super) fn modulate(&mut self, settings: &Settings) {
+        let of_all = settings.tilt != 0.0 || !settings.lfo.to.is_nothing() || settings.assignments.move_strokes();
+        let was_modulated = std::mem::take(&mut self.is_modulated);
         for index in 0..self.in_use {
             if !self.voices[index].is_active() {
                 continue;
             }
-            let modulation = self.modulation(&self.voices[index].identity, settings);
-            self.voices[index].identity.modulation = modulation;
+            let own = &self.voices[index].identity;
+            let has_controls = match &own.kept {
+                Some(kept) => kept.controls != Controls::default(),
+                None => self.channels.has_controls(own.channel),
+            };
+            if of_all || has_controls || own.own.is_told() {
+                self.voices[index].identity.modulation = self.modulation(own, settings);
+                self.is_modulated = true;
+            } else if was_modulated {
+                self.voices[index].identity.modulation = Modulation::NONE;
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use super::super::channel::Channels;
 use super::super::event::{Event, sane};
 use super::super::filter::Filter;
 use super::super::mix::Mix;
-use super::super::modulation::NoteControl;
+use super::super::modulation::{Modulation, NoteControl};
 use super::super::pace::Wait;
 use super::super::settings::Settings;
 use super::super::voice::{Identity, Kept, State, Voice};
@@ -218,6 +218,7 @@ impl Engine {
     /// Lets a waiting voice play: from its own note, from an older one of its pitch, or from the nearest that there is.
     pub(super) fn strike(&mut self, index: usize, settings: &Settings) {
         let modulation = self.modulation(&self.voices[index].identity, settings);
+        self.is_modulated |= modulation != Modulation::NONE;
         self.voices[index].identity.modulation = modulation;
         let identity = self.voices[index].identity;
         let target = self.target(&identity, settings);
@@ -230,9 +231,6 @@ impl Engine {
         let voice_settings = self.voice_settings(settings);
         self.voices[index].strike(note, pitch, &voice_settings, &mut self.tools);
         self.voices[index].filter = Filter::struck(&settings.filter);
-        if let Some((semitones, seconds)) = identity.glide {
-            self.voices[index].glide_from(semitones, seconds);
-        }
         if !modulation.is_in_place() {
             let mut mix = Mix::FULL;
             mix.jump(self.channels.gains_beside(identity.channel, modulation.gain, modulation.pan));

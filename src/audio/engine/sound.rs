@@ -16,7 +16,8 @@ impl Engine {
         }
         let voice_settings = self.voice_settings(settings);
         self.prepare_ahead(&voice_settings, out.len());
-        let Self { voices, in_use, tools, link, ended, channels, channel_sound, pitches, .. } = self;
+        let Self { voices, in_use, tools, link, ended, channels, channel_sound, pitches, is_apart, .. } = self;
+        let asks = self.is_modulated || *is_apart || settings.filter.mode != filter::Mode::Off;
         let mut render = |voice: &mut Voice, out: &mut [f32]| {
             voice.render(&voice_settings, tools, &mut |note| free(&mut link.used, note), out);
             if voice.state() == State::Free {
@@ -26,14 +27,16 @@ impl Engine {
         let voices = &mut voices[..*in_use];
         let is_plain: [bool; CHANNELS] = std::array::from_fn(|channel| channels.is_plain(channel as u8));
         let is_plain = |channel: u8| is_plain.get(usize::from(channel)).copied().unwrap_or(true);
-        let mut has_own_places = false;
+        *is_apart = false;
         for voice in voices.iter_mut().filter(|voice| voice.state() != State::Free) {
-            let is_apart = !voice.identity.modulation.is_in_place() || voice.filter.is_heard(&settings.filter);
-            if voice.mix.is_none() && is_apart {
-                voice.mix = Some(channels.mix(voice.identity.channel).map_or(Mix::FULL, |(mix, _)| *mix));
+            if asks {
+                let has_own = !voice.identity.modulation.is_in_place() || voice.filter.is_heard(&settings.filter);
+                if voice.mix.is_none() && has_own {
+                    voice.mix = Some(channels.mix(voice.identity.channel).map_or(Mix::FULL, |(mix, _)| *mix));
+                }
             }
             if voice.mix.is_some() {
-                has_own_places = true;
+                *is_apart = true;
             } else if is_plain(voice.identity.channel) {
                 render(voice, out.left);
             }
@@ -56,7 +59,7 @@ impl Engine {
                 mix.add(sound, gains, voice_settings.sample_rate, part.part(0..sound.len()));
             }
         }
-        if !has_own_places {
+        if !*is_apart {
             return;
         }
         for voice in voices.iter_mut().filter(|voice| voice.state() != State::Free) {
@@ -82,8 +85,8 @@ impl Engine {
                 mix.add(sound, gains, voice_settings.sample_rate, part.part(0..sound.len()));
             }
             // Back where all others are, it is one of them again.
-            let is_apart = !voice.identity.modulation.is_in_place() || voice.filter.is_heard(&settings.filter);
-            let is_back = !is_apart && mix.is_at(gains);
+            let has_own = !voice.identity.modulation.is_in_place() || voice.filter.is_heard(&settings.filter);
+            let is_back = !has_own && mix.is_at(gains);
             let channel = channels.mix(channel);
             voice.mix = Some(mix).filter(|_| !(is_back && channel.is_none_or(|(own, to)| own.is_at(to))));
         }
@@ -114,7 +117,7 @@ impl Engine {
                 break;
             }
             *prepare_credit -= 1.0;
-            voice.prepare(settings.sample_rate, tools);
+            voice.prepare(tools);
         }
     }
 }

@@ -101,7 +101,8 @@ impl Recipe {
                 held.point = Some(point(self.name, latent));
             }
             Source::Pad(names, x, y) => {
-                let corners = names.iter().map(|name| Ok(point(name, named(name)?.to_vec()))).collect::<Result<Vec<_>>>()?;
+                let corners =
+                    names.iter().map(|name| Ok(point(name, named(name)?.to_vec()))).collect::<Result<Vec<_>>>()?;
                 held.corners = corners.try_into().ok();
                 controls.set_text("pad", "On")?;
                 controls.set_text("pad_x", &format!("{x} %"))?;

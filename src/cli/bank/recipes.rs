@@ -37,8 +37,16 @@ impl Course {
             Self::Rings => &[("mode", "Hold"), ("release", "2.2 s"), ("velocity", "80 %")],
             Self::Held => &[("mode", "Hold"), ("release", "160 ms"), ("attack", "8 ms")],
             Self::Soft => &[("mode", "Hold"), ("release", "600 ms"), ("attack", "90 ms"), ("velocity", "50 %")],
-            Self::Slow => &[("mode", "Hold"), ("release", "2.4 s"), ("attack", "700 ms"), ("velocity", "30 %"), ("width", "70 %")],
-            Self::Short => &[("mode", "Hold"), ("decay", "350 ms"), ("sustain", "0 %"), ("release", "120 ms"), ("velocity", "90 %")],
+            Self::Slow => {
+                &[("mode", "Hold"), ("release", "2.4 s"), ("attack", "700 ms"), ("velocity", "30 %"), ("width", "70 %")]
+            }
+            Self::Short => &[
+                ("mode", "Hold"),
+                ("decay", "350 ms"),
+                ("sustain", "0 %"),
+                ("release", "120 ms"),
+                ("velocity", "90 %"),
+            ],
         }
     }
 }
