@@ -19,6 +19,8 @@ mod fuzz;
 pub mod storage;
 pub mod model;
 pub mod latent;
+pub mod held;
+pub mod clip;
 pub mod spectral;
 pub mod worker;
 pub mod audio;
@@ -26,6 +28,8 @@ pub mod params;
 pub mod midi_map;
 pub mod tuning;
 pub mod state;
+pub mod patch;
+pub mod preset;
 pub mod editor;
 pub mod plugin;
 

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crossbeam::queue::ArrayQueue;
 use parking_lot::Mutex;
 
+use crate::latent::Atlas;
 use crate::midi_map::Learning;
 use crate::note::{KEYS, MAX_VOICES, Note, NoteRequest, Timbre};
 use crate::tuning::{Pitches, equal_temperament};
@@ -106,6 +107,8 @@ pub struct ModelStatus {
     pub path: std::path::PathBuf,
     /// A label for each of the eight directions; empty where the manifest names none.
     pub directions: Vec<String>,
+    /// Its latent space; `None` before the first model is there.
+    pub atlas: Option<Arc<Atlas>>,
 }
 
 /// State of one instance that the editor shows, and the few flags that the audio thread reads.
@@ -123,6 +126,9 @@ pub struct Status {
     pub sounding: [AtomicU64; 2],
     /// Highest level since the editor last looked, as the bits of an f32, linear; written by the audio thread.
     pub peak_bits: AtomicU32,
+    /// Where the voices that sound are in their notes: 1, key and frame in the third byte and the lower two, 0 for none; written by
+    /// the audio thread.
+    playheads: [AtomicU32; MAX_VOICES],
     /// Voices that sound now.
     pub voices: AtomicU32,
     /// Share of real time that the last audio calls took, in 1/10000; written by the audio thread.
@@ -156,6 +162,7 @@ impl Status {
             tunings: AtomicU32::new(0),
             sounding: [AtomicU64::new(0), AtomicU64::new(0)],
             peak_bits: AtomicU32::new(0),
+            playheads: std::array::from_fn(|_| AtomicU32::new(0)),
             voices: AtomicU32::new(0),
             load: AtomicU32::new(0),
             bounce_on_cpu: AtomicBool::new(true),
@@ -229,6 +236,23 @@ impl Status {
     /// The label that the model gives to a direction; empty where it gives none.
     pub fn direction_label(&self, direction: usize) -> String {
         self.model.lock().directions.get(direction).cloned().unwrap_or_default()
+    }
+
+    /// Says where the voices that sound are in their notes, by key and frame.
+    pub fn set_playheads(&self, playheads: impl Iterator<Item = (u8, usize)>) {
+        let packed = playheads.map(|(key, frame)| 1 << 24 | u32::from(key) << 16 | frame.min(0xffff) as u32);
+        for (own, new) in self.playheads.iter().zip(packed.chain(std::iter::repeat(0))) {
+            own.store(new, Ordering::Relaxed);
+            if new == 0 {
+                break;
+            }
+        }
+    }
+
+    /// Key and frame of each voice that sounds.
+    pub fn playheads(&self) -> Vec<(u8, u16)> {
+        let all = self.playheads.iter().map(|own| own.load(Ordering::Relaxed));
+        all.take_while(|packed| *packed != 0).map(|packed| ((packed >> 16) as u8, packed as u16)).collect()
     }
 
     /// Whether a key sounds.

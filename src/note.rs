@@ -29,9 +29,26 @@ pub const MAX_VOICES: usize = 64;
 /// The steps between two seeds of a [`Timbre`]; `blend` runs from 0 to this.
 pub const BLEND_STEPS: u16 = 1024;
 
+/// The steps from one edge of the pad to the other.
+pub const PAD_STEPS: u8 = 100;
+
+/// What a timbre starts from, before character and directions.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Base {
+    /// The latent that the timbre's seeds and its blend draw.
+    #[default]
+    Seeds,
+    /// A latent that no seed draws, by its hash ([`crate::latent::known`]).
+    Point(u64),
+    /// A place among four latents, by the hash of all four: `x` and `y` from 0 to [`PAD_STEPS`].
+    Pad { corners: u64, x: u8, y: u8 },
+}
+
 /// Everything that decides a latent vector, in the steps of the parameters.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Timbre {
+    /// Where it is another one than seeds, the seeds and `blend` are 0, so that equal sounds have equal keys.
+    pub base: Base,
     /// The seed of the latent at `blend` 0.
     pub seed: u32,
     /// The seed of the latent at `blend` [`BLEND_STEPS`]; equal to `seed` where nothing is interpolated.
@@ -67,7 +84,7 @@ impl Timbre {
 
 impl Default for Timbre {
     fn default() -> Self {
-        Self { seed: 0, seed_to: 0, blend: 0, character: 100, directions: [0; DIRECTIONS] }
+        Self { base: Base::Seeds, seed: 0, seed_to: 0, blend: 0, character: 100, directions: [0; DIRECTIONS] }
     }
 }
 

@@ -6,6 +6,7 @@ pub mod expression;
 pub mod filter;
 pub mod motion;
 mod pages;
+mod pad;
 
 use std::sync::Arc;
 
@@ -14,12 +15,13 @@ use nice_plug::prelude::*;
 use crate::audio::modulation::polyphonic;
 use crate::audio::{Adsr, Settings, Transport, VelocityCurve};
 use crate::link::Status;
-use crate::note::{DIRECTIONS, Timbre};
+use crate::note::{Base, DIRECTIONS, Timbre};
 use crate::state::Session;
 
 pub use expression::ExpressionParams;
 pub use filter::FilterParams;
 pub use motion::MotionParams;
+pub use pad::PadParams;
 
 use motion::ReleaseMode;
 
@@ -101,6 +103,8 @@ pub struct TimbrelParams {
     #[id = "width"]
     pub width: FloatParam,
 
+    #[nested(group = "Pad")]
+    pub pad: PadParams,
     #[nested(group = "Expression")]
     pub expression: ExpressionParams,
     #[nested(group = "Filter")]
@@ -175,6 +179,7 @@ impl TimbrelParams {
                 .with_string_to_value(formatters::s2v_f32_percentage())
                 .with_poly_modulation_id(polyphonic::VIBRATO as u32),
             width: percent("Width", 0.4),
+            pad: PadParams::new(),
             expression: ExpressionParams::new(),
             filter: FilterParams::new(),
             motion: MotionParams::new(),
@@ -185,8 +190,9 @@ impl TimbrelParams {
     /// again. For the audio thread.
     pub fn mend(&self) {
         let own = [&self.character, &self.attack, &self.decay, &self.sustain, &self.release, &self.velocity];
-        let rest =
-            [&self.tune, &self.gain].into_iter().chain(self.directions.iter().map(|direction| &direction.offset));
+        let rest = [&self.tune, &self.gain, &self.pad.x, &self.pad.y]
+            .into_iter()
+            .chain(self.directions.iter().map(|direction| &direction.offset));
         let rest = rest
             .chain(self.expression.floats())
             .chain(self.motion.floats())
@@ -257,8 +263,11 @@ impl TimbrelParams {
 
     /// The timbre that the parameters describe now, in the steps of [`Timbre`].
     pub fn timbre(&self) -> Timbre {
-        let seed = self.seed.value().clamp(0, SEED_MAX) as u32;
+        let pad = self.pad.plays.value().then(|| self.pad.steps());
+        let base = self.session.holding().base(pad, self.seed.value());
+        let seed = if base == Base::Seeds { self.seed.value().clamp(0, SEED_MAX) as u32 } else { 0 };
         Timbre {
+            base,
             seed,
             seed_to: seed,
             blend: 0,

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nice_plug::midi::{Channel, Key, VoiceID};
 use nice_plug::prelude::*;
@@ -16,9 +16,16 @@ use crate::link::{self, Click, EditorEnd, Status};
 use crate::midi_map::{Learning, MidiMap};
 use crate::note::MAX_VOICES;
 use crate::params::{POLYPHONIC_RANGES, TimbrelParams, ids_of};
+use crate::preset::Programs;
 use crate::state::{self, Session};
 use crate::tuning::{self, OctaveTuning};
 use crate::worker::Instance;
+
+/// Events that a block may have: those of the host, and clicked keys.
+const MOST_EVENTS: usize = Timbrel::INPUT_EVENT_CAPACITY + 64;
+
+/// Programs that are chosen in one block; more than one is a mistake of somebody's already.
+const MOST_PROGRAMS: usize = 16;
 
 /// One instance of the instrument in a host.
 pub struct Timbrel {
@@ -32,6 +39,12 @@ pub struct Timbrel {
     knobs: Vec<ParamPtr>,
     sample_rate: f32,
     untold: Untold,
+    programs: Programs,
+    /// The events of a block, and the programs that are chosen in it, each at its sample.
+    events: Vec<TimedEvent>,
+    chosen: Vec<(usize, u8)>,
+    /// Time that the last block spent waiting for notes.
+    waited: Duration,
     /// Whether a panic was caught in the audio call; the instance stays silent from then on.
     failed: bool,
 }
@@ -44,6 +57,7 @@ impl Default for Timbrel {
         session.connect(&instance, &editor_end.status);
         let params = Arc::new(TimbrelParams::new(session, &editor_end.status));
         Self {
+            programs: Programs::of(&params),
             midi_map: MidiMap::shared(|| ids_of(&*params)),
             knobs: params.param_map().into_iter().map(|(_id, pointer, _group)| pointer).collect(),
             params,
@@ -53,6 +67,9 @@ impl Default for Timbrel {
             editor_end,
             sample_rate: 48_000.0,
             untold: Untold::default(),
+            events: Vec::with_capacity(MOST_EVENTS),
+            chosen: Vec::with_capacity(MOST_PROGRAMS),
+            waited: Duration::ZERO,
             failed: false,
         }
     }
@@ -103,6 +120,7 @@ impl Plugin for Timbrel {
         self.failed = false;
         self.untold = Untold::default();
         self.engine.activate(config.sample_rate, offline);
+        Programs::prepare();
         self.pace.restart(offline);
         context.set_latency_samples(0);
         context.set_current_voice_capacity(MAX_VOICES as u32);
@@ -154,12 +172,12 @@ impl Timbrel {
             tempo: song.tempo.unwrap_or(Transport::UNKNOWN.tempo),
             beats: song.pos_beats().filter(|_| song.playing),
         };
-        let settings = Settings { transport, ..self.params.settings() };
         let is_vst3 = context.plugin_api() == PluginApi::Vst3;
         let (untold, midi_map, knobs, learning) =
             (&mut self.untold, self.midi_map, &self.knobs, &self.editor_end.learning);
 
         let clicks = Arc::clone(&self.editor_end.clicks);
+        let chosen = &mut self.chosen;
         let events = std::iter::from_fn(|| {
             if let Some(click) = clicks.pop() {
                 return Some(TimedEvent { sample: 0, event: clicked(click) });
@@ -167,6 +185,12 @@ impl Timbrel {
             loop {
                 let event = context.next_event()?;
                 if is_vst3 && untold.is_no_message(&event, midi_map) {
+                    continue;
+                }
+                if let NoteEvent::MidiProgramChange { timing, program, .. } = event
+                    && chosen.len() < MOST_PROGRAMS
+                {
+                    chosen.push((timing as usize, program));
                     continue;
                 }
                 if let NoteEvent::MidiCC { cc, value, .. } = event
@@ -179,11 +203,9 @@ impl Timbrel {
                 }
             }
         });
-        let wait = self.pace.wait();
-        match buffer.as_slice() {
-            [out] => self.engine.process(&settings, wait, events, out),
-            [left, right, ..] => self.engine.process_stereo(&settings, wait, events, left, right),
-            [] => return,
+        self.events.extend(events.take(MOST_EVENTS));
+        if !self.play(buffer.as_slice(), transport) {
+            return;
         }
         for ended in self.engine.take_ended() {
             // A host that takes no note ends does not need them.
@@ -194,10 +216,51 @@ impl Timbrel {
                 key: Key::Number(ended.key),
             });
         }
-        let waited = self.engine.waited();
+        let waited = self.waited;
         self.pace.waited(waited);
         let busy = start.elapsed().saturating_sub(waited).as_secs_f64();
         self.report(buffer.as_slice(), busy / seconds.max(f64::MIN_POSITIVE));
+    }
+
+    /// Plays the events of the block; between two programs the parameters stand still. False where there is no output.
+    fn play(&mut self, out: &mut [&mut [f32]], transport: Transport) -> bool {
+        let wait = self.pace.wait();
+        let len = out.first().map_or(0, |side| side.len());
+        let mut waited = Duration::ZERO;
+        let mut from = 0;
+        for part in 0..=self.chosen.len() {
+            let until = self.chosen.get(part).map_or(len, |(sample, _)| (*sample).clamp(from, len));
+            let is_last = part == self.chosen.len();
+            if until == from && !is_last {
+                self.programs.select(&self.params, self.chosen[part].1);
+                continue;
+            }
+            // What happens at the sample of a program follows it.
+            let count = self.events.iter().take_while(|event| is_last || event.sample < until).count();
+            let gone = from as f64 / f64::from(self.sample_rate) * transport.tempo / 60.0;
+            let transport = Transport { beats: transport.beats.map(|beats| beats + gone), ..transport };
+            let settings = Settings { transport, ..self.params.settings() };
+            let events = self
+                .events
+                .drain(..count)
+                .map(|event| TimedEvent { sample: event.sample.saturating_sub(from), ..event });
+            match out {
+                [side] => self.engine.process(&settings, wait, events, &mut side[from..until]),
+                [left, right, ..] => {
+                    let (left, right) = (&mut left[from..until], &mut right[from..until]);
+                    self.engine.process_stereo(&settings, wait, events, left, right);
+                }
+                [] => return false,
+            }
+            waited += self.engine.waited();
+            from = until;
+            if let Some((_, program)) = self.chosen.get(part) {
+                self.programs.select(&self.params, *program);
+            }
+        }
+        self.chosen.clear();
+        self.waited = waited;
+        true
     }
 
     /// Shows the editor what happened in this block.
@@ -207,6 +270,7 @@ impl Timbrel {
         // Of two positive floats the larger has the larger bits.
         status.peak_bits.fetch_max(peak.to_bits(), Ordering::Relaxed);
         status.voices.store(self.engine.voices() as u32, Ordering::Relaxed);
+        status.set_playheads(self.engine.playheads());
         status.load.store((load * 10_000.0) as u32, Ordering::Relaxed);
         status.offline.store(self.pace.is_offline(), Ordering::Relaxed);
         let keys = self.engine.sounding_keys();

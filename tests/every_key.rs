@@ -64,7 +64,7 @@ impl Reference {
 
     /// The four seconds of a note, at the model's rate.
     fn wave(&mut self, seed: u32, pitch: u8) -> Vec<f32> {
-        let latent = self.latents.latent(&Timbre { seed, seed_to: seed, ..Timbre::default() });
+        let latent = self.latents.latent(&Timbre { seed, seed_to: seed, ..Timbre::default() }).unwrap();
         let pitch = [i64::from(pitch)];
         let inputs = ort::inputs![
             "latent" => TensorRef::from_array_view(([1, latent.len()], latent.as_slice())).unwrap(),

@@ -65,6 +65,8 @@ fn busiest_minute(plugin: &mut Plugin) -> Vec<At> {
         }
         match second % 20 {
             10 => events.push(Event::cc(123, 0).at(at + 100)),
+            // Programs, some of which are none.
+            7 | 13 | 18 => events.push(Event::Midi([0xc0, (second * 3 % 128) as u8, 0]).at(at + 31)),
             15 => events.push(Event::cc(120, 0).at(at + 100)),
             _ => {}
         }
@@ -89,6 +91,11 @@ fn busiest_minute(plugin: &mut Plugin) -> Vec<At> {
                     events.push(Event::Set { param: *param, value: param.max }.at(at))
                 }
                 "Sustain Mode" if tick % 400 == 0 => events.push(Event::Set { param: *param, value: param.min }.at(at)),
+                "Pad" if tick % 90 == 0 => events.push(Event::Set { param: *param, value: param.max }.at(at)),
+                "Pad" if tick % 90 == 45 => events.push(Event::Set { param: *param, value: param.min }.at(at)),
+                "Pad X" | "Pad Y" if tick % 3 == 0 => {
+                    events.push(Event::Set { param: *param, value: middle + half * wave }.at(at));
+                }
                 "Voices" | "Wander" | "Limiter" | "Freeze" | "Reverse" | "Release Mode" if tick % 50 == 25 => {
                     // Each of its values now and then, the first for most of the time.
                     let steps = [param.min, param.min, param.min, param.max, param.default];

@@ -39,6 +39,9 @@ pub struct About {
     /// The instruments' own names by their names in `examples.json`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub instruments: BTreeMap<String, String>,
+    /// General MIDI's program, from 0, of each instrument that is one, by its name in `examples.json`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub programs: BTreeMap<String, u8>,
     /// What others have written into it.
     #[serde(flatten)]
     pub others: BTreeMap<String, serde_json::Value>,

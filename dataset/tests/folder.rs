@@ -91,6 +91,29 @@ fn every_usual_kind_of_file_gives_the_same_note() {
 }
 
 #[test]
+fn a_set_of_the_full_band_keeps_what_lies_above_eight_kilohertz() {
+    let folder = tempfile::tempdir().unwrap();
+    let (own, out) = (folder.path().join("own"), folder.path().join("set"));
+    let mut frames = tone(60.0, 48_000);
+    for (i, frame) in frames.iter_mut().enumerate() {
+        let high = 0.05 * (i as f32 / 48_000.0 * 15_000.0 * std::f32::consts::TAU).sin();
+        *frame = frame.map(|sample| sample + high);
+    }
+    write_wav(&own.join("Flute_C4.wav"), &frames, 48_000, 24, SampleFormat::Int);
+    let (examples, _) = made(&own, &out, &["--rate", "48000"]);
+    let (name, example) = examples.iter().next().unwrap();
+    assert_eq!((examples.len(), example.sample_rate), (1, 48_000));
+    let mut reader = hound::WavReader::open(set::wav(&out, name)).unwrap();
+    assert_eq!((reader.spec().sample_rate, reader.spec().sample_format), (48_000, SampleFormat::Float));
+    let wave: Vec<f32> = reader.samples::<f32>().map(Result::unwrap).collect();
+    assert_eq!(wave.len(), 192_000);
+    // The amplitude of the high tone over a tenth of a second, by a single term of the Fourier transform.
+    let turn = |i: usize| i as f32 / 48_000.0 * 15_000.0 * std::f32::consts::TAU;
+    let [re, im] = [f32::cos, f32::sin].map(|part| (0..4_800).map(|i| wave[i] * part(turn(i))).sum::<f32>() / 2_400.0);
+    assert!((0.045..0.055).contains(&re.hypot(im)), "{}", re.hypot(im));
+}
+
+#[test]
 fn keys_come_from_sfz_then_name_then_sound_and_are_tuned_if_asked() {
     let folder = tempfile::tempdir().unwrap();
     let (own, out) = (folder.path().join("Old Flute"), folder.path().join("set"));

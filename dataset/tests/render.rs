@@ -91,6 +91,7 @@ fn a_second_font_adds_instruments() {
     let names: Vec<&str> = about.instruments.values().map(String::as_str).collect();
     assert_eq!(names, ["Splendid grand piano", "Oboe"]);
     assert_eq!(about.gains.len(), 2);
+    assert_eq!(about.programs.values().copied().collect::<Vec<u8>>(), [0, 68], "as General MIDI counts them");
     assert!(about.licence.contains("FluidR3") && about.licence.contains("MuseScore"), "{}", about.licence);
     for name in read_json::<Examples>(&out.join(set::EXAMPLES)).unwrap().keys() {
         let loudest = wav::read(&set::wav(&out, name)).unwrap().iter().map(|sample| sample.unsigned_abs()).max();

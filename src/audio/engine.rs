@@ -193,6 +193,12 @@ impl Engine {
         active.fold(0, |keys, voice| keys | 1 << (voice.identity.key % 128))
     }
 
+    /// Key and frame of each voice that plays a note.
+    pub fn playheads(&self) -> impl Iterator<Item = (u8, usize)> + '_ {
+        let playing = self.in_use().iter().filter(|voice| voice.state() == State::Playing);
+        playing.map(|voice| (voice.identity.key, voice.frame()))
+    }
+
     /// Notes with an id that ended during the last call of [`Self::process`].
     pub fn take_ended(&mut self) -> impl Iterator<Item = Ended> + '_ {
         self.ended.iter_mut().filter_map(Option::take)

@@ -311,6 +311,11 @@ impl Voice {
         self.newest.as_ref()
     }
 
+    /// The frame of its note that was played last.
+    pub fn frame(&self) -> usize {
+        self.playhead.frame()
+    }
+
     /// Whether the voice has notes to give back once it is free.
     pub fn holds_notes(&self) -> bool {
         self.note.is_some() || self.next.is_some()

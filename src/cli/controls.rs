@@ -8,6 +8,7 @@ use nice_plug::prelude::{ParamPtr, Params};
 use timbrel::audio::Settings;
 use timbrel::link::{self, Status};
 use timbrel::params::TimbrelParams;
+use timbrel::preset::Preset;
 use timbrel::state::Session;
 
 /// All parameters of one instance.
@@ -34,6 +35,22 @@ impl Controls {
     /// What the engine needs to know of the parameters now.
     pub fn settings(&self) -> Settings {
         self.params.settings()
+    }
+
+    /// The parameters themselves.
+    pub fn params(&self) -> &TimbrelParams {
+        &self.params
+    }
+
+    /// Plays a preset, but for what the command says itself.
+    pub fn play(&self, preset: &Preset) {
+        let plain = preset.patch.plain();
+        for control in self.all() {
+            if let Some(value) = plain.get(control.id) {
+                control.set_plain(*value);
+            }
+        }
+        self.params.session.holding().set(preset.patch.held.clone().into());
     }
 
     fn all(&self) -> impl Iterator<Item = Control<'_>> {

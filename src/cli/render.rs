@@ -14,7 +14,7 @@ use super::automation::Lane;
 use super::controls::Controls;
 use super::loudness::{self, Level};
 use super::player::{self, LONGEST_SECONDS, Player, Progress, Sink, To};
-use super::programs::{NAMES, Programs};
+use super::programs::{NAMES, Programs, Source};
 use super::score::{Choice, Score};
 use super::walk::Walk;
 use super::wav::{Measured, WavFile};
@@ -174,8 +174,8 @@ struct Performance<'a> {
     score: Score,
     lanes: Vec<Lane<'a>>,
     walk: Option<Walk>,
-    /// The seed of each part, in place of the parameter's.
-    seeds: Vec<Option<u32>>,
+    /// The sound of each part, in place of the seed's.
+    sounds: Vec<Option<Source>>,
     tail_seconds: Option<f64>,
 }
 
@@ -202,8 +202,8 @@ impl Performance<'_> {
         if let Some(walk) = &self.walk {
             settings.timbre = walk.at(seconds, settings.timbre);
         }
-        if let Some(seed) = self.seeds.get(part).copied().flatten() {
-            (settings.timbre.seed, settings.timbre.seed_to, settings.timbre.blend) = (seed, seed, 0);
+        if let Some(Some(sound)) = self.sounds.get(part) {
+            sound.put(&mut settings.timbre);
         }
         settings
     }
@@ -221,12 +221,14 @@ impl Performance<'_> {
             ));
         }
         let found = |program: Option<u8>| program.and_then(|program| programs.nearest(program));
-        self.seeds = self.score.programs.iter().map(|&program| found(program).map(|(_, seed)| seed)).collect();
+        self.sounds =
+            self.score.programs.iter().map(|&program| found(program).map(|(_, sound)| sound.clone())).collect();
         let told = wanted.iter().filter_map(|&program| {
-            let (nearest, seed) = programs.nearest(program)?;
+            let (nearest, sound) = programs.nearest(program)?;
             let [name, nearest_name] = [program, nearest].map(|program| NAMES[usize::from(program % 128)]);
             let by = if nearest == program { String::new() } else { format!(" as {nearest_name}") };
-            Some(format!("{name}{by} (seed {seed})"))
+            let seed = if let Source::Seed(seed) = sound { format!(" (seed {seed})") } else { String::new() };
+            Some(format!("{name}{by}{seed}"))
         });
         Ok(Some(format!("Timbres: {}.", told.collect::<Vec<_>>().join(", "))))
     }
@@ -293,7 +295,7 @@ impl Arguments {
         };
         Ok(Performance {
             controls,
-            seeds: Vec::new(),
+            sounds: Vec::new(),
             score,
             lanes: self.automation.iter().map(lane).collect::<Result<_>>()?,
             walk: Walk::new(&self.interpolate_seeds, self.seconds_per_timbre),
@@ -304,7 +306,8 @@ impl Arguments {
     /// What of the file is played. Whoever sets the bend range or names a timbre means it, whatever the file says.
     fn choice(&self) -> Choice {
         let is_set = |id: &str| self.sound.settings.iter().chain(&self.automation).any(|(set, _)| set == id);
-        let names_timbre = self.sound.seed.is_some() || is_set("seed") || !self.interpolate_seeds.is_empty();
+        let of_the_command = self.sound.seed.is_some() || self.sound.preset.is_some();
+        let names_timbre = of_the_command || is_set("seed") || !self.interpolate_seeds.is_empty();
         let timbres = self.timbres.unwrap_or(if names_timbre { Timbres::One } else { Timbres::Programs });
         Choice {
             channels: self.channels.unwrap_or(u16::MAX),

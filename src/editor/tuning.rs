@@ -54,7 +54,7 @@ impl TuningPage {
         let (equal, switch) = (top.with_min_x(top.right() - look.px(56.0)), rect.width() - look.px(64.0));
         look.text(painter, (top.left_center(), Align2::LEFT_CENTER), name, VALUE, BRIGHT, switch);
         if control::text_button(view.ui, look, equal, id("tuning", 0), "Equal") {
-            self.error = session.tune(None).err().map(|error| format!("{error:#}"));
+            self.error = view.hand.tune(None).err().map(|error| format!("{error:#}"));
         }
 
         let line =
@@ -134,8 +134,7 @@ impl TuningPage {
         match chosen {
             Some((path, true)) => self.go(&path),
             Some((path, false)) => {
-                let told =
-                    take(tuning.unwrap_or_default(), &path).and_then(|tuning| view.params.session.tune(Some(tuning)));
+                let told = take(tuning.unwrap_or_default(), &path).and_then(|tuning| view.hand.tune(Some(tuning)));
                 self.error = told.err().map(|error| format!("{}: {error:#}.", folders::name(&path)));
             }
             None => {}

@@ -62,6 +62,12 @@ fn describe(model: &Model) -> String {
     for latent in &manifest.latents {
         line("latent", &format!("{:?}", latent.name));
     }
+    if manifest.map.is_some() {
+        line("map", "latents lie on it by their likeness");
+    }
+    if !manifest.programs.is_empty() {
+        line("programs", &format!("{} of General MIDI", manifest.programs.len()));
+    }
     line(
         "checks",
         &format!("passed: contract, and a rendering each of pitch {} and {}", manifest.pitch_min, manifest.pitch_max),

@@ -24,6 +24,9 @@ const MAX_FIGURES: usize = 256;
 /// Latents are draws of a normal distribution; nothing beyond this can be a mean or a direction of them.
 const MAX_COORDINATE: f32 = 1.0e3;
 
+/// A map that is magnified more than this shows rounding.
+const MIN_MAP_SCALE: f32 = 1.0e-6;
+
 /// The manifest of a model.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Manifest {
@@ -61,6 +64,12 @@ pub struct Manifest {
     /// A few named latents.
     #[serde(default)]
     pub latents: Vec<NamedLatent>,
+    /// Where latents lie on a plane, by how they sound.
+    #[serde(default)]
+    pub map: Option<Map>,
+    /// The latents that stand for programs of General MIDI, each program at most once.
+    #[serde(default)]
+    pub programs: Vec<Program>,
 }
 
 /// Stands in until the sizes are checked.
@@ -81,6 +90,36 @@ pub struct Direction {
 #[derive(Clone, Debug, Deserialize)]
 pub struct NamedLatent {
     pub name: String,
+    pub vector: Vec<f32>,
+}
+
+/// A plane on which latents that sound alike lie near one another.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Map {
+    /// Two vectors of the latent's size.
+    pub axes: [Vec<f32>; 2],
+    pub offset: [f32; 2],
+    pub scale: [f32; 2],
+}
+
+impl Map {
+    /// The place of a latent: (axes . latent - offset) / scale. Named latents lie within -1..1, others may lie farther out.
+    pub fn position(&self, latent: &[f32]) -> [f32; 2] {
+        let along = |axis: &[f32]| axis.iter().zip(latent).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
+        std::array::from_fn(|i| ((along(&self.axes[i]) - f64::from(self.offset[i])) / f64::from(self.scale[i])) as f32)
+    }
+
+    /// How far each number of a latent moves its place: the vectors [latent size] of the map's own units.
+    pub fn slopes(&self) -> [Vec<f32>; 2] {
+        std::array::from_fn(|i| self.axes[i].iter().map(|a| a / self.scale[i]).collect())
+    }
+}
+
+/// A latent that stands for a program of General MIDI level 1.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Program {
+    /// Counted from 0.
+    pub program: u8,
     pub vector: Vec<f32>,
 }
 
@@ -157,6 +196,31 @@ impl Manifest {
         for (index, latent) in self.latents.iter().enumerate() {
             self.check_vector(&format!("latent {}", index + 1), &latent.vector)?;
         }
+        if let Some(map) = &self.map {
+            self.check_map(map)?;
+        }
+        for (index, Program { program, vector }) in self.programs.iter().enumerate() {
+            ensure!(*program <= 127, "names the program {program}; General MIDI has 0 to 127");
+            ensure!(
+                self.programs[..index].iter().all(|other| other.program != *program),
+                "names the program {program} twice"
+            );
+            self.check_vector(&format!("program {program}"), vector)?;
+        }
+        Ok(())
+    }
+
+    fn check_map(&self, map: &Map) -> Result<()> {
+        for axis in &map.axes {
+            self.check_vector("map", axis)?;
+            ensure!(axis.iter().any(|x| *x != 0.0), "has a map with an axis of zeros only");
+        }
+        let is_number = |x: &f32| x.is_finite() && x.abs() <= MAX_COORDINATE;
+        let is_scale = |x: &f32| is_number(x) && *x >= MIN_MAP_SCALE;
+        ensure!(
+            map.offset.iter().all(is_number) && map.scale.iter().all(is_scale),
+            "has a map whose offset or scale is no usable number"
+        );
         Ok(())
     }
 

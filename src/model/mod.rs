@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use info::info;
-pub use manifest::Manifest;
+pub use manifest::{Manifest, Map, Program};
 
 use crate::note::ModelId;
 

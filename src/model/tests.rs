@@ -58,6 +58,36 @@ fn a_model_may_name_sizes_of_its_own_within_the_bounds() {
 }
 
 #[test]
+fn a_latent_has_its_place_on_the_map_and_a_program_its_latent() {
+    let mut axes = vec![vec![0.0; 16]; 2];
+    (axes[0][1], axes[1][2]) = (2.0, -1.0);
+    let map = json!({"axes": axes, "offset": [1.0, 0.0], "scale": [4.0, 0.5]});
+    let programs = json!([{"program": 40, "vector": vec![0.5; 16]}]);
+    let folder = Folder::new();
+    let path = Handmade::default().with("map", map).with("programs", programs).write(&folder, "mapped.onnx");
+    let manifest = Model::read(&path).unwrap().manifest;
+    let map = manifest.map.expect("the map that was written");
+    let latent: Vec<f32> = (0..16).map(|i| i as f32).collect();
+    assert_eq!(map.position(&latent), [0.25, -4.0]);
+    assert_eq!(map.position(&[0.0; 16]), [-0.25, 0.0]);
+    // A step along the slopes moves the place by as much as their squares.
+    let [across, up] = map.slopes();
+    assert_eq!((across[1], up[2]), (0.5, -2.0));
+    assert_eq!((manifest.programs[0].program, manifest.programs[0].vector[15]), (40, 0.5));
+}
+
+#[test]
+fn the_default_model_has_its_named_latents_on_a_map_and_most_programs() {
+    let manifest = Model::read(&crate::files::default_model().unwrap()).unwrap().manifest;
+    let map = manifest.map.as_ref().expect("a map");
+    let places: Vec<[f32; 2]> = manifest.latents.iter().map(|latent| map.position(&latent.vector)).collect();
+    assert!(places.iter().flatten().all(|x| x.abs() <= 1.001), "{places:?}");
+    let apart = |i: usize| places.iter().map(|place| place[i]).fold(0.0, |most: f32, x| most.max(x.abs()));
+    assert!(apart(0) > 0.9 && apart(1) > 0.3, "they fill it");
+    assert!(manifest.programs.len() >= 50, "{} programs", manifest.programs.len());
+}
+
+#[test]
 fn what_is_no_model_is_refused() {
     check(b"", "is empty");
     check(b"This is no model at all, but a text.", "is not an ONNX model");
@@ -168,6 +198,16 @@ fn each_field_of_the_manifest_is_bounded() {
     check(&with("directions", direction(vec![1.0; 16], 1e30)), "scale is no usable number");
     check(&with("directions", json!(vec![direction(vec![1.0; 16], 1.0)[0].clone(); 65])), "more than 64 directions");
     check(&with("latents", json!([{"name": "a", "vector": [1.0]}])), "latent 1 of 1 numbers");
+    let map = |axis: Vec<f32>, offset: f64, scale: f64| json!({"axes": [axis, vec![1.0; 16]], "offset": [offset, 0.0], "scale": [1.0, scale]});
+    check(&with("map", map(vec![1.0; 8], 0.0, 1.0)), "has a map of 8 numbers");
+    check(&with("map", map(vec![0.0; 16], 0.0, 1.0)), "map with an axis of zeros only");
+    check(&with("map", map(vec![1.0; 16], 1e9, 1.0)), "offset or scale is no usable number");
+    check(&with("map", map(vec![1.0; 16], 0.0, 0.0)), "offset or scale is no usable number");
+    check(&with("map", json!({"axes": [vec![1.0; 16]], "offset": [0.0, 0.0], "scale": [1.0, 1.0]})), "cannot be read");
+    let program = |number: u32, size: usize| json!({"program": number, "vector": vec![1.0; size]});
+    check(&with("programs", json!([program(128, 16)])), "General MIDI has 0 to 127");
+    check(&with("programs", json!([program(3, 16), program(3, 16)])), "names the program 3 twice");
+    check(&with("programs", json!([program(3, 4)])), "program 3 of 4 numbers");
     let huge = "x".repeat(9 << 20);
     check(&with("trained_on", json!(huge)), "8 MB is the most");
 }

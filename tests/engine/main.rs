@@ -1,7 +1,11 @@
 //! The engine alone, on notes that were analysed from known tones: what it plays is compared with what the note holds.
 
 mod bench;
+#[allow(dead_code, reason = "this target damages no bytes")]
+#[path = "../../src/fuzz/damage.rs"]
+mod damage;
 mod expression;
+mod fuzz;
 mod motion;
 
 use std::sync::Arc;

@@ -226,6 +226,24 @@ def test_a_latent_with_a_fault_at_a_single_key_is_left_out(heard, monkeypatch, f
     assert fault != "off key" or keyboard.cents[-1] == pytest.approx(100, abs=3)
 
 
+def test_the_place_of_an_instrument_is_drawn_in_and_keeps_its_name_where_a_key_is_off(heard, monkeypatch) -> None:
+    _, drawn, _ = heard
+    batches = HandmadeModel.batches
+
+    def off_at_the_place(self, latents, keys):
+        # One key sounds a semitone higher at the place itself, and only there.
+        for latent, key in zip(latents, keys):
+            wrong = key == 60 and np.array_equal(latent, drawn[0])
+            yield next(batches(self, latent[None], [key + 1 if wrong else key]))
+
+    monkeypatch.setattr(HandmadeModel, "batches", off_at_the_place)
+    said = []
+    (entry,) = choose(heard, 1, places=["reed_acoustic_001"], names={"reed_acoustic_001": "Oboe"}, progress=said.append)
+    assert (entry["name"], entry["instrument"]) == ("Oboe", "reed_acoustic_001")
+    assert np.allclose(entry["vector"], 0.85 * drawn[0], atol=1e-4)
+    assert any("drawn in: Oboe, off key at 60" in line for line in said)
+
+
 def test_a_named_latent_tells_the_instrument_that_it_stands_for() -> None:
     names = {"reed_acoustic_001": "Oboe", "brass_acoustic_002": "French horn"}
     assert instrument_of({"name": "anything", "instrument": "brass_acoustic_002"}, names) == "brass_acoustic_002"

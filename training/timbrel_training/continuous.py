@@ -32,6 +32,11 @@ from timbrel_training.spectral import Representation
 # The points, evenly spaced on the mel scale up to half the sample rate, at which `touch` is given.
 TOUCH_POINTS = 32
 
+# The points, evenly spaced on the mel scale above `UPPER_FROM_HZ`, at which a gain of the upper band is given. What lies up there
+# is 50 dB softer than the note and weighs little in what the other parts learn.
+UPPER_POINTS = 8
+UPPER_FROM_HZ = 6_000.0
+
 # The velocity that notes are generated as struck at.
 VELOCITY = 100
 
@@ -177,6 +182,12 @@ class Expected(nn.Module):
             self.out.weight[: shape.spectra] = 0.0
             self.out.bias.zero_()
 
+        # The upper band's level, which begins as the other parts make it.
+        self.upper = nn.Linear(shape.hidden, UPPER_POINTS)
+        nn.init.zeros_(self.upper.weight)
+        nn.init.zeros_(self.upper.bias)
+        self.register_buffer("upper_curve", upper_curve(representation), persistent=False)
+
         # What a player adds: velocity and movement.
         self.touch = nn.Linear(shape.hidden, TOUCH_POINTS)
         self.movement = nn.Linear(shape.hidden, len(MOVEMENT_SCALE))
@@ -185,10 +196,14 @@ class Expected(nn.Module):
             with torch.no_grad():
                 head.weight *= 0.1
 
+    def conditions(self, code: Tensor, index: Tensor) -> Tensor:
+        """What the heads see of codes [N, code] at pitch indices [N], [N, hidden]."""
+        return self.condition(torch.cat([code, self.pitch_code[index]], dim=1))
+
     def forward(self, code: Tensor, index: Tensor, frames: Tensor | None = None) -> Parts:
         shape = self.shape
         knots = self.knots if frames is None else self.knots[:, frames]
-        condition = self.condition(torch.cat([code, self.pitch_code[index]], dim=1))
+        condition = self.conditions(code, index)
         courses = self.envelopes(condition).view(-1, sum(self.ranks), shape.knots) @ knots
         steady = self.steady(code).view(-1, shape.tables, shape.knots) @ knots
         tables = self.table[index]
@@ -197,8 +212,9 @@ class Expected(nn.Module):
         envelope, level_course, angle_course, coherence_course = courses.split(self.ranks, dim=1)
         level_spectrum, angle_spectrum, coherence_spectrum = spectra.split(self.ranks[1:], dim=1)
         factors = torch.cat([steady + envelope, level_course], dim=1), torch.cat([tables, level_spectrum], dim=1)
+        mean = self.mean_level[index] + 10.0 * NEPER_PER_DB * (self.upper(condition) @ self.upper_curve)
         return Parts(
-            level=self.mean_level[index].unsqueeze(1) + product(*factors),
+            level=mean.unsqueeze(1) + product(*factors),
             angle=self._angle(angle_course, angle_spectrum, index, frames),
             coherence=torch.sigmoid(
                 self.mean_coherence[index].unsqueeze(1) + product(coherence_course, coherence_spectrum)
@@ -206,6 +222,12 @@ class Expected(nn.Module):
             touch=10.0 * self.touch(condition),
             movement=functional.softplus(self.movement(condition)),
         )
+
+    def _load_from_state_dict(self, state: dict, prefix: str, *rest) -> None:
+        # Weights from before there was a gain of the upper band have none.
+        for name, value in self.upper.named_parameters(prefix + "upper"):
+            state.setdefault(name, torch.zeros_like(value))
+        super()._load_from_state_dict(state, prefix, *rest)
 
     def _angle(self, course: Tensor, spectrum: Tensor, index: Tensor, frames: Tensor | None) -> Tensor:
         """[N, frames, bins]. At the stroke the bins of a partial are set apart as those of a window are that the note begins
@@ -352,6 +374,15 @@ def touch_curve(representation: Representation) -> Tensor:
     frequency = (np.arange(representation.bins) + 1) * representation.sample_rate / representation.n_fft
     place = hertz_to_mel(frequency) / hertz_to_mel(representation.sample_rate / 2) * (TOUCH_POINTS - 1)
     points = np.arange(TOUCH_POINTS)[:, None]
+    return torch.tensor(np.maximum(0.0, 1.0 - np.abs(place[None] - points)), dtype=torch.float32)
+
+
+def upper_curve(representation: Representation) -> Tensor:
+    """The matrix [UPPER_POINTS, bins] that interpolates gains of the upper band to the bins; none at `UPPER_FROM_HZ` and below."""
+    frequency = (np.arange(representation.bins) + 1) * representation.sample_rate / representation.n_fft
+    low, high = hertz_to_mel(UPPER_FROM_HZ), hertz_to_mel(representation.sample_rate / 2)
+    place = (hertz_to_mel(frequency) - low) / (high - low) * UPPER_POINTS
+    points = np.arange(1, UPPER_POINTS + 1)[:, None]
     return torch.tensor(np.maximum(0.0, 1.0 - np.abs(place[None] - points)), dtype=torch.float32)
 
 

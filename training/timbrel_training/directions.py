@@ -9,7 +9,8 @@ does not change the same way at other latents does not count. Each is walked fro
 that jumps on the way has to stand back. They are ordered by how much they change, and what changes nothing is left out.
 
 Named latents are the places of instruments, where the run's generator knows them, and random latents, far apart; each is
-played on every key, and left out when one is off. All goes into the model's manifest.
+played on every key, and drawn in or left out when one is off. Then come the map on which latents lie by their likeness, and
+the programs of General MIDI (`likeness.py`). All goes into the model's manifest.
 """
 
 import argparse
@@ -20,13 +21,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from timbrel_training import generators, manifest
+from timbrel_training import generators, likeness, manifest
 from timbrel_training.data import DataSet
 from timbrel_training.errors import TrainingError, run_command
 from timbrel_training.knobs import find_directions
 from timbrel_training.measures.character import LABELS
 from timbrel_training.model_file import ModelFile
-from timbrel_training.named_latents import LATENTS, Candidates, choose_latents, display_names, sounds_of
+from timbrel_training.named_latents import LATENTS, Candidates, choose_latents, display_names, places_of, sounds_of
 from timbrel_training.player import Heard, Player
 
 # Notes that tell how attributes vary from latent to latent, and from which named latents are chosen.
@@ -46,11 +47,19 @@ def describe(path: Path, generator: torch.nn.Module | None = None, data: DataSet
     drawn = player.model.draw(draws, seed)
     keys = player.keys(DRAW_KEYS)
     heard = player.hear_grid(drawn, keys)
+    places = places_of(generator) if generator is not None else {}
     entries, chosen = find_directions(player, generator, drawn, heard, seed, progress)
     sounds = sounds_of(data, keys, progress) if data else []
     names = display_names(data) if data else {}
-    latents = choose_latents(player, _with_places(player, generator, drawn, heard, keys, progress), sounds, named, names, progress)
-    manifest.update(path, directions=entries, latents=latents, mean=[0.0] * player.model.latent_size)
+    if places:
+        progress(f"listening to {len(places)} instruments at their places")
+    of_places = player.hear_grid(np.stack(list(places.values())), keys) if places else None
+    latents = choose_latents(player, _candidates(places, of_places, drawn, heard), sounds, named, names, progress)
+    groups = [(drawn, heard), *([(np.stack(list(places.values())), of_places)] if places else [])]
+    found = likeness.find_map(groups, np.array([latent["vector"] for latent in latents]).reshape(-1, player.model.latent_size))
+    programs = likeness.find_programs(player, places, data.about.get("programs", {}) if data else {}, latents, progress)
+    manifest.update(path, directions=entries, latents=latents, mean=[0.0] * player.model.latent_size, map=found,
+                    programs=programs)
     lines = []
     for entry, direction in zip(entries, chosen):
         strongest = np.argsort(-np.abs(direction.effects))[:3]
@@ -62,17 +71,13 @@ def describe(path: Path, generator: torch.nn.Module | None = None, data: DataSet
     return "\n".join([*lines, "latents: " + "; ".join(latent["name"] for latent in latents)])
 
 
-def _with_places(player: Player, generator: torch.nn.Module | None, drawn: np.ndarray, heard: Heard, keys: np.ndarray,
-                 progress) -> Candidates:
+def _candidates(places: dict[str, np.ndarray], of_places: Heard | None, drawn: np.ndarray, heard: Heard) -> Candidates:
     """The random latents, behind the places of the instruments that the generator knows."""
-    known = generator.known_latents() if generator is not None and hasattr(generator, "known_latents") else {}
-    if not known:
+    if of_places is None:
         return Candidates(drawn, heard, [])
-    progress(f"listening to {len(known)} instruments at their places")
-    places = np.stack([torch.as_tensor(latent).detach().cpu().numpy() for latent in known.values()]).astype(np.float32)
-    theirs = player.hear_grid(places, keys)
-    together = Heard(np.concatenate([theirs.pictures, heard.pictures]), np.concatenate([theirs.characters, heard.characters]))
-    return Candidates(np.concatenate([places, drawn]), together, list(known))
+    together = Heard(np.concatenate([of_places.pictures, heard.pictures]),
+                     np.concatenate([of_places.characters, heard.characters]))
+    return Candidates(np.concatenate([*[place[None] for place in places.values()], drawn]), together, list(places))
 
 
 def main() -> None:

@@ -26,12 +26,18 @@ MAX_DIRECTIONS = 64
 MAX_LATENTS = 1_024
 MAX_FIGURES = 256
 MAX_COORDINATE = 1.0e3
+MIN_MAP_SCALE = 1.0e-6
 
 
 def manifest_of(generator, **fields) -> dict:
     """The manifest of a generator module, whose `representation` is what `Representation.of` takes.
 
-    `fields` are name, author, licence, trained_on and whatever else is known.
+    `fields` are name, author, licence, trained_on and whatever else is known. Two may be added later (`likeness.py`):
+
+        map       {"axes": [[latent_size], [latent_size]], "offset": [2], "scale": [2]}: the place of a latent on a plane where
+                  those that sound alike lie near one another is (axes . latent - offset) / scale, -1..1 for named latents
+        programs  [{"program": 0..127, "vector": [latent_size]}, ...]: the latent that stands for a program of General MIDI
+                  level 1, counted from 0; each program once
     """
     manifest = {
         "format": FORMAT,
@@ -84,6 +90,26 @@ def check(manifest: dict) -> None:
         _check_vector(f"scale of {direction['name']!r}", [direction["scale"]], 1)
     for latent in manifest.get("latents", []):
         _check_vector(f"latent {latent['name']!r}", latent["vector"], size)
+    if manifest.get("map") is not None:
+        _check_map(manifest["map"], size)
+    programs = [entry["program"] for entry in manifest.get("programs", [])]
+    if len(set(programs)) < len(programs) or not all(isinstance(number, int) and 0 <= number <= 127 for number in programs):
+        raise TrainingError("The manifest's programs must be General MIDI's, 0 to 127, each named once.")
+    for entry in manifest.get("programs", []):
+        _check_vector(f"program {entry['program']}", entry["vector"], size)
+
+
+def _check_map(found: dict, size: int) -> None:
+    if len(found["axes"]) != 2:
+        raise TrainingError(f"The manifest's map has {len(found['axes'])} axes where 2 are right.")
+    for axis in found["axes"]:
+        _check_vector("map", axis, size)
+        if not any(axis):
+            raise TrainingError("The manifest's map has an axis of zeros only.")
+    _check_vector("map's offset", found["offset"], 2)
+    _check_vector("map's scale", found["scale"], 2)
+    if min(found["scale"]) < MIN_MAP_SCALE:
+        raise TrainingError("The manifest's map has a scale that is not above zero.")
 
 
 def _check_vector(what: str, vector: list, size: int) -> None:

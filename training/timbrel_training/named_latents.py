@@ -18,6 +18,10 @@ LATENTS = 40
 # At most so many times the number are played on every key: where most fail, so will the others.
 MOST_TRIED = 3
 
+# Where a key is off at an instrument's place, the place is drawn towards the middle by these shares of its distance, until none
+# is.
+DRAWN_IN = (1.0, 0.85, 0.7, 0.55)
+
 # A latent has a training sound's name when it is as near to it as this share of the usual distance of two sounds.
 NEAR = 0.55
 
@@ -122,15 +126,40 @@ def choose_latents(player: Player, candidates: Candidates, known: list[Sound], c
             label = candidates.places[place] if instruments[place] else None
             name, label = _called(label, pictures[place], words.of(place), known, taken, names or {})
             progress(f"named latent {len(entries) + 1} of {count}: {name}")
-            keyboard = player.keyboard(candidates.latents[place])
-            if not keyboard.is_playable:
-                progress(f"left out: {name}, {keyboard.faults}")
+            if instruments[place]:
+                latent, faults = place_in_tune(player, candidates.latents[place])
+            else:
+                keyboard = player.keyboard(candidates.latents[place])
+                latent, faults = candidates.latents[place] if keyboard.is_playable else None, keyboard.faults
+            if latent is None:
+                progress(f"left out: {name}, {faults}")
                 continue
+            if faults:
+                progress(f"drawn in: {name}, {faults}")
             chosen.append(place)
             taken.add(name)
-            entries.append({"name": name, "vector": [float(f"{x:.6g}") for x in candidates.latents[place]]}
+            entries.append({"name": name, "vector": [float(f"{x:.6g}") for x in latent]}
                            | ({"instrument": label} if label else {}))
     return entries
+
+
+def places_of(generator: Any) -> dict[str, np.ndarray]:
+    """Latents [L] of the instruments that a generator knows by place, by their labels; none where it knows none."""
+    known = generator.known_latents() if hasattr(generator, "known_latents") else {}
+    return {label: np.asarray(latent.detach().cpu().numpy(), np.float32) for label, latent in known.items()}
+
+
+def place_in_tune(player: Player, place: np.ndarray) -> tuple[np.ndarray | None, str]:
+    """An instrument's place [L], or the nearest one on the way to the middle that is a note in tune on every key; and what was
+    wrong at the place itself. None where all of that way is off."""
+    faults = ""
+    for share in DRAWN_IN:
+        latent = (share * place).astype(np.float32)
+        keyboard = player.keyboard(latent)
+        faults = faults or keyboard.faults
+        if keyboard.is_playable:
+            return latent, faults
+    return None, faults
 
 
 def _distances(pictures: np.ndarray) -> np.ndarray:

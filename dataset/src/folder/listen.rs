@@ -76,7 +76,7 @@ fn one(path: &Path, files: &Files, options: &Options) -> Result<Heard, (Reason, 
     let unusable = |error| (Reason::Unusable, error);
     let recording = audio::read(path).map_err(unusable)?;
     let sound = sound(&recording).map_err(unusable)?;
-    let wave = shape::note(sound, recording.rate, 0.0);
+    let wave = shape::note(sound, recording.rate, SAMPLE_RATE, 0.0);
     let mut tuner = Tuner::default();
     let key = pitch::heard(&wave, &mut tuner);
     let mut heard = Heard {

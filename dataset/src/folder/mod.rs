@@ -37,6 +37,7 @@ use anyhow::{Result, bail, ensure};
 use clap::Args;
 
 use crate::example::{self, Family};
+use crate::full_band;
 use crate::set::{About, SetWriter};
 use crate::split;
 use files::Files;
@@ -83,6 +84,10 @@ pub struct Options {
     /// Lowest and highest MIDI key.
     #[arg(long, num_args = 2, default_values_t = KEYS, value_names = ["LOWEST", "HIGHEST"])]
     pub keys: Vec<u8>,
+    /// Samples a second of the notes: 16000, or 48000 for a model of the full band, which is worth it where the recordings have
+    /// that rate themselves.
+    #[arg(long, default_value_t = timbrel::spectral::SAMPLE_RATE, value_parser = full_band::rate)]
+    pub rate: u32,
     /// Whose the recordings are and what may be done with them, to be kept with the set.
     #[arg(long, default_value = "not stated")]
     pub licence: String,

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use rayon::prelude::*;
+use timbrel::spectral::SAMPLE_RATE;
 
 use super::{Found, Left, Options, Reason, audio, fill, keys, listen, pitch, shape};
 use crate::example::{Example, Examples, Instrument};
+use crate::full_band;
 use crate::progress;
 use crate::set::SetWriter;
 use crate::tuning::Tuner;
@@ -59,19 +61,26 @@ pub fn write(
         let recording = audio::read(&one.path).with_context(|| format!("{} has changed", one.path.display()))?;
         let sound = listen::sound(&recording)?;
         let cents = if options.tune {
-            let wave = shape::note(sound, recording.rate, 0.0);
+            let wave = shape::note(sound, recording.rate, SAMPLE_RATE, 0.0);
             pitch::distance(&wave, one.key, &mut Tuner::default()).unwrap_or(0.0)
         } else {
             0.0
         };
         let write = |&key: &u8| {
             let semitones = f32::from(key) - f32::from(one.key) - cents / 100.0;
+            let rate = options.rate;
             let example = Example::new(&instruments[&one.instrument], key, one.velocity);
-            let wave = shape::note(sound, recording.rate, semitones);
+            let example = Example { sample_rate: rate, ..example };
+            let wave = shape::note(sound, recording.rate, rate, semitones);
             // Float recordings may go beyond full scale.
             let loudest = wave.iter().fold(1.0f32, |loudest, sample| loudest.max(sample.abs()));
-            let samples: Vec<i16> = wave.iter().map(|sample| wav::to_i16(sample / loudest)).collect();
-            wav::write(&writer.wav(&example.note_str), &samples)?;
+            let path = writer.wav(&example.note_str);
+            if rate == SAMPLE_RATE {
+                let samples: Vec<i16> = wave.iter().map(|sample| wav::to_i16(sample / loudest)).collect();
+                wav::write(&path, &samples)?;
+            } else {
+                full_band::write(&path, rate, wave.iter().map(|sample| sample / loudest))?;
+            }
             progress.inc(1);
             Ok(example)
         };

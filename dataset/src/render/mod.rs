@@ -7,7 +7,6 @@
 
 mod font;
 mod fluid;
-mod full_band;
 mod musescore;
 mod presets;
 mod parts;
@@ -23,6 +22,7 @@ use rayon::prelude::*;
 use timbrel::spectral::SAMPLE_RATE;
 
 use crate::example::{self, Example, Examples};
+use crate::full_band;
 use crate::progress;
 use crate::set::{About, SetWriter};
 use crate::split;
@@ -50,7 +50,7 @@ pub struct Options {
     #[arg(long, num_args = 2, default_values_t = [24, 84], value_names = ["LOWEST", "HIGHEST"])]
     pub keys: Vec<u8>,
     /// Samples a second of the notes: 16000, as NSynth has it in 16 bits, or 48000 for the full band, in 32-bit floats.
-    #[arg(long, default_value_t = 16_000, value_parser = rate)]
+    #[arg(long, default_value_t = SAMPLE_RATE, value_parser = full_band::rate)]
     pub rate: u32,
     /// MIDI velocities.
     #[arg(long, value_delimiter = ',', default_values_t = [25, 50, 75, 100, 127])]
@@ -93,13 +93,6 @@ pub fn render(options: &Options, command: &str) -> Result<()> {
     Ok(())
 }
 
-fn rate(text: &str) -> Result<u32, String> {
-    match text.parse() {
-        Ok(rate @ (16_000 | 48_000)) => Ok(rate),
-        _ => Err("the rate of a set is 16000 or 48000".to_string()),
-    }
-}
-
 /// What has been rendered so far.
 #[derive(Default)]
 struct Rendering {
@@ -139,6 +132,9 @@ impl Rendering {
         ];
         let fonts = self.gains.keys().cloned().collect::<Vec<_>>().join(" and ");
         let instruments = parts.iter().map(|part| (part.instrument.name(), part.preset.name.to_string()));
+        // Other banks hold variants, of which General MIDI knows nothing.
+        let of_general_midi = parts.iter().filter(|part| part.preset.bank == 0);
+        let programs = of_general_midi.map(|part| (part.instrument.name(), part.preset.program));
         let sounds = |name: &String| self.examples.values().any(|example| example.instrument_str == *name);
         About {
             name: format!("Notes from {fonts}"),
@@ -153,6 +149,7 @@ impl Rendering {
             counts: counts.map(|(name, count)| (name.to_string(), count)).into(),
             gains: self.gains.clone(),
             instruments: instruments.filter(|(name, _)| sounds(name)).collect(),
+            programs: programs.filter(|(name, _)| sounds(name)).collect(),
             ..About::default()
         }
     }

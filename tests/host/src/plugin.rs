@@ -72,7 +72,7 @@ pub struct Worst {
 pub struct Plugin {
     // Declared in this order so that the processor goes before the instance, whatever happens.
     processor: Option<StartedPluginAudioProcessor<Handlers>>,
-    instance: PluginInstance<Handlers>,
+    pub(crate) instance: PluginInstance<Handlers>,
     activation: Activation,
     events: EventBuffer,
     /// Time spent in the plugin's audio calls.
