@@ -78,6 +78,8 @@ pub struct Engine {
     /// The pitch of each key: now, and as the session has it.
     pitches: Pitches,
     own_pitches: Pitches,
+    /// The key whose generated note is nearest to each key's pitch.
+    sources: [u8; KEYS],
     tunings: u32,
     master: Master,
     has_master: bool,
@@ -126,6 +128,7 @@ impl Engine {
             is_apart: false,
             pitches: equal_temperament(),
             own_pitches: equal_temperament(),
+            sources: std::array::from_fn(|key| key as u8),
             tunings: 0,
             master: Master::new(),
             has_master: false,
@@ -321,10 +324,15 @@ impl Engine {
 
     /// Takes the pitches of the keys from where they come from now.
     fn tune(&mut self, settings: &Settings) {
+        let before = self.tunings;
         self.link.status.read_tuning(&mut self.tunings, &mut self.own_pitches);
         let master = if settings.follows_master { self.master.pitches() } else { None };
+        if master.is_none() && !self.has_master && self.tunings == before {
+            return;
+        }
         self.has_master = master.is_some();
         self.pitches = *master.unwrap_or(&self.own_pitches);
+        self.sources = std::array::from_fn(|key| self.pitch(key as u8).round().clamp(0.0, (KEYS - 1) as f32) as u8);
     }
 
     /// The pitch of a key as a MIDI note number. A key that has lost its own while it sounds keeps that of equal temperament.
@@ -335,7 +343,7 @@ impl Engine {
 
     /// The key whose generated note is nearest to a key's pitch.
     fn source(&self, key: u8) -> u8 {
-        self.pitch(key).round().clamp(0.0, (KEYS - 1) as f32) as u8
+        self.sources[usize::from(key) % KEYS]
     }
 
     /// Whether a tuning leaves a key out.

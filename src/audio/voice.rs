@@ -651,22 +651,31 @@ impl Voice {
         used: &mut dyn FnMut(Arc<Note>),
         out: &mut [f32],
     ) {
+        let depth = self.depth(settings);
+        let settings = &VoiceSettings { adsr: self.adsr(settings), ..*settings };
         let mut out = out;
         while !out.is_empty() && self.state != State::Waiting && self.state != State::Free {
+            let swaying = Some(depth).filter(|depth| self.sways(*depth));
             let chunk = match self.pitch == self.pitch_target {
-                _ if self.sways(settings) => self.sway.samples_left(),
+                _ if swaying.is_some() => self.sway.samples_left(),
                 true => CHUNK,
                 false => GLIDE_CHUNK,
             };
             let (now, later) = out.split_at_mut(chunk.min(out.len()));
-            self.render_chunk(settings, tools, used, now);
+            self.render_chunk(settings, swaying, tools, used, now);
             out = later;
         }
     }
 
     /// Whether the pitch or the level of the note is in motion of its own.
-    fn sways(&self, settings: &VoiceSettings) -> bool {
-        self.note.as_ref().is_some_and(|note| self.sway.moves(&note.movement, self.depth(settings)))
+    fn sways(&self, depth: Depth) -> bool {
+        self.note.as_ref().is_some_and(|note| self.sway.moves(&note.movement, depth))
+    }
+
+    /// The envelope's times and level for this voice.
+    fn adsr(&self, settings: &VoiceSettings) -> Adsr {
+        let own = settings.adsr.release * self.identity.release_scale;
+        Adsr { release: if self.identity.rings { own.max(RINGING_SECONDS) } else { own }, ..settings.adsr }
     }
 
     fn depth(&self, settings: &VoiceSettings) -> Depth {
@@ -677,6 +686,7 @@ impl Voice {
     fn render_chunk(
         &mut self,
         settings: &VoiceSettings,
+        swaying: Option<Depth>,
         tools: &mut Tools,
         used: &mut dyn FnMut(Arc<Note>),
         out: &mut [f32],
@@ -688,10 +698,7 @@ impl Voice {
         let mut kept = std::mem::take(&mut tools.gains);
         let gains = &mut kept[..out.len()];
         gains.fill(self.identity.level);
-        let own_release = settings.adsr.release * self.identity.release_scale;
-        let release = if self.identity.rings { own_release.max(RINGING_SECONDS) } else { own_release };
-        let adsr = Adsr { release, ..settings.adsr };
-        self.envelope.apply(&adsr, settings.sample_rate, gains);
+        self.envelope.apply(&settings.adsr, settings.sample_rate, gains);
         if self.stolen {
             let step = 1.0 / (STEAL_SECONDS * settings.sample_rate);
             for gain in gains.iter_mut() {
@@ -700,10 +707,8 @@ impl Voice {
             }
         }
         self.glide(out.len(), settings.sample_rate);
-        let sways = self.sways(settings);
-        let depth = self.depth(settings);
-        match &self.note {
-            Some(note) if sways => {
+        match (&self.note, swaying) {
+            (Some(note), Some(depth)) => {
                 self.sway.begin_step(&note.movement, depth, settings.sample_rate);
                 self.sway.apply(gains);
             }
