@@ -80,6 +80,11 @@ pub fn user_models() -> Option<PathBuf> {
     Some(user_data()?.join("models"))
 }
 
+/// The folder for the user's own presets; it need not be there. Unit tests leave alone what is the user's.
+pub fn user_presets() -> Option<PathBuf> {
+    if cfg!(test) { None } else { Some(user_data()?.join("presets")) }
+}
+
 /// The folder where the user puts libraries of devices, so that they outlast an installation; it need not be there.
 pub fn device_folder() -> Option<PathBuf> {
     match variable(DEVICE_LIBRARY_VARIABLE) {

@@ -19,11 +19,17 @@ mod fuzz;
 pub mod storage;
 pub mod model;
 pub mod latent;
+pub mod held;
+pub mod clip;
 pub mod spectral;
 pub mod worker;
 pub mod audio;
 pub mod params;
+pub mod midi_map;
+pub mod tuning;
 pub mod state;
+pub mod patch;
+pub mod preset;
 pub mod editor;
 pub mod plugin;
 

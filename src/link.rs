@@ -16,13 +16,16 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crossbeam::queue::ArrayQueue;
 use parking_lot::Mutex;
 
+use crate::latent::Atlas;
+use crate::midi_map::Learning;
 use crate::note::{KEYS, MAX_VOICES, Note, NoteRequest, Timbre};
+use crate::tuning::{Pitches, equal_temperament};
 
 /// Notes on their way to the audio thread. More than two keyboards full, so that it fills only while the host does not
 /// process.
 const NOTES_IN_FLIGHT: usize = 256;
 
-/// Notes on their way back. The audio thread holds at most one a key and two a voice, and may drop all at once.
+/// Notes on their way back. The audio thread holds at most one a key and three a voice, and may drop all at once.
 const NOTES_TO_FREE: usize = 1024;
 
 /// What the audio thread wants to have rendered, newest state.
@@ -104,6 +107,8 @@ pub struct ModelStatus {
     pub path: std::path::PathBuf,
     /// A label for each of the eight directions; empty where the manifest names none.
     pub directions: Vec<String>,
+    /// Its latent space; `None` before the first model is there.
+    pub atlas: Option<Arc<Atlas>>,
 }
 
 /// State of one instance that the editor shows, and the few flags that the audio thread reads.
@@ -114,10 +119,16 @@ pub struct Status {
     /// Lowest and highest MIDI note of the model, in the low and the second byte.
     pitch_range: AtomicU32,
     key_states: [AtomicU8; KEYS],
+    /// The pitch of each key as the session has it, the bits of an f32, and how often it was set.
+    pitches: [AtomicU32; KEYS],
+    tunings: AtomicU32,
     /// Keys that sound now, two halves of a bit set; written by the audio thread.
     pub sounding: [AtomicU64; 2],
     /// Highest level since the editor last looked, as the bits of an f32, linear; written by the audio thread.
     pub peak_bits: AtomicU32,
+    /// Where the voices that sound are in their notes: 1, key and frame in the third byte and the lower two, 0 for none; written by
+    /// the audio thread.
+    playheads: [AtomicU32; MAX_VOICES],
     /// Voices that sound now.
     pub voices: AtomicU32,
     /// Share of real time that the last audio calls took, in 1/10000; written by the audio thread.
@@ -147,8 +158,11 @@ impl Status {
             model_id: AtomicU64::new(0),
             pitch_range: AtomicU32::new(24 | 84 << 8),
             key_states: std::array::from_fn(|_| AtomicU8::new(KeyState::Empty as u8)),
+            pitches: equal_temperament().map(|pitch| AtomicU32::new(pitch.to_bits())),
+            tunings: AtomicU32::new(0),
             sounding: [AtomicU64::new(0), AtomicU64::new(0)],
             peak_bits: AtomicU32::new(0),
+            playheads: std::array::from_fn(|_| AtomicU32::new(0)),
             voices: AtomicU32::new(0),
             load: AtomicU32::new(0),
             bounce_on_cpu: AtomicBool::new(true),
@@ -185,6 +199,26 @@ impl Status {
         self.pitch_range.store(u32::from(low) | u32::from(high) << 8, Ordering::Relaxed);
     }
 
+    /// Sets the pitch of each key.
+    pub fn tune(&self, pitches: &Pitches) {
+        for (own, pitch) in self.pitches.iter().zip(pitches) {
+            own.store(pitch.to_bits(), Ordering::Relaxed);
+        }
+        self.tunings.fetch_add(1, Ordering::Release);
+    }
+
+    /// Reads the pitch of each key, where it was set since it was read `tunings` times; counts on. One that is set meanwhile is
+    /// read with the next call.
+    pub fn read_tuning(&self, tunings: &mut u32, pitches: &mut Pitches) {
+        let now = self.tunings.load(Ordering::Acquire);
+        if now != *tunings {
+            *tunings = now;
+            for (pitch, own) in pitches.iter_mut().zip(&self.pitches) {
+                *pitch = f32::from_bits(own.load(Ordering::Relaxed));
+            }
+        }
+    }
+
     /// State of a MIDI key; those outside the model's range have none of their own and show as [`KeyState::Empty`].
     pub fn key_state(&self, key: u8) -> KeyState {
         match self.key_states[usize::from(key) % KEYS].load(Ordering::Relaxed) {
@@ -202,6 +236,23 @@ impl Status {
     /// The label that the model gives to a direction; empty where it gives none.
     pub fn direction_label(&self, direction: usize) -> String {
         self.model.lock().directions.get(direction).cloned().unwrap_or_default()
+    }
+
+    /// Says where the voices that sound are in their notes, by key and frame.
+    pub fn set_playheads(&self, playheads: impl Iterator<Item = (u8, usize)>) {
+        let packed = playheads.map(|(key, frame)| 1 << 24 | u32::from(key) << 16 | frame.min(0xffff) as u32);
+        for (own, new) in self.playheads.iter().zip(packed.chain(std::iter::repeat(0))) {
+            own.store(new, Ordering::Relaxed);
+            if new == 0 {
+                break;
+            }
+        }
+    }
+
+    /// Key and frame of each voice that sounds.
+    pub fn playheads(&self) -> Vec<(u8, u16)> {
+        let all = self.playheads.iter().map(|own| own.load(Ordering::Relaxed));
+        all.take_while(|packed| *packed != 0).map(|packed| ((packed >> 16) as u8, packed as u16)).collect()
     }
 
     /// Whether a key sounds.
@@ -239,6 +290,8 @@ pub struct WorkerEnd {
 #[derive(Clone)]
 pub struct EditorEnd {
     pub clicks: Arc<ArrayQueue<Click>>,
+    /// With the plugin's audio call.
+    pub learning: Arc<Learning>,
     pub status: Arc<Status>,
 }
 
@@ -258,6 +311,6 @@ pub fn link() -> (AudioEnd, WorkerEnd, EditorEnd) {
             status: Arc::clone(&status),
         },
         WorkerEnd { wanted: wanted_out, notes: notes_in, used: used_out, status: Arc::clone(&status) },
-        EditorEnd { clicks, status },
+        EditorEnd { clicks, learning: Arc::default(), status },
     )
 }

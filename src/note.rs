@@ -13,6 +13,13 @@ use crate::spectral::FramePlan;
 /// How many latent directions the instrument offers as parameters.
 pub const DIRECTIONS: usize = 8;
 
+/// Furthest offset along a direction, in hundredths of its standard deviation.
+pub const DIRECTION_STEPS: i16 = 300;
+
+/// How long the notes that models are trained on were held before their release, in seconds (NSynth, section 3 of the paper's data
+/// set). What comes after it is the sound of letting go.
+pub const HELD_SECONDS: f32 = 3.0;
+
 /// How many keys a MIDI keyboard has.
 pub const KEYS: usize = 128;
 
@@ -22,9 +29,26 @@ pub const MAX_VOICES: usize = 64;
 /// The steps between two seeds of a [`Timbre`]; `blend` runs from 0 to this.
 pub const BLEND_STEPS: u16 = 1024;
 
+/// The steps from one edge of the pad to the other.
+pub const PAD_STEPS: u8 = 100;
+
+/// What a timbre starts from, before character and directions.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Base {
+    /// The latent that the timbre's seeds and its blend draw.
+    #[default]
+    Seeds,
+    /// A latent that no seed draws, by its hash ([`crate::latent::known`]).
+    Point(u64),
+    /// A place among four latents, by the hash of all four: `x` and `y` from 0 to [`PAD_STEPS`].
+    Pad { corners: u64, x: u8, y: u8 },
+}
+
 /// Everything that decides a latent vector, in the steps of the parameters.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Timbre {
+    /// Where it is another one than seeds, the seeds and `blend` are 0, so that equal sounds have equal keys.
+    pub base: Base,
     /// The seed of the latent at `blend` 0.
     pub seed: u32,
     /// The seed of the latent at `blend` [`BLEND_STEPS`]; equal to `seed` where nothing is interpolated.
@@ -37,9 +61,30 @@ pub struct Timbre {
     pub directions: [i16; DIRECTIONS],
 }
 
+impl Timbre {
+    /// The timbre with offsets along its directions, in hundredths, as far as they go.
+    pub fn moved(&self, offsets: &[i16; DIRECTIONS]) -> Self {
+        if *offsets == [0; DIRECTIONS] {
+            return *self;
+        }
+        let moved = |index: usize| self.directions[index].saturating_add(offsets[index]);
+        let directions = std::array::from_fn(|index| moved(index).clamp(-DIRECTION_STEPS, DIRECTION_STEPS));
+        Self { directions, ..*self }
+    }
+
+    /// How far two timbres lie apart along the directions, in hundredths; `u32::MAX` where they differ otherwise.
+    pub fn distance(&self, other: &Self) -> u32 {
+        if (Self { directions: other.directions, ..*self }) != *other {
+            return u32::MAX;
+        }
+        let steps = self.directions.iter().zip(&other.directions);
+        steps.map(|(own, other)| u32::from(own.abs_diff(*other))).sum()
+    }
+}
+
 impl Default for Timbre {
     fn default() -> Self {
-        Self { seed: 0, seed_to: 0, blend: 0, character: 100, directions: [0; DIRECTIONS] }
+        Self { base: Base::Seeds, seed: 0, seed_to: 0, blend: 0, character: 100, directions: [0; DIRECTIONS] }
     }
 }
 

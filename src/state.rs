@@ -1,12 +1,14 @@
 //! What a host saves beside the parameters, and what is made of a state that is old, foreign or broken.
 //!
 //! The framework keeps parameters by id and one JSON text for each further field. Timbrel has one such field, `timbrel`,
-//! with the format's version and the model. Whatever comes in is mended before it is used ([`mend`]): a state is never
+//! with the format's version, the model, and the latents that no seed draws. Whatever comes in is mended before it is used ([`mend`]): a state is never
 //! refused for one bad value, and what could not be used is told in a sentence.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
+use anyhow::Result;
 use nice_plug::params::internals::ParamPtr;
 use nice_plug::params::persist::PersistentField;
 use nice_plug::plugin::ParamValue;
@@ -14,19 +16,23 @@ use nice_plug::prelude::{Param, Params, PluginState};
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
+use crate::held::{Held, Holding, Point};
+use crate::link::Status;
 use crate::model::ModelRef;
-use crate::params::BEFORE_THEY_WERE;
+use crate::params::{BEFORE_THEY_WERE, CHOSEN_BEFORE, SWITCHED_BEFORE};
+use crate::tuning::{Tuning, equal_temperament};
 use crate::worker::Instance;
 
 /// Version of the saved state. It goes up with every change that an older Timbrel would misread, and a migration comes
-/// with it.
-pub const STATE_FORMAT: u32 = 1;
+/// with it. 2 has latents; a state without any is still of format 1, which an older Timbrel reads as it is meant.
+pub const STATE_FORMAT: u32 = 2;
 
 /// Name of the framework's field that holds [`Saved`].
 const FIELD: &str = "timbrel";
 
-/// Longest field that is read, in bytes; a real one has a few hundred.
-const LONGEST_FIELD: usize = 64 * 1024;
+/// Longest field that is read, in bytes; a real one has a few hundred, or a few thousand with a pad. Five of the longest latents
+/// fit in.
+const LONGEST_FIELD: usize = 512 * 1024;
 
 /// The saved part of a session that is no parameter.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -34,6 +40,12 @@ const LONGEST_FIELD: usize = 64 * 1024;
 pub struct Saved {
     pub format: u32,
     pub model: ModelRef,
+    /// Latents that no seed draws.
+    #[serde(skip_serializing_if = "Held::is_empty", deserialize_with = "held_if_it_is_one")]
+    pub held: Held,
+    /// How the keys are tuned, where it is not in equal temperament.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tuning: Option<Tuning>,
     /// What was wrong with the state when it was loaded, for the editor to show. Never written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notice: Option<String>,
@@ -41,8 +53,21 @@ pub struct Saved {
 
 impl Default for Saved {
     fn default() -> Self {
-        Self { format: STATE_FORMAT, model: ModelRef::default(), notice: None }
+        Self { format: 1, model: ModelRef::default(), held: Held::default(), tuning: None, notice: None }
     }
+}
+
+/// Reads what is held. What is nothing of the kind must not take the model with it, and becomes a point without numbers, which
+/// [`Held::mend`] leaves out with a sentence.
+fn held_if_it_is_one<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Held, D::Error> {
+    let value = serde_json::Value::deserialize(from)?;
+    let unreadable = || Held { point: Some(Point::default()), ..Held::default() };
+    Ok(serde_json::from_value(value).unwrap_or_else(|_| unreadable()))
+}
+
+/// The format of a state with what is held.
+fn format_of(held: &Held) -> u32 {
+    if held.has_latents() { STATE_FORMAT } else { 1 }
 }
 
 /// The link between the host's state calls and the instance, which knows the model that plays and loads another.
@@ -52,15 +77,52 @@ pub struct Session(Arc<Shared>);
 #[derive(Default)]
 struct Shared {
     instance: OnceLock<Weak<Instance>>,
+    /// Where the audio thread reads the pitches of the keys.
+    status: OnceLock<Arc<Status>>,
     /// What the last loaded state said, until an instance is there to hear it.
     saved: RwLock<Saved>,
+    holding: Holding,
+    /// Goes up with every state that is loaded.
+    loaded: AtomicU64,
 }
 
 impl Session {
+    /// How many states were loaded so far.
+    pub fn loaded(&self) -> u64 {
+        self.0.loaded.load(Ordering::Relaxed)
+    }
+
+    /// The latents that the session holds.
+    pub fn holding(&self) -> &Holding {
+        &self.0.holding
+    }
+
     /// Connects the instance; once, when the plugin is made.
-    pub fn connect(&self, instance: &Arc<Instance>) {
+    pub fn connect(&self, instance: &Arc<Instance>, status: &Arc<Status>) {
         // A second connection would be the same instance again, and changes nothing.
         self.0.instance.get_or_init(|| Arc::downgrade(instance));
+        self.0.status.get_or_init(|| Arc::clone(status));
+    }
+
+    /// How the keys are tuned; `None` is equal temperament.
+    pub fn tuning(&self) -> Option<Tuning> {
+        self.0.saved.read().tuning.clone()
+    }
+
+    /// Tunes the keys.
+    ///
+    /// # Errors
+    /// A sentence, where the tuning cannot be read; the one before stays.
+    pub fn tune(&self, tuning: Option<Tuning>) -> Result<()> {
+        let pitches = match &tuning {
+            Some(tuning) => tuning.pitches()?,
+            None => equal_temperament(),
+        };
+        if let Some(status) = self.0.status.get() {
+            status.tune(&pitches);
+        }
+        self.0.saved.write().tuning = tuning;
+        Ok(())
     }
 
     fn instance(&self) -> Option<Arc<Instance>> {
@@ -74,14 +136,26 @@ impl<'a> PersistentField<'a, Saved> for Session {
             instance.load_model(saved.model.clone());
             instance.notice(saved.notice.clone());
         }
+        self.0.holding.set(Arc::new(saved.held.clone()));
+        self.0.loaded.fetch_add(1, Ordering::Relaxed);
+        let tuning = saved.tuning.clone();
         *self.0.saved.write() = saved;
+        // One that cannot be read was left out of the state before (`mend`).
+        if self.tune(tuning).is_err() {
+            self.0.saved.write().tuning = None;
+        }
     }
 
     fn map<F, R>(&self, f: F) -> R
     where
         F: Fn(&Saved) -> R,
     {
-        let mut saved = Saved { format: STATE_FORMAT, notice: None, ..self.0.saved.read().clone() };
+        let held = Held::clone(&self.0.holding.get());
+        let (model, tuning) = {
+            let saved = self.0.saved.read();
+            (saved.model.clone(), saved.tuning.clone())
+        };
+        let mut saved = Saved { format: format_of(&held), model, held, tuning, notice: None };
         if let Some(instance) = self.instance() {
             saved.model = instance.model();
             instance.session_is_saved();
@@ -116,16 +190,19 @@ pub fn mend(state: &mut PluginState, defaults: &dyn Params) {
             saved.format
         ));
     }
+    if let Some(error) = saved.tuning.as_ref().and_then(|tuning| tuning.pitches().err()) {
+        complaints.push(format!("its tuning was left out, since {error:#}"));
+        saved.tuning = None;
+    }
     if !state.params.is_empty() {
-        for (id, value) in BEFORE_THEY_WERE {
-            state.params.entry(id.to_owned()).or_insert(ParamValue::F32(value));
-        }
+        add_as_before(&mut state.params);
     }
     let wrong = mend_params(&mut state.params, defaults);
     if !wrong.is_empty() {
         complaints.push(format!("these values could not be used as they were: {}", wrong.join(", ")));
     }
-    saved.format = STATE_FORMAT;
+    complaints.extend(saved.held.mend());
+    saved.format = format_of(&saved.held);
     saved.notice = (!complaints.is_empty()).then(|| {
         format!("The saved session was mended: {}. Listen to it before you save over it.", complaints.join("; "))
     });
@@ -135,9 +212,19 @@ pub fn mend(state: &mut PluginState, defaults: &dyn Params) {
     }
 }
 
+/// Adds what is missing in what was saved before there was such a parameter, by the value that leaves the sound as it was.
+pub(crate) fn add_as_before(params: &mut BTreeMap<String, ParamValue>) {
+    let numbers = BEFORE_THEY_WERE.map(|(id, value)| (id, ParamValue::F32(value)));
+    let chosen = CHOSEN_BEFORE.map(|(id, value)| (id, ParamValue::String(value.to_owned())));
+    let switched = SWITCHED_BEFORE.map(|(id, value)| (id, ParamValue::Bool(value)));
+    for (id, value) in numbers.into_iter().chain(chosen).chain(switched) {
+        params.entry(id.to_owned()).or_insert(value);
+    }
+}
+
 /// Adds what is missing, by its default; brings what is out of range back into it. Gives the names of the parameters whose
 /// values could not be used.
-fn mend_params(params: &mut BTreeMap<String, ParamValue>, defaults: &dyn Params) -> Vec<String> {
+pub(crate) fn mend_params(params: &mut BTreeMap<String, ParamValue>, defaults: &dyn Params) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut mended = BTreeMap::new();
     for (id, pointer, _group) in defaults.param_map() {
@@ -255,6 +342,12 @@ mod tests {
         for (id, value) in BEFORE_THEY_WERE {
             assert_eq!(float(&state, id), value, "{id} leaves the sound of an older state as it was");
         }
+        for (id, value) in CHOSEN_BEFORE {
+            assert!(matches!(&state.params[id], ParamValue::String(id) if id == value), "{id} is as it was");
+        }
+        for (id, value) in SWITCHED_BEFORE {
+            assert!(matches!(state.params[id], ParamValue::Bool(on) if on == value), "{id} is as it was");
+        }
     }
 
     #[test]
@@ -266,6 +359,15 @@ mod tests {
         assert!(!state.params.contains_key("cutoff"));
         for (id, value) in BEFORE_THEY_WERE {
             assert_ne!(float(&state, id), value, "{id} is that of a new instance");
+        }
+        for (id, value) in CHOSEN_BEFORE {
+            assert!(
+                matches!(&state.params[id], ParamValue::String(id) if id != value),
+                "{id} is that of a new instance"
+            );
+        }
+        for (id, value) in SWITCHED_BEFORE {
+            assert!(matches!(state.params[id], ParamValue::Bool(on) if on != value), "{id} is that of a new instance");
         }
     }
 
@@ -296,6 +398,41 @@ mod tests {
         mend(&mut state, &params());
         assert!(notice(&state).unwrap().contains("newer Timbrel"));
         assert_eq!(float(&state, "gain"), 1.0);
+    }
+
+    #[test]
+    fn latents_are_kept_and_those_that_are_none_are_left_out() {
+        let field = |point: &str| {
+            format!(r#"{{"format": 2, "held": {{"seed": 3, "point": {{"name": "Own", "latent": {point}}}}}}}"#)
+        };
+        let mut good = state(&[("seed", ParamValue::I32(3))], Some(&field("[0.1, -2.5]")));
+        mend(&mut good, &params());
+        assert_eq!(notice(&good), None);
+        let saved: Saved = serde_json::from_str(&good.fields[FIELD]).unwrap();
+        assert_eq!((saved.format, saved.held.seed), (2, 3));
+        assert_eq!(saved.held.point.unwrap().latent, [0.1, -2.5]);
+        for bad in ["[]", "[1e9]", "\"no list\"", "[[1.0]]"] {
+            let mut state = state(&[("gain", ParamValue::F32(1.0))], Some(&field(bad)));
+            mend(&mut state, &params());
+            assert!(notice(&state).unwrap().contains("its timbre has"));
+            let saved: Saved = serde_json::from_str(&state.fields[FIELD]).unwrap();
+            assert!(!saved.held.has_latents() && saved.format == 1);
+            assert_eq!(float(&state, "gain"), 1.0);
+        }
+    }
+
+    #[test]
+    fn what_a_session_holds_is_in_its_field_and_comes_back_to_the_bit() {
+        let (one, other) = (params(), params());
+        let latent: Vec<f32> = (0..24).map(|i| (i as f32 * 0.7).sin() / 3.0).collect();
+        let point = crate::held::Point { name: "Own".into(), latent, at: Some([0.1, -0.7]) };
+        let corners = Some(std::array::from_fn(|_| point.clone()));
+        one.session.holding().set(Arc::new(Held { point: Some(point), seed: 3, corners, preset: "Harp".into() }));
+        let text = one.session.map(|saved| serde_json::to_string(saved).unwrap());
+        other.session.set(serde_json::from_str(&text).unwrap());
+        assert_eq!(other.session.map(|saved| serde_json::to_string(saved).unwrap()), text);
+        assert_eq!(other.timbre(), one.timbre());
+        assert!(matches!(one.timbre().base, crate::note::Base::Point(_)));
     }
 
     #[test]

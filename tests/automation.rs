@@ -148,3 +148,43 @@ fn a_moving_timbre_does_not_click_in_a_bounce() {
     let rest = held_chord(sustained(true), &[], SECONDS as f64, Pace::Free);
     does_not_click(&rest, &moving, "bounced");
 }
+
+#[test]
+fn what_else_moves_a_held_chord_does_not_click() {
+    const SECONDS: usize = 4;
+    let rest = held_chord(sustained(true), &[], SECONDS as f64, Pace::Free);
+    // Each moves up and down four times a second, or is switched as often.
+    let moved: [(&str, &[(&str, &str)]); 7] = [
+        ("Brightness", &[]),
+        ("Speed", &[]),
+        ("Freeze", &[]),
+        ("Reverse", &[]),
+        ("Filter Cutoff", &[("Filter", "Low"), ("Filter Resonance", "60 %")]),
+        ("Filter", &[("Filter Cutoff", "900 Hz")]),
+        ("Wander", &[]),
+    ];
+    for (name, before) in moved {
+        let mut plugin = sustained(true);
+        let mut events: Vec<At> = Vec::new();
+        for (other, text) in before {
+            let param = plugin.param(other).unwrap();
+            let value = plugin.value_of(param, text).unwrap();
+            events.push(Event::Set { param, value }.at(0));
+        }
+        let param = plugin.param(name).unwrap();
+        let is_switch = ["Freeze", "Reverse", "Filter", "Wander"].contains(&name);
+        events.extend((0..SECONDS * 100).map(|step| {
+            let wave = 0.5 + 0.5 * (std::f64::consts::TAU * step as f64 / 25.0).sin();
+            let share = if is_switch { wave.round() } else { wave };
+            Event::Set { param, value: param.min + share * (param.max - param.min) }.at(step * RATE / 100 + 17)
+        }));
+        let moving = held_chord(plugin, &events, SECONDS as f64, Pace::Free);
+        let (rest_splatter, splatter) = (splatter_db(&rest, RATE as f64), splatter_db(&moving, RATE as f64));
+        println!("{name}: above the model's band {rest_splatter:.1} dB at rest, {splatter:.1} dB moving");
+        assert!(splatter < -70.0, "{name}: {splatter:.1} dB above the model's band, {rest_splatter:.1} dB at rest");
+        if name != "Wander" {
+            let difference = rest.iter().zip(&moving).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(difference > 0.005, "{name} moved the sound by {difference} only");
+        }
+    }
+}

@@ -64,7 +64,7 @@ impl Reference {
 
     /// The four seconds of a note, at the model's rate.
     fn wave(&mut self, seed: u32, pitch: u8) -> Vec<f32> {
-        let latent = self.latents.latent(&Timbre { seed, seed_to: seed, ..Timbre::default() });
+        let latent = self.latents.latent(&Timbre { seed, seed_to: seed, ..Timbre::default() }).unwrap();
         let pitch = [i64::from(pitch)];
         let inputs = ort::inputs![
             "latent" => TensorRef::from_array_view(([1, latent.len()], latent.as_slice())).unwrap(),
@@ -79,8 +79,13 @@ impl Reference {
 /// The plugin at a rate, set to play notes at the level of the model and as generated.
 fn plugin(rate: f64) -> Plugin {
     let mut plugin = Plugin::load(&timbrel_host::bundle().unwrap()).unwrap();
-    let as_generated =
-        [("Sustain Mode", "Natural"), ("Width", "0 %"), ("Velocity to Brightness", "0 %"), ("Vibrato", "0 %")];
+    let as_generated = [
+        ("Sustain Mode", "Natural"),
+        ("Width", "0 %"),
+        ("Velocity to Brightness", "0 %"),
+        ("Vibrato", "0 %"),
+        ("Limiter", "Off"),
+    ];
     for (name, text) in [("Gain", "0.0 dB"), ("Attack", "0 ms"), ("Sustain", "100 %")].into_iter().chain(as_generated) {
         let param = plugin.param(name).unwrap();
         let value = plugin.value_of(param, text).unwrap();

@@ -117,3 +117,78 @@ fn a_value_that_is_no_number_is_mended_before_it_can_be_saved() {
     plugin.restore(&state).expect("what was saved can be loaded");
     assert!(plugin.play(&[Event::on(60).at(0)], 0.5).unwrap().is_finite());
 }
+
+/// A disk of so few bytes that nothing but an empty folder has room on it. Only a superuser, or one in a space of his own, can
+/// make it.
+#[cfg(target_os = "linux")]
+#[test]
+fn on_a_full_disk_it_plays_keeps_its_session_and_leaves_no_torn_file() {
+    let scratch = Scratch::new("full");
+    let in_space = |script: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--map-root-user", "sh", "-euc"]);
+        let mount = "mount -t tmpfs -o size=64k,nr_inodes=32 none \"$HOME\"";
+        command.arg(format!("{mount}; {script}")).env("HOME", &scratch.0).env("TIMBREL_CACHE", "");
+        command.env("XDG_CONFIG_HOME", "").env("XDG_CACHE_HOME", "").env("XDG_DATA_HOME", "");
+        command
+    };
+    if !in_space("true").output().is_ok_and(|output| output.status.success()) {
+        eprintln!("this machine lets no test make a disk of its own, so none was full");
+        return;
+    }
+    let program = std::env::current_exe().unwrap();
+    let fill = "head -c 1000000 /dev/zero > \"$HOME/fill\" 2> /dev/null || true";
+    let left = "find \"$HOME\" -type f ! -name fill -size +0 -print";
+    let play = format!("'{}' child_plays --exact --ignored --nocapture", program.display());
+    let output = in_space(&format!("{fill}; {play}; {left}")).output().unwrap();
+    check(&output);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(!said.lines().any(|line| line.starts_with(&*scratch.0.to_string_lossy())), "{said}");
+}
+
+/// In a host, an editor that cannot be opened must not take the session with it.
+#[cfg(target_os = "linux")]
+#[test]
+fn without_a_display_or_opengl_no_editor_opens_and_the_sound_goes_on() {
+    use timbrel_host::Display;
+
+    check(&host("child_opens_no_editor", &[("DISPLAY", Path::new("")), ("WAYLAND_DISPLAY", Path::new(""))]));
+    // The same host opens it where it can be opened, and one that has no driver to draw with does not.
+    let display = Display::new().unwrap();
+    check(&host("child_opens_its_editor", &[("DISPLAY", Path::new(display.name()))]));
+    let nowhere = Path::new("/nowhere");
+    let variables = [
+        ("DISPLAY", Path::new(display.name())),
+        ("LIBGL_DRIVERS_PATH", nowhere),
+        ("LIBGL_ALWAYS_SOFTWARE", Path::new("1")),
+    ];
+    check(&host("child_opens_no_editor", &variables));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "runs in a process of its own"]
+fn child_opens_no_editor() {
+    let mut plugin = Plugin::ready_offline(Activation::default()).unwrap();
+    let display = std::env::var("DISPLAY").unwrap_or_default();
+    let parent = timbrel_host::display::root(&display).unwrap_or(1);
+    for _ in 0..3 {
+        assert!(plugin.open_editor(parent).is_err(), "an editor was opened on {display:?}");
+        let audio = plugin.play(&[Event::on(60).at(0)], 0.2).unwrap();
+        assert!(db(rms(&audio.left)) > -60.0);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "runs in a process of its own"]
+fn child_opens_its_editor() {
+    let mut plugin = Plugin::ready_offline(Activation::default()).unwrap();
+    let parent = timbrel_host::display::root(&std::env::var("DISPLAY").unwrap()).unwrap();
+    for _ in 0..3 {
+        plugin.open_editor(parent).unwrap();
+        let audio = plugin.play(&[Event::on(60).at(0)], 0.2).unwrap();
+        assert!(db(rms(&audio.left)) > -60.0);
+        plugin.close_editor();
+    }
+}

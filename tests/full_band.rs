@@ -5,7 +5,7 @@ use std::f64::consts::TAU;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Once};
 
-use timbrel::audio::{Adsr, Engine, Event, Settings, TimedEvent, Wait};
+use timbrel::audio::{Adsr, Engine, Event, Law, Settings, TimedEvent, VelocityCurve, Wait};
 use timbrel::expression::TOUCH_POINTS;
 use timbrel::geometry::Geometry;
 use timbrel::link::{self, WorkerEnd};
@@ -30,18 +30,16 @@ fn timbre(seed: u32) -> Timbre {
     Timbre { seed, seed_to: seed, ..Timbre::default() }
 }
 
+/// All strokes equally loud.
+fn flat() -> VelocityCurve {
+    VelocityCurve { law: Law::Square, depth: 0.0, shape: 0.0 }
+}
+
 fn settings(seed: u32) -> Settings {
     Settings {
         timbre: timbre(seed),
         adsr: Adsr { attack: 0.0, decay: 1.0, sustain: 1.0, release: 0.1 },
-        velocity_depth: 1.0,
-        bend_semitones: 2.0,
-        tune_semitones: 0.0,
-        gain: 1.0,
-        hold: true,
-        brightness: 0.0,
-        vibrato: 1.0,
-        width: 0.0,
+        ..Settings::default()
     }
 }
 
@@ -300,7 +298,7 @@ fn velocity_changes_the_colour_as_the_model_says_from_the_first_sample_on() {
     let geometry = representation.geometry();
     let image = image(representation, 60, 1.0);
     let with_touch = expressive(representation, &image, Some(&touch()), None);
-    let lively = Settings { velocity_depth: 0.0, brightness: 1.0, ..settings(1) };
+    let lively = Settings { velocity: flat(), brightness: 1.0, ..settings(1) };
     let play = |note: &Arc<Note>, velocity: f32, settings: &Settings| {
         let mut bench = Bench::new(48_000.0);
         bench.give(note);
@@ -331,7 +329,7 @@ fn velocity_changes_the_colour_as_the_model_says_from_the_first_sample_on() {
 fn a_model_that_says_nothing_of_velocity_gets_gently_brighter() {
     for representation in [full_band(), Representation::IfHires] {
         let note = note(representation, 1, 1, 60, 1.0);
-        let lively = Settings { velocity_depth: 0.0, brightness: 1.0, ..settings(1) };
+        let lively = Settings { velocity: flat(), brightness: 1.0, ..settings(1) };
         let hz = 24.0 * equal_temperament(60.0);
         let level = |velocity: f32| {
             let mut bench = Bench::new(48_000.0);

@@ -1,6 +1,8 @@
 //! A key that is held for as long as a player likes.
 
-use timbrel_host::measure::{db, envelope_db, equal_temperament, loudest_step_db, pitch_error_cents, rms, splatter_db};
+use timbrel_host::measure::{
+    course_correlation, db, envelope_db, equal_temperament, loudest_step_db, pitch_error_cents, rms, splatter_db,
+};
 use timbrel_host::{Activation, Event, Plugin, sounds};
 
 /// The generated note lasts four seconds; from here on the sound comes out of its sustain region.
@@ -54,4 +56,42 @@ fn in_natural_mode_a_note_ends_as_it_was_generated() {
     let audio = plugin.play(&[Event::on(60).at(0)], 6.0).unwrap();
     assert!(db(rms(audio.slice(0.2, 1.0))) > -55.0);
     assert!(db(rms(audio.slice(5.0, 6.0))) < -80.0, "{:.1} dB left", db(rms(audio.slice(5.0, 6.0))));
+}
+
+/// How far the course of a held note correlates with itself within twelve seconds, in the median and at most over some sounds.
+fn repetition(wander: bool) -> (f64, f64) {
+    let mut plugin = Plugin::ready_offline(Activation::default()).unwrap();
+    let [seed, switch] = ["Seed", "Wander"].map(|name| plugin.param(name).unwrap());
+    let mut found = Vec::new();
+    for value in 0..60 {
+        if found.len() == 8 {
+            break;
+        }
+        plugin.reset();
+        let set = [(seed, f64::from(value)), (switch, f64::from(u8::from(wander)))];
+        let mut events: Vec<_> = set.map(|(param, value)| Event::Set { param, value }.at(0)).into();
+        events.push(Event::on(57).at(0));
+        let audio = plugin.play(&events, 26.0).unwrap();
+        if !sounds::sustains(&envelope_db(audio.slice(0.0, 3.0), audio.rate, 0.5)) {
+            continue;
+        }
+        let (most, after) = course_correlation(audio.slice(2.0, 26.0), audio.rate, 0.7, 12.0);
+        println!("wander {wander}, seed {value}: {most:.2} after {after:.1} s");
+        found.push(most);
+    }
+    assert!(found.len() >= 4, "too few sounds are sustained");
+    found.sort_by(f64::total_cmp);
+    (found[found.len() / 2], found[found.len() - 1])
+}
+
+#[test]
+fn a_held_note_does_not_repeat_itself() {
+    let (before, _) = repetition(false);
+    let (median, most) = repetition(true);
+    println!("to and fro: {before:.2} in the median; wandering: {median:.2}, {most:.2} at most");
+    assert!(
+        median < 0.4 && most < 0.65,
+        "its course correlates with itself by {median:.2} in the median, {most:.2} at most"
+    );
+    assert!(before > median + 0.2, "to and fro it repeats itself by {before:.2}");
 }

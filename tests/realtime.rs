@@ -3,7 +3,7 @@
 
 use timbrel_host::measure::{db, rms};
 use timbrel_host::realtime::{first_offence, page_faults, watch};
-use timbrel_host::{Activation, At, Event, Pace, Plugin};
+use timbrel_host::{Activation, At, Event, NoteExpressionType, Pace, Plugin};
 
 const RATE: usize = 48_000;
 const SECONDS: usize = 60;
@@ -14,12 +14,32 @@ fn key(n: usize) -> u8 {
 }
 
 /// A minute that uses everything at once: strokes faster than voices end, so that some are stolen; pedal, wheel, timbre,
-/// envelope and gain in motion; modes, chokes and controllers in between.
+/// envelope and gain in motion; modes, chokes, controllers and what is said of single notes in between.
 fn busiest_minute(plugin: &mut Plugin) -> Vec<At> {
     let mut events = Vec::new();
+    let timbre = plugin.param("Timbre 4").unwrap();
+    let expressions = [
+        (NoteExpressionType::Volume, 0.7),
+        (NoteExpressionType::Pan, 0.2),
+        (NoteExpressionType::Vibrato, 0.8),
+        (NoteExpressionType::Brightness, 0.9),
+        (NoteExpressionType::Pressure, 0.6),
+        (NoteExpressionType::Expression, 0.9),
+        (NoteExpressionType::Tuning, 0.4),
+    ];
     for n in 0..SECONDS * 20 {
         let at = n * RATE / 20 + n % 7;
-        events.push(Event::On { key: key(n), velocity: 0.3 + 0.1 * (n % 7) as f64 }.at(at));
+        let velocity = 0.3 + 0.1 * (n % 7) as f64;
+        if n % 3 == 0 {
+            let id = n as u32;
+            events.push(Event::OnAs { key: key(n), id, velocity }.at(at));
+            events.push(Event::ModulateNote { param: timbre, id, amount: 0.1 * (n % 9) as f64 - 0.4 }.at(at));
+            let (kind, value) = expressions[n / 3 % expressions.len()];
+            events.push(Event::Express { key: key(n), id, kind, value }.at(at + 900));
+        } else {
+            events.push(Event::On { key: key(n), velocity }.at(at));
+            events.push(Event::Midi([0xa0, key(n), (n % 128) as u8]).at(at + 300));
+        }
         events.push(Event::off(key(n)).at(at + RATE / (1 + n % 5)));
         if n % 50 == 49 {
             events.push(Event::Choke { key: key(n) }.at(at + 10));
@@ -29,8 +49,24 @@ fn busiest_minute(plugin: &mut Plugin) -> Vec<At> {
         let at = second * RATE;
         events.push(Event::cc(64, if second % 4 < 3 { 127 } else { 0 }).at(at));
         events.push(Event::cc(1, second as u8).at(at + 5));
+        for (number, value) in
+            [(2, 100), (5, 40), (65, 127 * (second % 2)), (67, 127), (69, 127), (74, 2 * second), (84, 50)]
+        {
+            events.push(Event::cc(number, value as u8).at(at + 20 + second));
+        }
+        events.push(Event::cc(67, 0).at(at + RATE / 3));
+        events.push(Event::cc(69, 0).at(at + RATE / 2));
+        events.push(Event::Midi([0xd0, (7 * second % 128) as u8, 0]).at(at + RATE / 4));
+        // One note at a time, and many again.
+        match second % 15 {
+            6 => events.push(Event::cc(126, 1).at(at + 7)),
+            7 => events.push(Event::cc(127, 0).at(at + 7)),
+            _ => {}
+        }
         match second % 20 {
             10 => events.push(Event::cc(123, 0).at(at + 100)),
+            // Programs, some of which are none.
+            7 | 13 | 18 => events.push(Event::Midi([0xc0, (second * 3 % 128) as u8, 0]).at(at + 31)),
             15 => events.push(Event::cc(120, 0).at(at + 100)),
             _ => {}
         }
@@ -48,12 +84,39 @@ fn busiest_minute(plugin: &mut Plugin) -> Vec<At> {
                     events.push(Event::Set { param: *param, value: middle + half * wave }.at(at))
                 }
                 "Timbre 2" => events.push(Event::Modulate { param: *param, amount: half * wave }.at(at)),
+                "Gain" if tick % 400 > 380 => events.push(Event::Set { param: *param, value: param.max }.at(at)),
                 "Gain" => events.push(Event::Set { param: *param, value: middle + 0.1 * half * wave }.at(at)),
                 "Seed" if tick % 250 == 0 => events.push(Event::Set { param: *param, value: tick as f64 }.at(at)),
                 "Sustain Mode" if tick % 400 == 200 => {
                     events.push(Event::Set { param: *param, value: param.max }.at(at))
                 }
                 "Sustain Mode" if tick % 400 == 0 => events.push(Event::Set { param: *param, value: param.min }.at(at)),
+                "Pad" if tick % 90 == 0 => events.push(Event::Set { param: *param, value: param.max }.at(at)),
+                "Pad" if tick % 90 == 45 => events.push(Event::Set { param: *param, value: param.min }.at(at)),
+                "Pad X" | "Pad Y" if tick % 3 == 0 => {
+                    events.push(Event::Set { param: *param, value: middle + half * wave }.at(at));
+                }
+                "Voices" | "Wander" | "Limiter" | "Freeze" | "Reverse" | "Release Mode" if tick % 50 == 25 => {
+                    // Each of its values now and then, the first for most of the time.
+                    let steps = [param.min, param.min, param.min, param.max, param.default];
+                    let value = steps[(tick / 50 + name.len()) % steps.len()];
+                    events.push(Event::Set { param: *param, value }.at(at));
+                }
+                "Wheel To" | "Pressure To" | "Velocity To" if tick % 100 == 30 => {
+                    let value = param.min + ((tick / 100) as f64 * 3.0) % (param.max - param.min + 1.0);
+                    events.push(Event::Set { param: *param, value }.at(at));
+                }
+                "Filter" | "LFO To" | "LFO Length" if tick % 150 == 75 => {
+                    let value = param.min + ((tick / 150) as f64 * 2.0) % (param.max - param.min + 1.0);
+                    events.push(Event::Set { param: *param, value }.at(at));
+                }
+                "Filter Cutoff" | "Filter Resonance" | "Filter Envelope" if tick % 5 == 2 => {
+                    events.push(Event::Set { param: *param, value: middle + half * wave }.at(at));
+                }
+                "Glide" | "Start" | "Speed" | "Brightness" | "Velocity Amount" | "Velocity Shape" if tick % 25 == 5 => {
+                    let value = param.default + 0.3 * half * wave;
+                    events.push(Event::Set { param: *param, value: value.clamp(param.min, param.max) }.at(at));
+                }
                 "Release" | "Character" if tick % 10 == 0 => {
                     events.push(Event::Set { param: *param, value: middle + 0.5 * half * wave }.at(at));
                 }

@@ -177,7 +177,7 @@ fn plays_on(stop: &AtomicBool) -> f64 {
         let audio = plugin.play_in(&events, 1.0, blocks(), Pace::RealTime).unwrap();
         let caught = plugin.take_caught();
         assert!(audio.is_finite());
-        assert!(caught.is_nothing(), "{caught:?}, first from:\n{}", first_offence());
+        assert!(caught.is_nothing_but_yields(), "{caught:?}, first from:\n{}", first_offence());
         seconds += 1.0;
     }
     seconds
@@ -203,8 +203,9 @@ fn weather(time: Duration) {
     );
     assert!(end.threads <= start.threads, "threads: {start:?}, then {end:?}");
     assert!(end.files <= start.files, "open files: {start:?}, then {end:?}");
-    // Heaps of threads that come and go are kept by the allocator, in pieces.
-    assert!(end.memory_mb <= start.memory_mb + start.memory_mb / 4 + 64, "memory: {start:?}, then {end:?}");
+    // Heaps of threads that come and go are kept by the allocator, in pieces: a hundred megabytes more or less, however long it
+    // storms. Of the thousands of instances that were made each would have left some.
+    assert!(end.memory_mb <= start.memory_mb + 256, "memory: {start:?}, then {end:?}");
     assert!(before.same_bits(&bounce()), "a bounce after the storm is the one before it");
 }
 

@@ -2,10 +2,11 @@
 
 #![cfg(target_os = "linux")]
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
+
+use timbrel_host::Display;
 
 /// Only a hang is stopped by this.
 const HANG: Duration = Duration::from_secs(60);
@@ -21,31 +22,12 @@ impl Drop for Process {
     }
 }
 
-/// A display without a screen.
-struct Display {
-    name: String,
-    _server: Process,
-}
-
-impl Display {
-    fn new() -> Self {
-        let mut command = Command::new("Xvfb");
-        // A server that resets itself when its last client leaves would turn away one that comes meanwhile.
-        command.args(["-displayfd", "1", "-screen", "0", "1280x900x24", "+extension", "GLX", "-noreset"]);
-        let started = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        let mut server = Process(started.expect("Xvfb starts; `cargo xtask test` installs it"));
-        let mut number = String::new();
-        BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut number).unwrap();
-        Self { name: format!(":{}", number.trim()), _server: server }
-    }
-
-    /// The window of the app, once it is there.
-    fn window(&self) -> Option<String> {
-        let mut command = Command::new("xdotool");
-        command.args(["search", "--onlyvisible", "--name", "^Timbrel$"]).env("DISPLAY", &self.name);
-        let output = command.output().expect("xdotool starts; `cargo xtask test` installs it");
-        Some(String::from_utf8_lossy(&output.stdout).lines().next()?.to_owned())
-    }
+/// The window of the app on a display, once it is there.
+fn window(display: &Display) -> Option<String> {
+    let mut command = Command::new("xdotool");
+    command.args(["search", "--onlyvisible", "--name", "^Timbrel$"]).env("DISPLAY", display.name());
+    let output = command.output().expect("xdotool starts; `cargo xtask test` installs it");
+    Some(String::from_utf8_lossy(&output.stdout).lines().next()?.to_owned())
 }
 
 /// The app, with the checkout's runtime library and model, and settings of its own.
@@ -64,7 +46,7 @@ impl App {
         command.env_remove("XDG_CONFIG_HOME").env_remove("XDG_DATA_HOME").env_remove("DISPLAY");
         command.env("TIMBREL_ORT_LIB", checkout.join("target/runtime/libonnxruntime.so.1.31.1"));
         command.env("TIMBREL_MODEL", checkout.join("assets/default.onnx"));
-        command.envs(display.map(|display| ("DISPLAY", &display.name)));
+        command.envs(display.map(|display| ("DISPLAY", display.name())));
         let process = Process(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
         Self { process, home }
     }
@@ -107,26 +89,26 @@ impl Drop for App {
 
 #[test]
 fn a_signal_closes_the_window_and_ends_the_app_with_all_its_threads() {
-    let display = Display::new();
+    let display = Display::new().unwrap();
     for signal in ["-TERM", "-INT", "-HUP"] {
         let mut app = App::start(&signal[1..], Some(&display));
-        app.wait_until("its window opens", |_| display.window().is_some());
+        app.wait_until("its window opens", |_| window(&display).is_some());
         app.wait_until_it_renders();
         app.send(signal);
         // One that the signal itself had ended would have no code.
         assert_eq!(app.end().code(), Some(0), "{signal}");
-        assert_eq!(display.window(), None);
+        assert_eq!(window(&display), None);
     }
 }
 
 #[test]
 fn a_window_that_is_hidden_is_no_hindrance() {
-    let display = Display::new();
+    let display = Display::new().unwrap();
     let mut app = App::start("hidden", Some(&display));
-    app.wait_until("its window opens", |_| display.window().is_some());
-    let window = display.window().unwrap();
+    app.wait_until("its window opens", |_| window(&display).is_some());
+    let window = window(&display).unwrap();
     let hidden =
-        Command::new("xdotool").args(["windowunmap", "--sync", &window]).env("DISPLAY", &display.name).status();
+        Command::new("xdotool").args(["windowunmap", "--sync", &window]).env("DISPLAY", display.name()).status();
     assert!(hidden.unwrap().success());
     app.send("-TERM");
     app.end();

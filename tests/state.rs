@@ -1,6 +1,6 @@
 //! What a project saves, and what is made of what it gives back.
 
-use timbrel_host::measure::{db, rms};
+use timbrel_host::measure::{db, equal_temperament, pitch_error_cents, rms};
 use timbrel_host::{Activation, Audio, Event, Param, Plugin};
 
 fn fresh() -> Plugin {
@@ -154,4 +154,60 @@ fn replace_field(text: &str, field: &str, value: &str) -> String {
     let Some((before, rest)) = text.split_once(&marker) else { return text.to_string() };
     let Some((_, after)) = rest.split_once("\\\"") else { return text.to_string() };
     format!("{before}{marker}{value}\\\"{after}")
+}
+
+/// Puts a tuning into a state, which has none: into the JSON that stands, escaped, within a JSON text.
+fn with_tuning(state: &[u8], scale: &str) -> Vec<u8> {
+    let scale = scale.replace('\n', "\\\\n");
+    let tuning = format!(
+        "\\\"tuning\\\":{{\\\"name\\\":\\\"own.scl\\\",\\\"scale\\\":\\\"{scale}\\\",\\\"mapping\\\":\\\"\\\"}},"
+    );
+    let tuned = edited(state, |text| text.replacen("\\\"model\\\":", &format!("{tuning}\\\"model\\\":"), 1));
+    let tuned = tuned.expect("the state is JSON");
+    assert_ne!(tuned, state, "the state has the model in it");
+    tuned
+}
+
+#[test]
+fn a_tuning_is_saved_whole_and_heard_again() {
+    let mut plugin = fresh();
+    let plain = plugin.save().unwrap();
+    // Key 61 a quarter tone above middle C.
+    let tuned = with_tuning(&plain, "quarter tones\n1\n50.0");
+    plugin.restore(&tuned).unwrap();
+    let again = plugin.save().unwrap();
+    let mut other = fresh();
+    other.restore(&again).unwrap();
+    assert_eq!(other.save().unwrap(), again);
+    let key = 72;
+    let pitch = |plugin: &mut Plugin, expected: f64| {
+        plugin.set_offline(true).unwrap();
+        plugin.activate(Activation::default()).unwrap();
+        let audio = plugin.play(&[Event::on(key).at(0)], 1.5).unwrap();
+        plugin.deactivate();
+        pitch_error_cents(audio.slice(0.5, 1.5), audio.rate, equal_temperament(expected))
+    };
+    // Twelve keys above middle C are twelve quarter tones.
+    let own = pitch(&mut fresh(), 66.0);
+    let heard = pitch(&mut other, 66.0);
+    assert!(
+        heard.is_some_and(|cents| cents.abs() < 15.0) && heard != own,
+        "{heard:?} cents, {own:?} in equal temperament"
+    );
+    // A state without one goes back.
+    other.restore(&plain).unwrap();
+    assert!(pitch(&mut other, 72.0).is_some_and(|cents| cents.abs() < 15.0));
+}
+
+#[test]
+fn a_tuning_that_is_none_is_left_out_and_the_rest_is_kept() {
+    let mut plugin = fresh();
+    let gain = plugin.param("Gain").unwrap();
+    plugin.set(gain, 0.7).unwrap();
+    let broken = with_tuning(&plugin.save().unwrap(), "no scale at all");
+    survives(&broken, "a broken tuning");
+    let mut other = fresh();
+    other.restore(&broken).unwrap();
+    assert!((other.value(gain).unwrap() - 0.7).abs() < 0.01);
+    assert!(!String::from_utf8_lossy(&other.save().unwrap()).contains("own.scl"));
 }

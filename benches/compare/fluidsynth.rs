@@ -35,7 +35,7 @@ macro_rules! call {
 impl FluidSynth {
     pub fn new(rate: f64) -> Result<Self> {
         // SAFETY: loading runs the library's initialisers, which do nothing but prepare it.
-        let library = LIBRARIES.iter().find_map(|name| unsafe { Library::new(name) }.ok());
+        let library = LIBRARIES.iter().find_map(|name| unsafe { Library::new(*name) }.ok());
         let library = library.context("FluidSynth is missing: install it (Debian: `apt-get install fluidsynth`)")?;
         let settings = call!(library, b"new_fluid_settings\0", () -> *mut c_void);
         ensure!(!settings.is_null(), "FluidSynth makes no settings");

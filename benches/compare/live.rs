@@ -44,14 +44,7 @@ impl Live {
         let settings = Settings {
             timbre,
             adsr: Adsr { attack: 0.0, decay: 1.0, sustain: 1.0, release: 0.1 },
-            velocity_depth: 1.0,
-            bend_semitones: 2.0,
-            tune_semitones: 0.0,
-            gain: 1.0,
-            hold: true,
-            brightness: 0.0,
-            vibrato: 1.0,
-            width: 0.0,
+            ..Settings::default()
         };
         let device = Device::new(BLOCK, RATE);
         Self { engine, status: editor_end.status, instance, device, settings, out: vec![0.0; BLOCK] }

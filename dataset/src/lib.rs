@@ -19,3 +19,7 @@ pub mod nsynth;
 pub mod folder;
 pub mod pack;
 pub mod cli;
+/// Damaged inputs, as the instrument's own tests make them.
+#[cfg(test)]
+#[path = "../../src/fuzz/damage.rs"]
+mod fuzz;

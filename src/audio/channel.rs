@@ -3,16 +3,26 @@
 //! A channel that was told nothing plays as if there were no controllers: at full level, in the middle, in tune.
 
 use super::mix::Mix;
+use super::modulation::Controls;
 
 pub const CHANNELS: usize = 16;
 
 /// The controllers that the engine heeds as such; pedals and mode messages are events of their own.
 pub mod number {
+    pub const WHEEL: u8 = 1;
+    pub const BREATH: u8 = 2;
+    pub const PORTAMENTO_TIME: u8 = 5;
     pub const DATA_ENTRY: u8 = 6;
     pub const VOLUME: u8 = 7;
     pub const PAN: u8 = 10;
     pub const EXPRESSION: u8 = 11;
     pub const DATA_ENTRY_FINE: u8 = 38;
+    pub const PORTAMENTO: u8 = 65;
+    pub const SOFT: u8 = 67;
+    pub const HOLD_2: u8 = 69;
+    pub const RESONANCE: u8 = 71;
+    pub const SLIDE: u8 = 74;
+    pub const PORTAMENTO_FROM: u8 = 84;
     pub const UNREGISTERED_FINE: u8 = 98;
     pub const UNREGISTERED: u8 = 99;
     pub const REGISTERED_FINE: u8 = 100;
@@ -33,6 +43,12 @@ const UPPER: usize = CHANNELS - 1;
 const MEMBER_BEND_SEMITONES: f32 = 48.0;
 const LEADER_BEND_SEMITONES: f32 = 2.0;
 
+/// The longest glide that a controller sets, in seconds.
+const LONGEST_GLIDE_SECONDS: f32 = 4.0;
+
+/// A glide that was switched on and never given a time, in seconds.
+const GLIDE_SECONDS: f32 = 0.1;
+
 /// One channel.
 #[derive(Clone, Copy, Debug)]
 struct Channel {
@@ -43,6 +59,8 @@ struct Channel {
     /// Fourteen bits, 8192 for none: a semitone either way.
     fine: u16,
     coarse_semitones: f32,
+    /// Offsets of the twelve keys of each octave from C on, in semitones.
+    octave: [f32; 12],
     damper: bool,
     sostenuto: bool,
     /// The keys that were down when the sostenuto pedal was pressed, a bit each.
@@ -54,6 +72,18 @@ struct Channel {
     pan: f32,
     /// Where data entry goes.
     registered: (u8, u8),
+    /// What the player does to the notes' sound.
+    controls: Controls,
+    /// -1 to 1.
+    resonance: f32,
+    soft: bool,
+    hold_2: bool,
+    /// Whether notes glide, how long, and the key that the next one glides from; where nobody said, the instrument's own.
+    portamento: Option<bool>,
+    portamento_seconds: Option<f32>,
+    portamento_from: Option<u8>,
+    /// Whether one note sounds at a time; where nobody said, as the instrument does.
+    mono: Option<bool>,
 }
 
 impl Channel {
@@ -62,6 +92,7 @@ impl Channel {
         bend_semitones: None,
         fine: 8192,
         coarse_semitones: 0.0,
+        octave: [0.0; 12],
         damper: false,
         sostenuto: false,
         caught: 0,
@@ -69,12 +100,23 @@ impl Channel {
         expression: 1.0,
         pan: 0.0,
         registered: NONE,
+        controls: Controls { wheel: None, breath: None, pressure: None, slide: None },
+        resonance: 0.0,
+        soft: false,
+        hold_2: false,
+        portamento: None,
+        portamento_seconds: None,
+        portamento_from: None,
+        mono: None,
     };
 
     /// What the player moves while he plays goes back (RP-015 of the MIDI association); what was set up stays.
     fn let_go(&mut self) {
         let Self { bend_semitones, fine, coarse_semitones, volume, pan, .. } = *self;
-        *self = Self { bend_semitones, fine, coarse_semitones, volume, pan, ..Self::AT_REST };
+        let Self { resonance, portamento_seconds, mono, octave, .. } = *self;
+        let controls = Controls { slide: self.controls.slide, ..Controls::default() };
+        let set_up = Self { bend_semitones, fine, coarse_semitones, volume, pan, ..Self::AT_REST };
+        *self = Self { controls, resonance, portamento_seconds, mono, octave, ..set_up };
     }
 
     fn tuning(&self) -> f32 {
@@ -169,6 +211,20 @@ impl Channels {
         leads.then_some(LEADER_BEND_SEMITONES)
     }
 
+    /// Tunes the twelve keys of each octave, for the channels whose bits are set.
+    pub fn tune_octaves(&mut self, channels: u16, semitones: [f32; 12]) {
+        for (number, channel) in self.channels.iter_mut().enumerate() {
+            if channels >> number & 1 == 1 {
+                channel.octave = semitones;
+            }
+        }
+    }
+
+    /// How far the tuning of octaves moves a key, in semitones.
+    pub fn octave_tuning(&self, channel: u8, key: u8) -> f32 {
+        self.get(channel).octave[usize::from(key % 12)]
+    }
+
     /// `value` is -1 to 1.
     pub fn set_bend(&mut self, channel: u8, value: f32) {
         if let Some(channel) = self.channels.get_mut(usize::from(channel)) {
@@ -192,6 +248,73 @@ impl Channels {
         }
     }
 
+    /// Whether a player's controller was ever touched that a channel's notes heed.
+    pub fn has_controls(&self, channel: u8) -> bool {
+        self.with_leader(channel).any(|(_, own)| own.controls != Controls::default())
+    }
+
+    /// What the player's controllers say for a channel's notes.
+    pub fn controls(&self, channel: u8) -> Controls {
+        let own = self.get(channel).controls;
+        self.leader(channel).map_or(own, |leader| own.or(self.channels[leader].controls))
+    }
+
+    /// Whether the channel is a member of a zone, in which each note has a channel of its own.
+    pub fn is_member(&self, channel: u8) -> bool {
+        self.leader(channel).is_some()
+    }
+
+    /// `value` is 0 to 1.
+    pub fn set_pressure(&mut self, channel: u8, value: f32) {
+        if let Some(channel) = self.channels.get_mut(usize::from(channel)) {
+            channel.controls.pressure = Some(value.clamp(0.0, 1.0));
+        }
+    }
+
+    /// -1 to 1.
+    pub fn resonance(&self, channel: u8) -> f32 {
+        self.get(channel).resonance
+    }
+
+    /// Whether strokes are softened.
+    pub fn is_soft(&self, channel: u8) -> bool {
+        self.with_leader(channel).any(|(_, own)| own.soft)
+    }
+
+    /// Whether notes that are let go of die away slowly.
+    pub fn is_held_2(&self, channel: u8) -> bool {
+        self.with_leader(channel).any(|(_, own)| own.hold_2)
+    }
+
+    pub fn set_mono(&mut self, channel: u8, mono: bool) {
+        if let Some(channel) = self.channels.get_mut(usize::from(channel)) {
+            channel.mono = Some(mono);
+        }
+    }
+
+    /// Whether one note of a channel sounds at a time, where somebody has said.
+    pub fn mono(&self, channel: u8) -> Option<bool> {
+        self.get(channel).mono
+    }
+
+    /// How long a new note glides, in seconds, where the instrument's own glide takes `seconds`; 0 for not at all.
+    pub fn glide_seconds(&self, channel: u8, seconds: f32) -> f32 {
+        let own = self.get(channel);
+        let told = own.portamento_seconds.unwrap_or(seconds);
+        match own.portamento {
+            Some(false) => 0.0,
+            Some(true) if own.portamento_seconds.is_none() && seconds == 0.0 => GLIDE_SECONDS,
+            Some(true) => told,
+            None if seconds > 0.0 => told,
+            None => 0.0,
+        }
+    }
+
+    /// The key that the next note is to glide from, if one was named. It is for that note only.
+    pub fn take_glide_from(&mut self, channel: u8) -> Option<u8> {
+        self.channels.get_mut(usize::from(channel))?.portamento_from.take()
+    }
+
     /// Whether a pedal keeps a key's note from ending.
     pub fn holds(&self, channel: u8, key: u8) -> bool {
         self.with_leader(channel).any(|(_, own)| own.damper || own.caught >> (key % 128) & 1 == 1)
@@ -205,6 +328,19 @@ impl Channels {
             number::VOLUME => own.volume = gain(value),
             number::EXPRESSION => own.expression = gain(value),
             number::PAN => own.pan = pan(value),
+            number::WHEEL => own.controls.wheel = Some(f32::from(value) / 127.0),
+            // One that rests from the beginning is no breath that ran out: some send all controllers at 0 before they play.
+            number::BREATH if value == 0 && own.controls.breath.is_none() => {}
+            number::BREATH => own.controls.breath = Some(f32::from(value) / 127.0),
+            number::SLIDE => own.controls.slide = Some(pan(value)),
+            number::RESONANCE => own.resonance = pan(value),
+            number::SOFT => own.soft = value >= 64,
+            number::HOLD_2 => own.hold_2 = value >= 64,
+            number::PORTAMENTO => own.portamento = Some(value >= 64),
+            number::PORTAMENTO_TIME => {
+                own.portamento_seconds = Some(LONGEST_GLIDE_SECONDS * gain(value));
+            }
+            number::PORTAMENTO_FROM => own.portamento_from = Some(value),
             number::REGISTERED => own.registered.0 = value,
             number::REGISTERED_FINE => own.registered.1 = value,
             // A parameter that is not a registered one takes the data entry from then on.
@@ -264,14 +400,20 @@ impl Channels {
             if self.covers(leader, own as u8) {
                 self.channels[own].bend = 0.0;
                 self.channels[own].bend_semitones = None;
+                self.channels[own].controls = Controls::default();
             }
         }
     }
 
     /// The gain of a channel on the left and on the right side.
     fn gains(&self, channel: u8) -> (f32, f32) {
-        let gain = self.with_leader(channel).map(|(_, own)| own.volume * own.expression).product();
-        let pan = self.with_leader(channel).map(|(_, own)| own.pan).sum::<f32>();
+        self.gains_beside(channel, 1.0, 0.0)
+    }
+
+    /// As [`Self::gains`], for a note that has a gain and a place of its own.
+    pub fn gains_beside(&self, channel: u8, gain: f32, pan: f32) -> (f32, f32) {
+        let gain = self.with_leader(channel).map(|(_, own)| own.volume * own.expression).product::<f32>() * gain;
+        let pan = self.with_leader(channel).map(|(_, own)| own.pan).sum::<f32>() + pan;
         Mix::sides(gain, pan)
     }
 
@@ -293,7 +435,7 @@ fn gain(value: u8) -> f32 {
     (f32::from(value) / 127.0).powi(2)
 }
 
-/// 0 and 1 are both hard left, so that 64 is the middle (General MIDI 2). So is 63: what a host takes for the middle lies between
+/// -1 to 1. 0 and 1 are both hard left, so that 64 is the middle (General MIDI 2). So is 63: what a host takes for the middle lies between
 /// the two.
 fn pan(value: u8) -> f32 {
     if value == 63 { 0.0 } else { (f32::from(value.max(1)) - 64.0) / 63.0 }
@@ -370,6 +512,31 @@ mod tests {
         assert!(channels.holds(0, 48) && !channels.holds(0, 72) && !channels.holds(1, 48));
         channels.set_sostenuto(0, None);
         assert!(!channels.holds(0, 48));
+    }
+
+    #[test]
+    fn controllers_are_those_of_a_note_and_go_back_but_for_what_was_set_up() {
+        let mut channels = told(&[(2, 1, 127), (2, 74, 0), (2, 71, 127), (2, 67, 127), (2, 69, 127), (2, 2, 0)]);
+        channels.set_pressure(2, 0.5);
+        let controls = channels.controls(2);
+        let told = (controls.wheel, controls.pressure, controls.slide, controls.breath);
+        assert_eq!(told, (Some(1.0), Some(0.5), Some(-1.0), None), "a breath that was never drawn is none");
+        assert!(channels.is_soft(2) && channels.is_held_2(2) && channels.resonance(2) == 1.0);
+        assert_eq!(channels.controls(3), Controls::default());
+        channels.let_go();
+        let rest = Controls { slide: Some(-1.0), ..Controls::default() };
+        assert_eq!((channels.controls(2), channels.resonance(2)), (rest, 1.0));
+        assert!(!channels.is_soft(2) && !channels.is_held_2(2));
+        // A glide by controllers.
+        assert_eq!((channels.glide_seconds(2, 0.0), channels.glide_seconds(2, 0.3)), (0.0, 0.3));
+        channels.set(2, 65, 127);
+        assert_eq!(channels.glide_seconds(2, 0.0), GLIDE_SECONDS);
+        channels.set(2, 5, 127);
+        assert_eq!(channels.glide_seconds(2, 0.3), LONGEST_GLIDE_SECONDS);
+        channels.set(2, 65, 0);
+        assert_eq!(channels.glide_seconds(2, 0.3), 0.0);
+        channels.set(2, 84, 48);
+        assert_eq!((channels.take_glide_from(2), channels.take_glide_from(2)), (Some(48), None));
     }
 
     #[test]

@@ -60,6 +60,11 @@ impl Mix {
         *self == Self::FULL
     }
 
+    /// Whether the gains have come to where they go, as far as they ever do: from above, single precision may stop short.
+    pub fn is_at(&self, (left, right): (f32, f32)) -> bool {
+        (self.left - left).abs() < 2e-5 && (self.right - right).abs() < 2e-5
+    }
+
     /// The gains at a place between -1 and 1: of equal power at all places, and 1 in the middle.
     pub fn sides(gain: f32, pan: f32) -> (f32, f32) {
         if pan == 0.0 {

@@ -13,13 +13,16 @@ use multiversion::multiversion;
 
 use super::coherence::Partials;
 use super::envelope::{Adsr, Envelope};
+use super::filter::{Filter, FilterSettings};
 use super::interpolate::{Interpolator, Stride, TAPS};
-use super::playhead::{Playhead, Step};
-use super::sway::Sway;
+use super::mix::Mix;
+use super::modulation::{Controls, Modulation, NoteControls};
+use super::playhead::{Course, Playhead, Step};
+use super::sway::{Depth, Sway};
 use crate::expression::{GENERATED_VELOCITY, HEAD_VELOCITIES, head_mix};
 use crate::frames::Frames;
 use crate::geometry::{MAX_BINS, MAX_SYNTHESIS_FFT, OVERLAP};
-use crate::note::{Note, NoteKey};
+use crate::note::{HELD_SECONDS, Note, NoteKey};
 use crate::spectral::{FrameSynth, wrap_turns};
 
 /// Frames over which a voice goes from one timbre to the next. Frames overlap by three quarters, so four is the span in
@@ -37,6 +40,12 @@ const SLOT: usize = TAPS + MAX_HOP;
 
 /// A stolen voice fades out in this time, in seconds: long enough not to click, short enough not to be heard.
 const STEAL_SECONDS: f32 = 0.005;
+
+/// How long a note falls by 60 dB that plays its own release: hardly, since that has an end of its own.
+const RINGING_SECONDS: f32 = 20.0;
+
+/// A note that does not begin with its own beginning fades in within this time, in seconds.
+const ENTRY_SECONDS: f32 = 0.005;
 
 /// Time constant of pitch changes, in seconds: a bend wheel moves in steps, which would be heard as such.
 const GLIDE_SECONDS: f32 = 0.004;
@@ -84,8 +93,10 @@ pub struct VoiceSettings {
     pub adsr: Adsr,
     /// Host's samples a second.
     pub sample_rate: f32,
-    /// Whether held notes go on for longer than they were generated.
-    pub hold: bool,
+    /// How notes are gone through.
+    pub course: Course,
+    /// Where notes begin, in seconds from their beginning as generated.
+    pub start_seconds: f32,
     /// Share of the notes' own vibrato and tremolo.
     pub vibrato: f32,
 }
@@ -108,11 +119,37 @@ pub struct Identity {
     pub pedalled: bool,
     /// Offset of this note alone, in semitones.
     pub tuning: f32,
+    /// As struck, 0 to 1.
+    pub velocity: f32,
+    /// What the host says of this note.
+    pub own: NoteControls,
+    /// What its channel said of it when it was let go of, and from then on holds.
+    pub kept: Option<Kept>,
+    /// What all of that comes to.
+    pub modulation: Modulation,
+    /// How many times longer than set its release takes.
+    pub release_scale: f32,
+    /// Whether it plays the sound of letting go that was generated with it.
+    pub rings: bool,
+    /// Whether it took the place of a note of the same key at this very tick, whose end may still be to come.
+    pub replaces: bool,
+    /// Where it glides from, in semitones from its key, and how long.
+    pub glide: Option<(f32, f32)>,
+    /// Whether it went over to another key, whose own note it is to take up at once.
+    pub moved: bool,
+}
+
+/// What a channel said of a note.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Kept {
+    pub controls: Controls,
+    /// Offset from the key, where the channel was the note's own.
+    pub semitones: Option<f32>,
 }
 
 impl Identity {
     /// Of nobody.
-    const NONE: Self = Self {
+    pub const NONE: Self = Self {
         key: 0,
         channel: 0,
         id: None,
@@ -121,6 +158,15 @@ impl Identity {
         touch_velocity: GENERATED_VELOCITY,
         pedalled: false,
         tuning: 0.0,
+        velocity: 0.0,
+        own: NoteControls::NONE,
+        kept: None,
+        modulation: Modulation::NONE,
+        release_scale: 1.0,
+        rings: false,
+        replaces: false,
+        glide: None,
+        moved: false,
     };
 }
 
@@ -142,6 +188,8 @@ enum Plan {
         frame: usize,
         gain: f32,
         morph: f32,
+        /// The bins from here on would fold back.
+        cutoff: usize,
     },
     Nothing,
     /// Computed, and added to the hops that follow.
@@ -162,6 +210,9 @@ enum Last {
 pub struct Voice {
     pub identity: Identity,
     pub envelope: Envelope,
+    /// The gains of a voice that has a level or a place of its own.
+    pub mix: Option<Mix>,
+    pub filter: Filter,
     state: State,
     /// What the voice plays; `None` only before its first note.
     note: Option<Arc<Note>>,
@@ -184,6 +235,8 @@ pub struct Voice {
     /// What the velocity does to each bin of the note, where it does anything.
     touch: Box<[f32]>,
     is_touched: bool,
+    /// The tilt of the spectrum that `touch` has, -1 to 1.
+    tilt: f32,
     sway: Sway,
     /// What the voice sounded last.
     last: Last,
@@ -212,6 +265,8 @@ impl Voice {
         Self {
             identity: Identity::NONE,
             envelope: Envelope::DONE,
+            mix: None,
+            filter: Filter::struck(&FilterSettings::OFF),
             state: State::Free,
             note: None,
             next: None,
@@ -225,6 +280,7 @@ impl Voice {
             phase: touched_zeros(MAX_BINS),
             touch: touched_zeros(MAX_BINS),
             is_touched: false,
+            tilt: 0.0,
             sway: Sway::START,
             last: Last::Kept,
             magnitude: touched_zeros(MAX_BINS),
@@ -253,6 +309,11 @@ impl Voice {
     /// The sound that the voice will play when all that it knows of has come to pass.
     pub fn newest_key(&self) -> Option<&NoteKey> {
         self.newest.as_ref()
+    }
+
+    /// The frame of its note that was played last.
+    pub fn frame(&self) -> usize {
+        self.playhead.frame()
     }
 
     /// Whether the voice has notes to give back once it is free.
@@ -290,6 +351,7 @@ impl Voice {
         self.last = Last::Kept;
         self.identity = identity;
         self.envelope = Envelope::start();
+        (self.mix, self.filter) = (None, Filter::struck(&FilterSettings::OFF));
         self.state = State::Waiting;
         self.fade = 1.0;
         self.stolen = false;
@@ -309,13 +371,26 @@ impl Voice {
         self.position = (TAPS + note.geometry.voice_start()) as f64;
         self.stride = tools.interpolator.stride(note.geometry.voice_rate());
         let bins = note.geometry.bins;
-        self.playhead = Playhead::after_head(&note);
+        let entry = entry(&note, settings);
+        self.playhead = entry.map_or(Playhead::after_head(&note), |frame| Playhead::at(&note, frame));
+        self.tilt = self.identity.modulation.brightness;
         self.find_touch(&note);
-        self.sway = Sway::struck(&note.movement, settings.vibrato);
+        self.sway = Sway::struck(&note.movement, self.depth(settings));
+        if let Some((semitones, seconds)) = self.identity.glide {
+            self.sway.glide(semitones, seconds);
+        }
         let cutoff = cutoff_bins(&note, pitch + self.sway.reach(), settings.sample_rate);
         let sounding = (0..=self.playhead.frame()).map(|frame| note.frames.sounding(frame)).max();
         let heads = note.head.len() / note.plan.window_len();
-        if cutoff >= sounding.unwrap_or(0) && (!self.is_touched || heads == HEAD_VELOCITIES.len()) {
+        if let Some(frame) = entry {
+            self.enter(&note, frame, settings.course.reverse, cutoff, tools);
+            self.newest = Some(note.key);
+            self.note = Some(note);
+            self.decide(settings);
+            return;
+        }
+        let has_head = !self.is_touched || heads == HEAD_VELOCITIES.len() && self.tilt == 0.0;
+        if cutoff >= sounding.unwrap_or(0) && has_head {
             self.take_head(&note);
             self.phase[..bins].copy_from_slice(&note.head_phase);
         } else {
@@ -323,12 +398,20 @@ impl Voice {
         }
         self.newest = Some(note.key);
         self.note = Some(note);
-        self.decide(settings.hold);
+        self.decide(settings);
     }
 
-    /// Finds what the velocity does to the note's bins.
+    /// Finds what the velocity and the tilt do to the note's bins.
     fn find_touch(&mut self, note: &Note) {
         let velocity = self.identity.touch_velocity;
+        if self.tilt != 0.0 {
+            self.is_touched = true;
+            let (rate, fundamental_hz) =
+                (note.geometry.sample_rate, 440.0 * (f32::from(note.key.pitch) / 12.0 - 5.75).exp2());
+            let touch = note.touch.tilted(velocity, self.tilt, rate, fundamental_hz);
+            note.plan.touch().gains(&touch, GENERATED_VELOCITY + 100.0, &mut self.touch[..note.geometry.bins]);
+            return;
+        }
         self.is_touched = velocity != GENERATED_VELOCITY && note.touch.0.iter().any(|&db| db != 0.0);
         if self.is_touched {
             note.plan.touch().gains(&note.touch, velocity, &mut self.touch[..note.geometry.bins]);
@@ -386,6 +469,37 @@ impl Voice {
         }
     }
 
+    /// As [`Self::render_head`], for a note that begins with another of its frames.
+    fn enter(&mut self, note: &Note, entry: usize, reverse: bool, cutoff: usize, tools: &mut Tools) {
+        let bins = note.geometry.bins;
+        let hop = note.plan.hop();
+        self.clear_wave();
+        self.phase[..bins].fill(0.0);
+        let last = note.geometry.frames - 1;
+        // Up to the first frame that is heard, so that the bins of a partial are together as they were generated.
+        let first = if reverse { (entry + OVERLAP).min(last + 1) } else { entry.saturating_sub(OVERLAP - 1) };
+        (0..first).for_each(|frame| note.frames.move_on(frame, &mut self.phase[..bins]));
+        let Tools { synth, magnitude, advance, .. } = tools;
+        for before in (0..OVERLAP).rev() {
+            let frame = if reverse { (entry + before).min(last) } else { entry.saturating_sub(before) };
+            let magnitude = &mut magnitude[..note.frames.sounding(frame)];
+            read(&note.frames, frame, 1.0, magnitude, &mut advance[..bins]);
+            if self.is_touched {
+                multiply(magnitude, &self.touch);
+            }
+            move_on(&mut self.phase[..bins], &advance[..bins]);
+            let wave = synth.compute(&note.plan, magnitude, &self.phase[..bins], cutoff);
+            for n in before..OVERLAP {
+                wave.add_to(n * hop, hop_of(&mut self.wave, self.slot, n - before, hop));
+            }
+        }
+        let fade = (ENTRY_SECONDS * note.geometry.voice_rate() as f32) as usize;
+        for (n, sample) in self.hop(0, hop).iter_mut().take(fade).enumerate() {
+            *sample *= 0.5 - 0.5 * (std::f32::consts::PI * n as f32 / fade as f32).cos();
+        }
+        self.position = TAPS as f64;
+    }
+
     /// Silence in all hops, of which the first is to be played.
     fn clear_wave(&mut self) {
         self.wave.fill(0.0);
@@ -409,8 +523,9 @@ impl Voice {
     ) {
         self.wait(old.identity);
         self.state = State::Playing;
-        self.envelope = old.envelope;
+        (self.envelope, self.mix, self.filter) = (old.envelope, old.mix, old.filter.without_sound());
         self.sway = old.sway;
+        (self.tilt, self.identity.moved) = (old.tilt, false);
         self.find_touch(&note);
         (self.pitch, self.pitch_target) = (pitch, pitch);
         self.playhead = match &old.note {
@@ -436,7 +551,12 @@ impl Voice {
         self.stride = tools.interpolator.stride(note.geometry.voice_rate());
         self.newest = Some(note.key);
         self.note = Some(note);
-        self.decide(settings.hold);
+        self.decide(settings);
+        if old.identity.moved {
+            // To be taken away again: whether a frame was computed depends on the host's blocks, and what it leaves when it is
+            // taken away, the last bits of a sum, is not to.
+            old.prepare(tools);
+        }
         old.leave(tools);
     }
 
@@ -454,6 +574,13 @@ impl Voice {
 
     pub fn set_pitch(&mut self, semitones: f32) {
         self.pitch_target = semitones;
+    }
+
+    /// Goes to another pitch on a straight line, from wherever the voice is.
+    pub fn glide_to(&mut self, pitch: f32, seconds: f32) {
+        let from = self.pitch + self.sway.glide_left();
+        (self.pitch, self.pitch_target) = (pitch, pitch);
+        self.sway.glide(from - pitch, seconds);
     }
 
     /// The pitch of the note that sounds, as a MIDI note number.
@@ -539,7 +666,12 @@ impl Voice {
 
     /// Whether the pitch or the level of the note is in motion of its own.
     fn sways(&self, settings: &VoiceSettings) -> bool {
-        self.note.as_ref().is_some_and(|note| self.sway.moves(&note.movement, settings.vibrato))
+        self.note.as_ref().is_some_and(|note| self.sway.moves(&note.movement, self.depth(settings)))
+    }
+
+    fn depth(&self, settings: &VoiceSettings) -> Depth {
+        let Modulation { own_vibrato, vibrato, .. } = self.identity.modulation;
+        Depth { own: (settings.vibrato + own_vibrato).max(0.0), added: vibrato }
     }
 
     fn render_chunk(
@@ -556,7 +688,10 @@ impl Voice {
         let mut kept = std::mem::take(&mut tools.gains);
         let gains = &mut kept[..out.len()];
         gains.fill(self.identity.level);
-        self.envelope.apply(&settings.adsr, settings.sample_rate, gains);
+        let own_release = settings.adsr.release * self.identity.release_scale;
+        let release = if self.identity.rings { own_release.max(RINGING_SECONDS) } else { own_release };
+        let adsr = Adsr { release, ..settings.adsr };
+        self.envelope.apply(&adsr, settings.sample_rate, gains);
         if self.stolen {
             let step = 1.0 / (STEAL_SECONDS * settings.sample_rate);
             for gain in gains.iter_mut() {
@@ -566,9 +701,10 @@ impl Voice {
         }
         self.glide(out.len(), settings.sample_rate);
         let sways = self.sways(settings);
+        let depth = self.depth(settings);
         match &self.note {
             Some(note) if sways => {
-                self.sway.begin_step(&note.movement, settings.vibrato, settings.sample_rate);
+                self.sway.begin_step(&note.movement, depth, settings.sample_rate);
                 self.sway.apply(gains);
             }
             _ => self.sway.rest(out.len()),
@@ -609,7 +745,7 @@ impl Voice {
     /// The samples of one hop have been played: brings in the next frame, and decides on the one after it.
     fn next_hop(&mut self, settings: &VoiceSettings, tools: &mut Tools, used: &mut dyn FnMut(Arc<Note>)) {
         let Some(hop) = self.note.as_ref().map(|note| note.plan.hop()) else { return };
-        self.prepare(settings.sample_rate, tools);
+        self.prepare(tools);
         if !matches!(self.plan, Plan::Done { .. }) {
             // No frame has written to the hop that only it would have reached.
             self.hop(OVERLAP, hop).fill(0.0);
@@ -637,18 +773,36 @@ impl Voice {
             self.since_change = 0;
             self.beyond = true;
         }
-        self.decide(settings.hold);
+        if self.identity.rings && !self.playhead.is_ringing() {
+            self.recall(tools);
+            if let Some(note) = &self.note {
+                self.playhead.ring(note);
+            }
+            self.morph_left = MORPH_FRAMES;
+            self.beyond = true;
+        }
+        self.decide(settings);
     }
 
     /// Decides on the frame that comes next.
-    fn decide(&mut self, hold: bool) {
+    fn decide(&mut self, settings: &VoiceSettings) {
+        let tilt = self.identity.modulation.brightness;
+        if tilt != self.tilt
+            && let Some(note) = self.note.take()
+        {
+            self.tilt = tilt;
+            self.find_touch(&note);
+            self.note = Some(note);
+        }
         let Some(note) = &self.note else { return };
-        self.plan = match self.playhead.step(note, hold) {
+        self.plan = match self.playhead.step(note, &settings.course) {
             Step::Frame { frame, gain } => {
-                self.beyond |= self.playhead.has_turned();
+                self.beyond |= self.playhead.has_turned() || !settings.course.is_plain();
                 let morph = if self.morph_left > 0 { 1.0 / self.morph_left as f32 } else { 1.0 };
                 self.morph_left = self.morph_left.saturating_sub(1);
-                Plan::Frame { frame, gain, morph }
+                // Of the pitch now, and not of when the frame is computed, which is as the host's blocks have it.
+                let cutoff = cutoff_bins(note, self.pitch + self.sway.reach(), settings.sample_rate);
+                Plan::Frame { frame, gain, morph, cutoff }
             }
             Step::Silence => {
                 self.last = Last::Kept;
@@ -674,11 +828,10 @@ impl Voice {
     }
 
     /// Computes the frame that comes next, if that has not been done yet.
-    pub fn prepare(&mut self, sample_rate: f32, tools: &mut Tools) {
-        let Plan::Frame { frame, gain, morph } = self.plan else { return };
+    pub fn prepare(&mut self, tools: &mut Tools) {
+        let Plan::Frame { frame, gain, morph, cutoff } = self.plan else { return };
         let Some(note) = &self.note else { return };
         let bins = note.geometry.bins;
-        let cutoff = cutoff_bins(note, self.pitch + self.sway.reach(), sample_rate);
         let Tools { synth, partials, magnitude, advance, .. } = tools;
         // Above those that sound, bins only keep their phases.
         let mut sounding = note.frames.sounding(frame);
@@ -718,6 +871,17 @@ impl Voice {
         }
         wave.write_to((OVERLAP - 1) * hop, hop_of(&mut self.wave, self.slot, OVERLAP, hop));
     }
+}
+
+/// The frame that a note begins with, where that is not its own beginning.
+fn entry(note: &Note, settings: &VoiceSettings) -> Option<usize> {
+    if settings.course.reverse {
+        // The last frame that is of the held note and not of its release.
+        let held = Playhead::frame_after(note, HELD_SECONDS).saturating_sub(OVERLAP);
+        return Some(held.max(usize::from(note.sustain.end)));
+    }
+    let frame = (settings.start_seconds > 0.0).then(|| Playhead::frame_after(note, settings.start_seconds))?;
+    Some(frame.min(usize::from(note.sustain.end)))
 }
 
 /// The samples of the hop that is played `ahead` hops after that of a slot.

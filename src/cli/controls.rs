@@ -8,6 +8,7 @@ use nice_plug::prelude::{ParamPtr, Params};
 use timbrel::audio::Settings;
 use timbrel::link::{self, Status};
 use timbrel::params::TimbrelParams;
+use timbrel::preset::Preset;
 use timbrel::state::Session;
 
 /// All parameters of one instance.
@@ -34,6 +35,22 @@ impl Controls {
     /// What the engine needs to know of the parameters now.
     pub fn settings(&self) -> Settings {
         self.params.settings()
+    }
+
+    /// The parameters themselves.
+    pub fn params(&self) -> &TimbrelParams {
+        &self.params
+    }
+
+    /// Plays a preset, but for what the command says itself.
+    pub fn play(&self, preset: &Preset) {
+        let plain = preset.patch.plain();
+        for control in self.all() {
+            if let Some(value) = plain.get(control.id) {
+                control.set_plain(*value);
+            }
+        }
+        self.params.session.holding().set(preset.patch.held.clone().into());
     }
 
     fn all(&self) -> impl Iterator<Item = Control<'_>> {
@@ -67,7 +84,7 @@ impl Control<'_> {
     /// The plain value that a text stands for; the error says what would be right.
     pub fn parse(&self, text: &str) -> Result<f32> {
         let wrong = || anyhow!("\"{text}\" is no value of {}, which takes {}", self.id, self.range_text());
-        if let ParamPtr::EnumParam(_) = self.pointer {
+        if let ParamPtr::EnumParam(_) | ParamPtr::BoolParam(_) = self.pointer {
             let named = self.variants().into_iter().find(|(name, _)| name.eq_ignore_ascii_case(text.trim()));
             return named.map(|(_, plain)| plain).ok_or_else(wrong);
         }
@@ -125,7 +142,7 @@ impl Control<'_> {
 
     fn range_text(&self) -> String {
         match self.pointer {
-            ParamPtr::EnumParam(_) => {
+            ParamPtr::EnumParam(_) | ParamPtr::BoolParam(_) => {
                 let names: Vec<_> = self.variants().into_iter().map(|(name, _)| name).collect();
                 names.join(" or ")
             }
@@ -173,7 +190,7 @@ mod tests {
         assert!((20.0 * settings.gain.log10() + 12.5).abs() < 1e-3);
         assert!((settings.adsr.release - 0.08).abs() < 1e-5);
         assert_eq!(settings.timbre.directions[2], -125);
-        assert!((settings.velocity_depth - 0.35).abs() < 1e-6);
+        assert!((settings.velocity.depth - 0.35).abs() < 1e-6);
         assert!(!settings.hold);
         assert_eq!(settings.timbre.seed, 9999);
         assert_eq!(settings.bend_semitones, 12.0);

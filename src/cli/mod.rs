@@ -4,6 +4,7 @@
 //! Runs on the main thread, except for the audio call of an offline render, which has a thread of its own.
 
 mod automation;
+mod bank;
 mod controls;
 #[cfg(test)]
 mod fuzz;
@@ -19,11 +20,12 @@ mod walk;
 mod wav;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, builder::RangedU64ValueParser};
+use timbrel::preset::{Library, Preset};
 use timbrel::{Timbrel, params::SEED_MAX};
 
 use controls::Controls;
@@ -52,6 +54,9 @@ enum Command {
     Render(render::Arguments),
     /// Writes each key of the model as a WAV file, the note as it was generated.
     Keyboard(keyboard::Arguments),
+    /// Makes the factory bank of presets from its recipes, and prints how they measure.
+    #[command(hide = true)]
+    Bank(bank::Arguments),
 }
 
 /// What is played, for both commands that play.
@@ -60,6 +65,9 @@ struct Sound {
     /// Model file; the default model where none is given.
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
+    /// Preset to play: the name of one of the factory bank or of your own, or a file.
+    #[arg(long, value_name = "NAME|FILE")]
+    preset: Option<String>,
     /// Seed of the timbre.
     #[arg(long, value_name = "N", value_parser = seed_parser())]
     seed: Option<u32>,
@@ -75,6 +83,9 @@ struct Sound {
 impl Sound {
     /// Brings the parameters into the asked-for state.
     fn apply(&self, controls: &Controls) -> Result<()> {
+        if let Some(preset) = &self.preset {
+            controls.play(&find_preset(preset)?);
+        }
         if let Some(seed) = self.seed {
             controls.set_text("seed", &seed.to_string())?;
         }
@@ -82,6 +93,24 @@ impl Sound {
             controls.set_text(id, text).with_context(|| format!("--set {id}={text}"))?;
         }
         Ok(())
+    }
+}
+
+/// The preset of a name, or of a file.
+fn find_preset(name: &str) -> Result<Preset> {
+    let path = Path::new(name);
+    if path.is_file() {
+        return Preset::read(path);
+    }
+    let library = Library::read(timbrel::files::user_presets());
+    let entry = library.entries().iter().find(|entry| entry.name().eq_ignore_ascii_case(name.trim()));
+    match entry.map(|entry| &entry.preset) {
+        Some(Ok(preset)) => Ok(Preset::clone(preset)),
+        Some(Err(sentence)) => Err(anyhow!("{sentence}")),
+        None => {
+            let names: Vec<String> = library.entries().iter().map(|entry| entry.name()).collect();
+            Err(anyhow!("there is no preset and no file \"{name}\"; there are: {}", names.join(", ")))
+        }
     }
 }
 
@@ -133,6 +162,7 @@ pub fn run() -> Result<ExitCode> {
         Command::Info { file } => print!("{}", timbrel::model::info(&file)?),
         Command::Render(arguments) => render::run(&arguments)?,
         Command::Keyboard(arguments) => keyboard::run(&arguments)?,
+        Command::Bank(arguments) => bank::run(&arguments)?,
     }
     Ok(ExitCode::SUCCESS)
 }

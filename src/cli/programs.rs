@@ -1,12 +1,11 @@
 //! Which timbre stands for an instrument of General MIDI.
 //!
 //! A model's manifest may name a latent for each program that it knows. Where it names none, its named sounds are matched with
-//! General MIDI's instruments by name. Each becomes the seed whose latent is nearest; an instrument that a model does not know is
-//! played by the nearest relative that it knows.
+//! General MIDI's instruments by name. An instrument that a model does not know is played by the nearest relative that it knows.
 
-use timbrel::latent::normal;
+use timbrel::latent::known::Latent;
 use timbrel::model::{Manifest, Model};
-use timbrel::params::SEED_MAX;
+use timbrel::note::{Base, Timbre};
 
 /// The former default model names a dozen sounds only, but was trained on these instruments: program and the seed in
 /// which it has the greatest share, of all seeds, when played at velocity 100.
@@ -101,34 +100,38 @@ const STAND_INS: &[(u8, &[u8])] = &[
 ];
 
 /// What stands for a program.
-enum Sound {
+#[derive(Clone)]
+pub enum Source {
     Seed(u32),
-    Latent(Vec<f32>),
+    /// Held here, so that it stays known.
+    Latent(Latent),
 }
 
-impl Sound {
-    fn seed(&self) -> u32 {
+impl Source {
+    /// Puts it in the place of what a timbre starts from.
+    pub fn put(&self, timbre: &mut Timbre) {
+        (timbre.seed, timbre.seed_to, timbre.blend) = (0, 0, 0);
         match self {
-            Self::Seed(seed) => *seed,
-            Self::Latent(vector) => nearest_seed(vector),
+            Self::Seed(seed) => (timbre.base, timbre.seed, timbre.seed_to) = (Base::Seeds, *seed, *seed),
+            Self::Latent(latent) => timbre.base = Base::Point(latent.hash()),
         }
     }
 }
 
 /// The instruments that a model knows.
 pub struct Programs {
-    known: Vec<(u8, Sound)>,
+    known: Vec<(u8, Source)>,
 }
 
 impl Programs {
     pub fn of(model: &Model) -> Self {
         let manifest = &model.manifest;
         let known = if model.sha256.eq_ignore_ascii_case(CLASSIC_MODEL) {
-            CLASSIC_SEEDS.iter().map(|&(program, seed)| (program, Sound::Seed(seed))).collect()
+            CLASSIC_SEEDS.iter().map(|&(program, seed)| (program, Source::Seed(seed))).collect()
         } else if manifest.programs.is_empty() {
             named_sounds(manifest)
         } else {
-            manifest.programs.iter().map(|known| (known.program, Sound::Latent(known.vector.clone()))).collect()
+            manifest.programs.iter().map(|known| (known.program, Source::Latent(Latent::keep(&known.vector)))).collect()
         };
         Self { known }
     }
@@ -138,30 +141,30 @@ impl Programs {
         self.known.is_empty()
     }
 
-    /// The seed that stands for a program, and the program that it really is.
-    pub fn nearest(&self, program: u8) -> Option<(u8, u32)> {
+    /// What stands for a program, and the program that it really is.
+    pub fn nearest(&self, program: u8) -> Option<(u8, &Source)> {
         let program = program.min(127);
         let of = |sought: u8| self.known.iter().find(|(known, _)| *known == sought);
         let stand_ins = STAND_INS.iter().filter(|(sought, _)| *sought == program).flat_map(|(_, stand_ins)| *stand_ins);
         let in_group = self.known.iter().filter(|(known, _)| known / 8 == program / 8);
-        let distance = |(known, _): &&(u8, Sound)| known.abs_diff(program);
+        let distance = |(known, _): &&(u8, Source)| known.abs_diff(program);
         let found = of(program)
             .or_else(|| stand_ins.copied().find_map(of))
             .or_else(|| in_group.min_by_key(distance))
             .or_else(|| self.known.iter().min_by_key(distance));
-        found.map(|(known, sound)| (*known, sound.seed()))
+        found.map(|(known, sound)| (*known, sound))
     }
 }
 
 /// The programs that a model's named latents have a word in common with, the first of a name for each.
-fn named_sounds(manifest: &Manifest) -> Vec<(u8, Sound)> {
-    let mut known: Vec<(u8, Sound)> = Vec::new();
+fn named_sounds(manifest: &Manifest) -> Vec<(u8, Source)> {
+    let mut known: Vec<(u8, Source)> = Vec::new();
     for latent in &manifest.latents {
         let program = (0..128u8).map(|program| (program, likeness(&latent.name, NAMES[usize::from(program)])));
         // Of equals the first, which is the plainest of its group.
         let best = program.fold((0, 0), |best, next| if next.1 > best.1 { next } else { best });
         if best.1 > 0 && known.iter().all(|(program, _)| *program != best.0) {
-            known.push((best.0, Sound::Latent(latent.vector.clone())));
+            known.push((best.0, Source::Latent(Latent::keep(&latent.vector))));
         }
     }
     known
@@ -176,17 +179,6 @@ fn likeness(name: &str, other: &str) -> usize {
     };
     let others = words(other);
     words(name).iter().filter(|word| others.contains(word)).count()
-}
-
-/// The seed whose latent is nearest to a vector.
-fn nearest_seed(vector: &[f32]) -> u32 {
-    let distance = |seed: &u32| -> f64 {
-        normal(*seed, vector.len()).iter().zip(vector).map(|(a, b)| (a - f64::from(*b)).powi(2)).sum()
-    };
-    (0..=SEED_MAX as u32)
-        .map(|seed| (seed, distance(&seed)))
-        .min_by(|a, b| a.1.total_cmp(&b.1))
-        .map_or(0, |best| best.0)
 }
 
 #[cfg(test)]
@@ -213,7 +205,8 @@ mod tests {
                 NAMES[usize::from(program)]
             );
         }
-        assert!((0..128).all(|program| programs.nearest(program).is_some_and(|(_, seed)| seed <= SEED_MAX as u32)));
+        let is_seed = |sound: &Source| matches!(sound, Source::Seed(seed) if *seed <= timbrel::params::SEED_MAX as u32);
+        assert!((0..128).all(|program| programs.nearest(program).is_some_and(|(_, sound)| is_seed(sound))));
     }
 
     #[test]
@@ -222,7 +215,13 @@ mod tests {
         let model = Model::read(std::path::Path::new(path)).unwrap();
         let programs = Programs::of(&model);
         let known = &model.manifest.programs[3];
-        assert_eq!(programs.nearest(known.program), Some((known.program, nearest_seed(&known.vector))));
+        let Some((program, Source::Latent(latent))) = programs.nearest(known.program) else {
+            panic!("it has no latent")
+        };
+        assert_eq!((program, latent.numbers()), (known.program, &known.vector[..]));
+        let mut timbre = Timbre { seed: 3, seed_to: 4, blend: 5, character: 120, ..Timbre::default() };
+        programs.nearest(known.program).unwrap().1.put(&mut timbre);
+        assert_eq!(timbre, Timbre { base: Base::Point(latent.hash()), character: 120, ..Timbre::default() });
         assert_eq!(programs.nearest(110).map(|found| found.0), Some(40), "a fiddle is a violin");
     }
 
@@ -233,7 +232,5 @@ mod tests {
         for program in [60, 58, 71, 104, 0, 69, 106] {
             assert!(known.contains(&program), "{} in {known:?}", NAMES[usize::from(program)]);
         }
-        let seeds: Vec<f32> = normal(1234, 13).into_iter().map(|x| x as f32 + 0.01).collect();
-        assert_eq!(nearest_seed(&seeds), 1234);
     }
 }

@@ -1,5 +1,6 @@
 //! `timbrel render`: a MIDI file through the instrument into a WAV file.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -7,12 +8,13 @@ use anyhow::{Context, Result, anyhow, ensure};
 use clap::{Args, ValueEnum};
 use timbrel::audio::{Event, Settings};
 use timbrel::model::Model;
+use timbrel::tuning::Tuning;
 
 use super::automation::Lane;
 use super::controls::Controls;
 use super::loudness::{self, Level};
 use super::player::{self, LONGEST_SECONDS, Player, Progress, Sink, To};
-use super::programs::{NAMES, Programs};
+use super::programs::{NAMES, Programs, Source};
 use super::score::{Choice, Score};
 use super::walk::Walk;
 use super::wav::{Measured, WavFile};
@@ -57,6 +59,12 @@ pub struct Arguments {
     /// that is also what a --seed or a walk means.
     #[arg(long, value_enum, value_name = "WHICH")]
     timbres: Option<Timbres>,
+    /// Tunes the keys by a scale of Scala.
+    #[arg(long, value_name = "FILE.scl")]
+    scale: Option<PathBuf>,
+    /// Lays the scale onto the keys by a keyboard mapping of Scala.
+    #[arg(long, value_name = "FILE.kbm")]
+    mapping: Option<PathBuf>,
     /// Brings the whole to this loudness in LUFS (ITU-R BS.1770), such as -18.
     #[arg(long, value_name = "LUFS", value_parser = lufs, allow_hyphen_values = true)]
     loudness: Option<f64>,
@@ -97,11 +105,13 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let controls = Controls::new(&player.status());
     arguments.sound.apply(&controls)?;
     let mut performance = arguments.performance(&controls)?;
+    let pitches = arguments.tuning()?.pitches()?;
     let input = arguments.input.display();
     performance.score.remarks.iter().for_each(|remark| eprintln!("timbrel: {input}: {remark}"));
     // Everything that can be refused without the model has been.
     player::heed_interruptions();
     player.divide(performance.score.programs.len());
+    player.statuses().iter().for_each(|status| status.tune(&pitches));
     let mut file = Target::create(arguments)?;
     player.start(arguments.sound.model.as_deref())?;
     let named = performance.choose_timbres(&player.status().model.lock().path.clone())?;
@@ -164,8 +174,8 @@ struct Performance<'a> {
     score: Score,
     lanes: Vec<Lane<'a>>,
     walk: Option<Walk>,
-    /// The seed of each part, in place of the parameter's.
-    seeds: Vec<Option<u32>>,
+    /// The sound of each part, in place of the seed's.
+    sounds: Vec<Option<Source>>,
     tail_seconds: Option<f64>,
 }
 
@@ -192,8 +202,8 @@ impl Performance<'_> {
         if let Some(walk) = &self.walk {
             settings.timbre = walk.at(seconds, settings.timbre);
         }
-        if let Some(seed) = self.seeds.get(part).copied().flatten() {
-            (settings.timbre.seed, settings.timbre.seed_to, settings.timbre.blend) = (seed, seed, 0);
+        if let Some(Some(sound)) = self.sounds.get(part) {
+            sound.put(&mut settings.timbre);
         }
         settings
     }
@@ -211,12 +221,14 @@ impl Performance<'_> {
             ));
         }
         let found = |program: Option<u8>| program.and_then(|program| programs.nearest(program));
-        self.seeds = self.score.programs.iter().map(|&program| found(program).map(|(_, seed)| seed)).collect();
+        self.sounds =
+            self.score.programs.iter().map(|&program| found(program).map(|(_, sound)| sound.clone())).collect();
         let told = wanted.iter().filter_map(|&program| {
-            let (nearest, seed) = programs.nearest(program)?;
+            let (nearest, sound) = programs.nearest(program)?;
             let [name, nearest_name] = [program, nearest].map(|program| NAMES[usize::from(program % 128)]);
             let by = if nearest == program { String::new() } else { format!(" as {nearest_name}") };
-            Some(format!("{name}{by} (seed {seed})"))
+            let seed = if let Source::Seed(seed) = sound { format!(" (seed {seed})") } else { String::new() };
+            Some(format!("{name}{by}{seed}"))
         });
         Ok(Some(format!("Timbres: {}.", told.collect::<Vec<_>>().join(", "))))
     }
@@ -231,11 +243,21 @@ fn let_go() -> impl Iterator<Item = Event> {
 }
 
 impl Arguments {
+    /// How the keys are tuned.
+    fn tuning(&self) -> Result<Tuning> {
+        let read = |path: &Option<PathBuf>| match path {
+            Some(path) => fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display())),
+            None => Ok(String::new()),
+        };
+        Ok(Tuning { name: String::new(), scale: read(&self.scale)?, mapping: read(&self.mapping)? })
+    }
+
     /// Refuses what would destroy the input or cannot be meant.
     fn check(&self) -> Result<()> {
         let same = |a: &Path, b: &Path| a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b));
         let lanes = self.automation.iter().map(|(_, path)| Path::new(path));
-        let mut inputs = lanes.chain([self.input.as_path()]).chain(self.sound.model.as_deref());
+        let tuning = [&self.scale, &self.mapping].into_iter().filter_map(|path| path.as_deref());
+        let mut inputs = lanes.chain(tuning).chain([self.input.as_path()]).chain(self.sound.model.as_deref());
         ensure!(
             !inputs.any(|input| same(input, &self.out)),
             "{} is read from and would be lost: name another file for --out",
@@ -273,7 +295,7 @@ impl Arguments {
         };
         Ok(Performance {
             controls,
-            seeds: Vec::new(),
+            sounds: Vec::new(),
             score,
             lanes: self.automation.iter().map(lane).collect::<Result<_>>()?,
             walk: Walk::new(&self.interpolate_seeds, self.seconds_per_timbre),
@@ -284,7 +306,8 @@ impl Arguments {
     /// What of the file is played. Whoever sets the bend range or names a timbre means it, whatever the file says.
     fn choice(&self) -> Choice {
         let is_set = |id: &str| self.sound.settings.iter().chain(&self.automation).any(|(set, _)| set == id);
-        let names_timbre = self.sound.seed.is_some() || is_set("seed") || !self.interpolate_seeds.is_empty();
+        let of_the_command = self.sound.seed.is_some() || self.sound.preset.is_some();
+        let names_timbre = of_the_command || is_set("seed") || !self.interpolate_seeds.is_empty();
         let timbres = self.timbres.unwrap_or(if names_timbre { Timbres::One } else { Timbres::Programs });
         Choice {
             channels: self.channels.unwrap_or(u16::MAX),

@@ -22,6 +22,8 @@ const BAR: f32 = 8.0;
 /// What was chosen in the browser.
 pub enum Chosen {
     Model(ModelRef),
+    /// A preset's file, to be added to the user's own.
+    Preset(PathBuf),
     Close,
 }
 
@@ -130,8 +132,9 @@ impl Browser {
 
     fn show_list(&mut self, view: &View, ui: &mut Ui, rect: Rect) -> Option<Chosen> {
         let look = view.look;
-        let (folders, models) = (self.listing.folders.len(), self.listing.models.len());
-        if models == 0 {
+        let Listing { folders: in_it, models, presets, .. } = &self.listing;
+        let (folders, models, presets) = (in_it.len(), models.len(), presets.len());
+        if models + presets == 0 {
             let words = self.listing.error.as_deref().unwrap_or(if folders == 0 {
                 "There is no model (.onnx) in this folder."
             } else {
@@ -140,7 +143,7 @@ impl Browser {
             let at = rect.center_bottom() - vec2(0.0, look.px(8.0));
             look.text(view.ui.painter(), (at, Align2::CENTER_BOTTOM), words, LABEL, FAINT, rect.width());
         }
-        let rect = if models == 0 { rect.with_max_y(rect.bottom() - look.px(30.0)) } else { rect };
+        let rect = if models + presets == 0 { rect.with_max_y(rect.bottom() - look.px(30.0)) } else { rect };
         let mut chosen = None;
         let mut went = None;
         let mut inside = ui.new_child(UiBuilder::new().max_rect(rect).id_salt("list"));
@@ -148,7 +151,7 @@ impl Browser {
         inside.spacing_mut().item_spacing.y = 0.0;
         inside.spacing_mut().scroll.bar_width = look.px(BAR);
         let area = ScrollArea::vertical().auto_shrink(false);
-        area.show_rows(&mut inside, look.px(ROW), folders + models, |ui, rows| {
+        area.show_rows(&mut inside, look.px(ROW), folders + models + presets, |ui, rows| {
             for i in rows {
                 let (_, line) = ui.allocate_space(vec2(ui.available_width(), look.px(ROW)));
                 let place = line.with_max_x(rect.right() - look.px(2.0 * BAR));
@@ -161,6 +164,10 @@ impl Browser {
                     if row(view, ui, place, id("entry", i), Sign::Model, &folders::name(path), plays) {
                         chosen = Some(Chosen::Model(reference(path)));
                     }
+                } else if let Some(path) = self.listing.presets.get(i - folders - models)
+                    && row(view, ui, place, id("entry", i), Sign::Preset, &folders::name(path), false)
+                {
+                    chosen = Some(Chosen::Preset(path.clone()));
                 }
             }
         });
@@ -175,6 +182,7 @@ impl Browser {
 enum Sign {
     Folder,
     Model,
+    Preset,
 }
 
 /// A line that can be clicked; `current` marks where one is, or what plays.
@@ -196,6 +204,7 @@ fn row(view: &View, ui: &Ui, rect: Rect, id: egui::Id, sign: Sign, name: &str, c
     let at = pos2(rect.left() + look.px(16.0), rect.center().y);
     match sign {
         Sign::Folder => icons::folder(painter, look, at, mix(ink, FAINT, 0.4)),
+        Sign::Preset => icons::heart(painter, look, at, false, mix(ink, AMBER, 0.5)),
         Sign::Model => icons::rings(painter, look, at, look.px(6.5), mix(ink, AMBER, 0.5)),
     }
     let text = pos2(rect.left() + look.px(34.0), rect.center().y);

@@ -16,6 +16,8 @@ pub struct Listing {
     pub folders: Vec<PathBuf>,
     /// Files that end in `.onnx`, by name.
     pub models: Vec<PathBuf>,
+    /// Presets of Timbrel, by name.
+    pub presets: Vec<PathBuf>,
     /// Why nothing is listed, where that is no fact about the folder.
     pub error: Option<String>,
 }
@@ -40,11 +42,14 @@ impl Listing {
                 listing.folders.push(path);
             } else if is_model(&path) {
                 listing.models.push(path);
+            } else if has_extension(&path, crate::preset::EXTENSION) {
+                listing.presets.push(path);
             }
         }
         let by_name = |path: &PathBuf| name(path).to_lowercase();
         listing.folders.sort_by_cached_key(by_name);
         listing.models.sort_by_cached_key(by_name);
+        listing.presets.sort_by_cached_key(by_name);
         listing
     }
 
@@ -61,7 +66,11 @@ impl Listing {
 }
 
 fn is_model(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx"))
+    has_extension(path, "onnx")
+}
+
+fn has_extension(path: &Path, wanted: &str) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(wanted))
 }
 
 /// The last part of a path as text; the whole path where it has none.
@@ -94,13 +103,14 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("timbrel-folders-{}", std::process::id()));
         std::fs::create_dir_all(folder.join("Brass")).unwrap();
         std::fs::create_dir_all(folder.join(".hidden")).unwrap();
-        for file in ["b.onnx", "A.ONNX", "c.onnx", "notes.txt"] {
+        for file in ["b.onnx", "A.ONNX", "c.onnx", "notes.txt", "Harp.timbrel"] {
             std::fs::write(folder.join(file), "").unwrap();
         }
         let listing = Listing::read(&folder);
         std::fs::remove_dir_all(&folder).unwrap();
         assert_eq!(listing.folders, [folder.join("Brass")]);
         assert_eq!(listing.models, ["A.ONNX", "b.onnx", "c.onnx"].map(|file| folder.join(file)));
+        assert_eq!(listing.presets, [folder.join("Harp.timbrel")]);
         assert_eq!(listing.beside(&folder.join("c.onnx"), 1), Some(&folder.join("A.ONNX")));
         assert_eq!(listing.beside(&folder.join("A.ONNX"), -1), Some(&folder.join("c.onnx")));
         assert_eq!(listing.beside(Path::new("/elsewhere.onnx"), 1), Some(&folder.join("A.ONNX")));

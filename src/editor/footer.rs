@@ -33,6 +33,7 @@ pub fn show(view: &View, rect: Rect, hovered: Option<u8>) -> Option<Clicked> {
     let button = Rect::from_center_size(pos2(rect.left() + third / 2.0 - look.px(6.0), y), vec2(third, look.px(24.0)));
     let button = button.with_min_x(rect.left());
     let response = view.ui.interact(button, id("footer", 0), Sense::click());
+    control::tip(&response, look, "What renders the notes, and how long one took: opens and closes the devices.");
     let ink = if response.hovered() { BRIGHT } else { FAINT };
     look.text(painter, (pos2(rect.left(), y), Align2::LEFT_CENTER), &device, LABEL, ink, third - look.px(12.0));
 
@@ -65,7 +66,8 @@ pub fn show(view: &View, rect: Rect, hovered: Option<u8>) -> Option<Clicked> {
     }
     let notes =
         Rect::from_center_size(pos2(rect.right() - third + look.px(24.0), y), vec2(look.px(46.0), look.px(20.0)));
-    if control::text_button(view.ui, look, notes, id("footer", 1), "Cache") {
+    let sentence = "What rendered notes take in memory and on the disk, and how much they may.";
+    if control::word_button(view.ui, look, notes, id("footer", 1), true, "Cache", sentence) {
         Some(Clicked::Storage)
     } else {
         response.clicked().then_some(Clicked::Device)

@@ -15,7 +15,7 @@ pub const HOVERED: Color32 = Color32::from_rgb(43, 38, 35);
 /// Hairlines and empty tracks.
 pub const LINE: Color32 = Color32::from_rgb(58, 51, 46);
 /// What is named but seldom read.
-pub const FAINT: Color32 = Color32::from_rgb(139, 126, 113);
+pub const FAINT: Color32 = Color32::from_rgb(150, 137, 123);
 /// What is read.
 pub const TEXT: Color32 = Color32::from_rgb(214, 203, 188);
 /// What matters now.
@@ -76,7 +76,7 @@ impl Look {
         points * self.scale
     }
 
-    fn font(self, style: Type) -> FontId {
+    pub fn font(self, style: Type) -> FontId {
         // Half points, so that dragging the window's corner does not fill the glyph atlas with sizes nobody sees apart.
         let size = (2.0 * style.size * self.scale).round() / 2.0;
         let family = match style.face {
@@ -154,9 +154,16 @@ pub fn dress(ctx: &egui::Context) {
     ctx.set_theme(egui::Theme::Dark);
     ctx.all_styles_mut(|style| {
         style.interaction.selectable_labels = false;
+        style.interaction.tooltip_delay = 0.6;
+        style.spacing.menu_margin = egui::Margin::symmetric(10, 8);
         let visuals = &mut style.visuals;
         visuals.panel_fill = GROUND;
         visuals.extreme_bg_color = GROUND;
+        visuals.window_fill = RAISED;
+        visuals.window_stroke = egui::Stroke::new(1.0, LINE);
+        visuals.menu_corner_radius = egui::CornerRadius::same(6);
+        visuals.popup_shadow =
+            egui::Shadow { offset: [0, 3], blur: 12, spread: 0, color: Color32::from_black_alpha(140) };
         for (widget, fill) in [
             (&mut visuals.widgets.inactive, LINE),
             (&mut visuals.widgets.hovered, FAINT),
@@ -166,4 +173,43 @@ pub fn dress(ctx: &egui::Context) {
             widget.fg_stroke.color = fill;
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Contrast of two colours by WCAG 2.2.
+    fn contrast(one: Color32, other: Color32) -> f32 {
+        let luminance = |colour: Color32| {
+            let [red, green, blue] = [colour.r(), colour.g(), colour.b()].map(|x| {
+                let x = f32::from(x) / 255.0;
+                if x <= 0.04045 { x / 12.92 } else { ((x + 0.055) / 1.055).powf(2.4) }
+            });
+            0.2126 * red + 0.7152 * green + 0.0722 * blue
+        };
+        let (one, other) = (luminance(one), luminance(other));
+        (one.max(other) + 0.05) / (one.min(other) + 0.05)
+    }
+
+    #[test]
+    fn every_text_can_be_read_by_wcag_aa() {
+        for ground in [GROUND, RAISED] {
+            for ink in [FAINT, TEXT, BRIGHT, AMBER] {
+                assert!(contrast(ink, ground) >= 4.5, "{ink:?} on {ground:?}: {}", contrast(ink, ground));
+            }
+        }
+        for (ink, ground) in [
+            (TEXT, HOVERED),
+            (BRIGHT, HOVERED),
+            (AMBER, HOVERED),
+            (AMBER, mix(GROUND, AMBER, 0.22)),
+            (GROUND, AMBER),
+            (GROUND, BRIGHT),
+            (ALARM, GROUND),
+            (TEXT, mix(GROUND, ALARM, 0.13)),
+        ] {
+            assert!(contrast(ink, ground) >= 4.5, "{ink:?} on {ground:?}: {}", contrast(ink, ground));
+        }
+    }
 }

@@ -1,8 +1,9 @@
 //! The editor: its own thread on some systems, the host's on others; never the audio thread.
 //!
-//! `layout` says where the regions lie; `header`, `banner`, `stage`, the three parts of the side (`seed`, `envelope`,
-//! `play`), `keyboard` and `footer` are a region each, `browser` and `devices` open in place of stage and side,
-//! `storage` in place of the side's lower part. `control` is what a hand does to a parameter, `look` what everything looks
+//! `layout` says where the regions lie; `header`, `banner`, `stage`, the parts of the side (`seed`, and below it one of `pages`:
+//! `envelope` and `play`, `expression`, `filter`, `motion`, `tuning`, or `learn`), `keyboard` and `footer` are a region each, `browser`,
+//! `presets` and `devices` open in place of stage and side, `storage` in place of the side's lower part. `hand` is what is done to a
+//! timbre as a whole, `history` takes all of it down. `control` is what a hand does to a parameter, `look` what everything looks
 //! like, `snapshot` what is shown.
 //!
 //! No lock is held while drawing. A panic while drawing stays in here: in a host it would end the whole session.
@@ -15,11 +16,26 @@ mod icons;
 mod header;
 mod meter;
 mod banner;
+mod playing_presets;
+mod presets;
+mod map;
+mod pad;
 mod rings;
 mod stage;
+mod tools;
 mod seed;
+mod spectrogram;
+mod entry;
 mod envelope;
+mod expression;
+mod filter;
+mod learn;
+mod motion;
+mod tuning;
+mod pages;
 mod play;
+mod hand;
+mod history;
 mod keys;
 mod keyboard;
 mod footer;
@@ -28,6 +44,9 @@ mod browser;
 mod devices;
 mod settings;
 mod storage;
+mod tips;
+#[cfg(test)]
+mod picture;
 #[cfg(test)]
 mod tests;
 
@@ -45,23 +64,35 @@ use nice_plug_egui::baseview::HandlerError;
 use nice_plug_egui::{
     EguiEditor, EguiEditorState, EguiNiceSettings, Frame, NiceEguiApp, RepaintNotifier, create_egui_editor,
 };
+use parking_lot::Mutex;
 
 use crate::files;
+use crate::latent::Atlas;
 use crate::link::{EditorEnd, Status};
+use crate::midi_map::MidiMap;
 use crate::model::ModelRef;
-use crate::params::TimbrelParams;
+use crate::note::Base;
+use crate::params::{TimbrelParams, ids_of};
+use crate::preset::{Library, Place};
 use crate::worker::Instance;
 
 use browser::{Browser, Chosen};
 use folders::Listing;
+use hand::Hand;
+use history::{History, Recorder};
 use keyboard::Keyboard;
 use layout::Regions;
+use learn::LearnPage;
 use look::Look;
 use meter::Meter;
+use pages::Page;
+use presets::Presets;
 use seed::Keypad;
 use settings::Settings;
 use snapshot::Snapshot;
 use stage::Stage;
+use tips::Tips;
+use tuning::TuningPage;
 
 /// While something moves a frame is drawn this often.
 const MOVING: Duration = Duration::from_millis(33);
@@ -97,6 +128,12 @@ pub struct App {
     settings: Settings,
     stage: Stage,
     keypad: Keypad,
+    history: History,
+    tools: Hand,
+    library: Library,
+    presets: Presets,
+    /// The preset that was played last, and the history's version then.
+    preset: Option<(Place, u64)>,
     keyboard: Keyboard,
     meter: Meter,
     browser: Option<Browser>,
@@ -104,6 +141,11 @@ pub struct App {
     shows_devices: bool,
     /// Whether the side shows what the rendered notes take.
     shows_storage: bool,
+    tips: Arc<Tips>,
+    /// What the lower part of the side shows.
+    page: Page,
+    tuning: TuningPage,
+    learn: LearnPage,
     /// The size of the window and since when it has it, in egui's seconds.
     size: (Vec2, f64),
     /// egui's seconds at the last frame.
@@ -118,6 +160,10 @@ struct View<'a> {
     look: Look,
     params: &'a TimbrelParams,
     setter: ParamSetter<'a>,
+    /// What takes down what a hand does, between the controls and the host.
+    hand: &'a Recorder,
+    /// Where a sentence for the user goes.
+    error: &'a Mutex<Option<String>>,
     snapshot: &'a Snapshot,
     /// Since the last frame.
     elapsed_s: f32,
@@ -125,6 +171,31 @@ struct View<'a> {
     glow: f32,
     /// Goes up and down between 0 and 1, for what waits.
     pulse: f32,
+}
+
+impl View<'_> {
+    /// The latent space of the model that plays.
+    fn atlas(&self) -> Option<&Atlas> {
+        self.snapshot.model.atlas.as_deref()
+    }
+
+    /// What the rings are a fingerprint of.
+    fn fingerprint(&self) -> u32 {
+        match self.params.timbre().base {
+            Base::Seeds => self.params.seed.value().max(0) as u32,
+            Base::Point(hash) => hash as u32,
+            // Its shape moves with the hand, not with every step of it.
+            Base::Pad { corners, .. } => corners as u32,
+        }
+    }
+
+    /// Plays a timbre that was copied as text, or says why not.
+    fn paste(&self, text: &str) {
+        let said = hand::paste(self, text);
+        if let Some(sentence) = said.unwrap_or_else(Some) {
+            *self.error.lock() = Some(sentence);
+        }
+    }
 }
 
 /// Makes the editor of one instance. No window is opened before the host asks for it.
@@ -163,10 +234,19 @@ impl NiceEguiApp for App {
 
 impl App {
     fn new(params: Arc<TimbrelParams>, link: EditorEnd, instance: Arc<Instance>, settings: Settings) -> Self {
+        let tips = Arc::new(Tips::new(&params));
+        let history = History::new(Arc::clone(&params), Arc::clone(&instance));
+        let own = Arc::clone(&params);
         Self {
             params,
             link,
             instance,
+            history,
+            tools: Hand::new(),
+            tips,
+            library: Library::default(),
+            presets: Presets::default(),
+            preset: None,
             gui: None,
             settings,
             stage: Stage::new(),
@@ -176,6 +256,9 @@ impl App {
             browser: None,
             shows_devices: false,
             shows_storage: false,
+            page: Page::Envelope,
+            tuning: TuningPage::new(),
+            learn: LearnPage::new(&*own, MidiMap::shared(|| ids_of(&*own))),
             size: (Vec2::ZERO, 0.0),
             last_s: 0.0,
             failed: false,
@@ -186,6 +269,8 @@ impl App {
         // The window before may have gone without a word.
         self.close();
         look::dress(ctx);
+        // Not before: hosts make instances only to look at them.
+        self.library = Library::read(self.library.folder().or_else(files::user_presets));
         self.gui = Some(gui);
     }
 
@@ -210,6 +295,7 @@ impl App {
             (self.browser, self.keypad, self.stage) = (None, Keypad::new(), Stage::new());
             self.shows_devices = false;
             self.shows_storage = false;
+            self.presets = Presets::default();
         }
     }
 
@@ -222,6 +308,8 @@ impl App {
         self.meter.feed(f32::from_bits(status.peak_bits.swap(0, Ordering::Relaxed)), elapsed_s);
         let instance = &self.instance;
         let snapshot = Snapshot::take(&status, || instance.model());
+        self.learn.follow(&self.link.learning);
+        self.learn.tell(&self.link.learning, &gui);
         let banner = banner::height(ui, look, window.width(), snapshot.error.as_deref());
         let regions = Regions::of(window, banner);
 
@@ -230,34 +318,74 @@ impl App {
         // A child with the same place, so that the regions can look on while the browser's list is laid out.
         let mut list_ui = ui.new_child(egui::UiBuilder::new().max_rect(window).id_salt("browser"));
         let params = Arc::clone(&self.params);
+        self.history.begin_frame(now);
+        let recorder = self.history.recorder(gui.clone());
         let view = View {
             ui,
             look,
             params: &params,
-            setter: gui.param_setter(),
+            setter: ParamSetter::new(&recorder),
+            hand: &recorder,
+            error: &status.error,
             snapshot: &snapshot,
             elapsed_s,
             glow: self.meter.glow(),
             pulse: 0.5 + 0.5 * (now * 5.0).sin() as f32,
         };
 
-        let asked = header::show(&view, regions.header, &self.meter, browser.is_some());
+        self.find_preset(&params.session.holding().get().preset);
+        let work = header::Work {
+            can_undo: self.history.can_undo(),
+            can_redo: self.history.can_redo(),
+            side: self.tools.side,
+            preset: params.session.holding().get().preset.clone(),
+            changed: self.preset.as_ref().is_none_or(|(_, version)| *version != self.history.version()),
+            liked: self.preset.as_ref().and_then(|(place, _)| {
+                let key = self.library.get(place)?.key();
+                Some(self.settings.now.likes.contains(&key))
+            }),
+            shows_presets: self.presets.is_open,
+        };
+        control::provide(ui, look, &self.tips);
+        let asked = header::show(&view, regions.header, &self.meter, &work, browser.is_some());
         let banner_asked = snapshot.error.as_deref().and_then(|sentence| banner::show(&view, regions.banner, sentence));
         let mut storage_asked = None;
         let mut moves = self.keyboard.show(&view, regions.keyboard, &self.link.clicks);
         let chosen = match &mut browser {
             Some(browser) => browser.show(&view, &mut list_ui, regions.body()),
+            None if self.presets.is_open => {
+                let likes = self.settings.now.likes.clone();
+                let asked = self.presets.show(&view, &mut list_ui, regions.body(), &self.library, &likes);
+                if let Some(asked) = asked {
+                    self.follow_presets(&view, asked);
+                }
+                None
+            }
             None if self.shows_devices => {
                 let asked = devices::show(&view, regions.body(), &self.instance.devices());
                 self.follow_devices(asked);
                 None
             }
             None => {
-                moves |= self.stage.show(&view, regions.stage);
+                moves |= self.stage.show(&view, regions.stage, &mut self.tools, &self.instance);
                 storage_asked = self.show_side(&view, regions.side);
                 None
             }
         };
+        let asked = asked.or_else(|| self.heed_keys(&view));
+        match asked {
+            Some(header::Asked::Side(side)) => self.tools.flip(&view, side),
+            Some(header::Asked::CopySide) => self.tools.copy_side(&view),
+            Some(header::Asked::PreviousPreset) => self.play_beside(&view, -1),
+            Some(header::Asked::NextPreset) => self.play_beside(&view, 1),
+            Some(header::Asked::Like) => {
+                if let Some((place, _)) = self.preset.clone() {
+                    self.like(&place);
+                }
+            }
+            Some(header::Asked::Save) => self.save_preset(&view),
+            _ => {}
+        }
         let clicked = footer::show(&view, regions.footer, self.keyboard.hovered);
         moves |= self.meter.moves() || snapshot.moves();
 
@@ -265,12 +393,16 @@ impl App {
         match clicked {
             Some(footer::Clicked::Device) => {
                 self.close_browser();
+                self.shows_devices &= !self.presets.is_open;
+                self.presets.is_open = false;
                 self.shows_devices = !self.shows_devices;
             }
             Some(footer::Clicked::Storage) => {
                 // It is seen in the side, which the browser and the devices cover.
-                self.shows_storage = !self.shows_storage || self.browser.is_some() || self.shows_devices;
+                let covered = self.browser.is_some() || self.shows_devices || self.presets.is_open;
+                self.shows_storage = !self.shows_storage || covered;
                 self.close_browser();
+                self.presets.is_open = false;
                 self.shows_devices = false;
             }
             None => {}
@@ -281,7 +413,17 @@ impl App {
             Some(storage::Asked::Clear) => self.instance.clear_disk(),
             None => {}
         }
-        self.follow(asked, banner_asked, chosen, &snapshot, &status);
+        entry::show(ui, look, &recorder);
+        self.follow(asked, banner_asked, chosen, &snapshot, &status, &recorder);
+        if control::take_turned(ui) {
+            recorder.turned();
+        }
+        self.history.end_frame(&gui);
+        match asked {
+            Some(header::Asked::Undo) => self.history.undo(&gui),
+            Some(header::Asked::Redo) => self.history.redo(&gui),
+            _ => {}
+        }
         ui.ctx().request_repaint_after(if moves { MOVING } else { RESTING });
     }
 
@@ -317,6 +459,19 @@ impl App {
         if self.shows_storage {
             return storage::show(view, below, &self.instance.usage());
         }
+        pages::choose(view, below.with_max_y(below.top() + look.px(18.0)), &mut self.page);
+        let below = below.with_min_y(below.top() + look.px(32.0));
+        match self.page {
+            Page::Envelope => {}
+            Page::Expression => expression::show(view, below),
+            Page::Filter => filter::show(view, below),
+            Page::Motion => motion::show(view, below),
+            Page::Tuning => self.tuning.show(view, below),
+            Page::Learn => self.learn.show(view, below, &self.link.learning),
+        }
+        if self.page != Page::Envelope {
+            return None;
+        }
         let play = below.with_min_y(below.bottom() - look.px(112.0));
         envelope::show(view, below.with_max_y(play.top() - look.px(22.0)));
         line(play.top() - look.px(12.0));
@@ -332,13 +487,24 @@ impl App {
         chosen: Option<Chosen>,
         snapshot: &Snapshot,
         status: &Status,
+        recorder: &Recorder,
     ) {
         match asked {
+            Some(header::Asked::Presets) if self.presets.is_open && self.browser.is_none() => {
+                self.presets.is_open = false
+            }
+            Some(header::Asked::Presets) => {
+                self.close_browser();
+                self.shows_devices = false;
+                // Somebody may have put files there meanwhile.
+                self.library = Library::read(self.library.folder());
+                self.presets.open(self.preset.as_ref().map(|(place, _)| place.clone()));
+            }
             Some(header::Asked::Browser) if self.browser.is_some() => self.close_browser(),
             Some(header::Asked::Browser) => self.open_browser(&snapshot.model.path),
-            Some(header::Asked::PreviousModel) => self.load_beside(&snapshot.model.path, -1),
-            Some(header::Asked::NextModel) => self.load_beside(&snapshot.model.path, 1),
-            None => {}
+            Some(header::Asked::PreviousModel) => self.load_beside(&snapshot.model.path, -1, recorder),
+            Some(header::Asked::NextModel) => self.load_beside(&snapshot.model.path, 1, recorder),
+            _ => {}
         }
         match banner {
             Some(banner::Asked::Dismiss) => *status.error.lock() = None,
@@ -346,7 +512,8 @@ impl App {
             None => {}
         }
         match chosen {
-            Some(Chosen::Model(model)) => self.load(model),
+            Some(Chosen::Model(model)) => self.load(model, recorder),
+            Some(Chosen::Preset(path)) => self.import_preset(&path),
             Some(Chosen::Close) => self.close_browser(),
             None => {}
         }
@@ -361,22 +528,46 @@ impl App {
         }
     }
 
-    fn load(&mut self, model: ModelRef) {
+    fn load(&mut self, model: ModelRef, recorder: &Recorder) {
         // Whatever is wrong with the new one, the old sentence is about another.
         *self.link.status.error.lock() = None;
-        self.instance.load_model(model);
+        recorder.load_model(model);
     }
 
-    fn load_beside(&mut self, playing: &Path, step: isize) {
+    /// Keys of the computer, where the host lets them through and nothing is being typed.
+    fn heed_keys(&self, view: &View) -> Option<header::Asked> {
+        if self.keypad.is_open() || view.ui.ctx().text_edit_focused() {
+            return None;
+        }
+        let events = view.ui.input(|input| input.events.clone());
+        let mut asked = None;
+        for event in events {
+            match event {
+                egui::Event::Key { key: egui::Key::Z, pressed: true, modifiers, .. } if modifiers.command => {
+                    asked = Some(if modifiers.shift { header::Asked::Redo } else { header::Asked::Undo });
+                }
+                egui::Event::Key { key: egui::Key::Y, pressed: true, modifiers, .. } if modifiers.command => {
+                    asked = Some(header::Asked::Redo);
+                }
+                egui::Event::Copy => view.ui.ctx().copy_text(hand::copied(view)),
+                egui::Event::Paste(text) => view.paste(&text),
+                _ => {}
+            }
+        }
+        asked
+    }
+
+    fn load_beside(&mut self, playing: &Path, step: isize, recorder: &Recorder) {
         let listing = Listing::read(&self.folder(playing));
         match listing.beside(playing, step).cloned() {
-            Some(path) => self.load(browser::reference(&path)),
+            Some(path) => self.load(browser::reference(&path), recorder),
             None => self.open_browser(playing),
         }
     }
 
     fn open_browser(&mut self, playing: &Path) {
         self.shows_devices = false;
+        self.presets.is_open = false;
         self.browser = Some(Browser::open(&self.folder(playing)));
     }
 

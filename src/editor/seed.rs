@@ -1,8 +1,6 @@
 //! The seed and the character: where the timbre starts from. The seed can be stepped, thrown, and typed on a keypad that
 //! needs no keyboard, since some hosts keep the keyboard to themselves.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
-
 use egui::{Align2, Event, Key, Rect, Sense, Stroke, Vec2, pos2, vec2};
 use nice_plug::prelude::Param;
 
@@ -11,6 +9,7 @@ use super::control::{self, id};
 use super::icons;
 use super::layout::column;
 use super::look::{AMBER, BRIGHT, DIGITS, FAINT, GROUND, LINE, TEXT, VALUE};
+use crate::note::Base;
 use crate::params::SEED_MAX;
 
 /// Digits of the largest seed.
@@ -39,12 +38,15 @@ impl Keypad {
         look.title(painter, rect.left_top(), "Seed");
         let param = &view.params.seed;
         let seed = param.unmodulated_plain_value();
+        // Faint while something else plays in its place.
+        let plays = view.params.timbre().base == Base::Seeds;
 
         let digits =
             Rect::from_min_size(rect.left_top() + vec2(0.0, look.px(18.0)), vec2(look.px(112.0), look.px(46.0)));
         let response = view.ui.interact(digits, id("digits", 0), Sense::click_and_drag());
         control::drag(view.ui, &response, param, &view.setter, vec2(0.0, -look.px(control::KNOB_TRAVEL * 8.0)));
         control::step_and_reset(view.ui, &response, param, &view.setter);
+        control::say(view.ui, &response, param);
         if response.clicked() {
             self.typed = if self.is_open() { None } else { Some(String::new()) };
             self.asks_for_keyboard = self.is_open();
@@ -57,12 +59,11 @@ impl Keypad {
         for (i, digit) in shown.chars().enumerate() {
             // Every digit has a place of its own, so that the number stands still while it counts.
             let at = column(digits, i, PLACES, 0.0).center();
-            let ink = if self.is_open() {
-                AMBER
-            } else if hot {
-                BRIGHT
-            } else {
-                TEXT
+            let ink = match (self.is_open(), hot) {
+                (true, _) => AMBER,
+                (false, true) => BRIGHT,
+                (false, false) if plays => TEXT,
+                (false, false) => FAINT.gamma_multiply(0.6),
             };
             look.text(painter, (at, Align2::CENTER_CENTER), &digit.to_string(), DIGITS, ink, f32::INFINITY);
         }
@@ -72,21 +73,22 @@ impl Keypad {
         let place =
             |i: usize| Rect::from_min_size(pos2(rect.left() + i as f32 * (button.x + look.px(6.0)), top), button);
         let (previous, next, thrown) = (place(0), place(1), place(2));
-        let ink = |hovered: bool| if hovered { BRIGHT } else { TEXT };
-        let (clicked, hovered) = control::button(view.ui, look, previous, id("seed", 0));
-        icons::chevron(painter, look, previous.center(), -1.0, ink(hovered));
-        if clicked {
-            control::set(param, &view.setter, (seed - 1).rem_euclid(SEED_MAX + 1));
-        }
-        let (clicked, hovered) = control::button(view.ui, look, next, id("seed", 1));
-        icons::chevron(painter, look, next.center(), 1.0, ink(hovered));
-        if clicked {
-            control::set(param, &view.setter, (seed + 1).rem_euclid(SEED_MAX + 1));
-        }
-        let (clicked, hovered) = control::button(view.ui, look, thrown, id("seed", 2));
-        icons::die(painter, look, thrown.center(), ink(hovered));
-        if clicked {
-            control::set(param, &view.setter, random_seed());
+        for (i, (place, value, sentence)) in [
+            (previous, (seed - 1).rem_euclid(SEED_MAX + 1), "The seed before."),
+            (next, (seed + 1).rem_euclid(SEED_MAX + 1), "The next seed."),
+            (thrown, (super::hand::chance() % (SEED_MAX as u32 + 1)) as i32, "A seed by chance."),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let sign = |painter: &egui::Painter, at: egui::Pos2, ink| match i {
+                0 => icons::chevron(painter, look, at, -1.0, ink),
+                1 => icons::chevron(painter, look, at, 1.0, ink),
+                _ => icons::die(painter, look, at, ink),
+            };
+            if control::sign_button(view.ui, look, place, id("seed", i), true, sentence, sign) {
+                control::set(param, &view.setter, value);
+            }
         }
         self.show_character(view, Rect::from_min_max(pos2(rect.left() + look.px(150.0), rect.top()), rect.max));
     }
@@ -213,9 +215,4 @@ impl Press {
             _ => None,
         }
     }
-}
-
-/// A seed that nobody chose. The standard library's hash maps draw their keys from the system's randomness.
-fn random_seed() -> i32 {
-    (RandomState::new().build_hasher().finish() % (SEED_MAX as u64 + 1)) as i32
 }

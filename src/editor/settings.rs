@@ -22,6 +22,8 @@ pub struct Remembered {
     height: f32,
     /// The folder that the browser was in.
     pub folder: Option<PathBuf>,
+    /// The presets that the user likes, by their keys.
+    pub likes: Vec<String>,
 }
 
 impl Remembered {

@@ -12,6 +12,8 @@ pub struct Snapshot {
     pub keys: [KeyState; KEYS],
     sounding: u128,
     pub voices: u32,
+    /// Key and frame of each voice that sounds.
+    pub playheads: Vec<(u8, u16)>,
     /// Share of real time.
     pub load: f32,
     pub offline: bool,
@@ -39,6 +41,7 @@ impl Snapshot {
             pitch_range: status.pitch_range(),
             keys: std::array::from_fn(|key| status.key_state(key as u8)),
             sounding: u128::from(sounding[0]) | u128::from(sounding[1]) << 64,
+            playheads: status.playheads(),
             voices: status.voices.load(Ordering::Relaxed),
             load: status.load.load(Ordering::Relaxed) as f32 / 10_000.0,
             offline: status.offline.load(Ordering::Relaxed),

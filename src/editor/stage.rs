@@ -5,13 +5,31 @@ use nice_plug::prelude::Param;
 
 use super::View;
 use super::control::{self, id};
-use super::look::{AMBER, BRIGHT, EMBER, FAINT, GROUND, LABEL, LINE, Look, TEXT, VALUE, mix};
+use super::hand::{self, Hand};
+use super::icons;
+use super::look::{AMBER, BRIGHT, EMBER, FAINT, GROUND, LABEL, LINE, Look, RAISED, TEXT, VALUE, mix};
+use super::map::Map;
+use super::pad::Pad;
 use super::rings::{self, Fingerprint, RINGS};
+use super::spectrogram::Spectrogram;
+use super::tools;
 use crate::note::DIRECTIONS;
 use crate::params::DIRECTION_LIMIT;
+use crate::worker::Instance;
 
 /// Width and height of a direction's row, in design points.
-const ROW: Vec2 = vec2(136.0, 44.0);
+const ROW: Vec2 = vec2(124.0, 44.0);
+
+/// Width of a direction's lock, and its distance from the row, in design points.
+const LOCK: f32 = 14.0;
+const LOCK_GAP: f32 = 4.0;
+
+/// Width of the choice of faces, in design points.
+const FACES: f32 = 276.0;
+
+/// Height of the row of tools at the foot of the stage, with the room over it, in design points.
+const TOOLS: f32 = 26.0;
+const ABOVE_TOOLS: f32 = 10.0;
 
 /// From the bar of a row down to the row's lower edge, in design points.
 const BELOW_BAR: f32 = 11.0;
@@ -22,8 +40,21 @@ const HANDLE: f32 = 24.0;
 /// How fast the rings go over into those of another seed: the share of the way in a second is 1 - e^-this.
 const MORPH_PER_S: f32 = 9.0;
 
+/// What the stage shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Face {
+    Rings,
+    Map,
+    Pad,
+    Sound,
+}
+
 /// What the stage remembers from frame to frame.
 pub struct Stage {
+    face: Face,
+    map: Map,
+    pad: Pad,
+    spectrogram: Spectrogram,
     fingerprint: Option<Fingerprint>,
     /// How far the rings have been turned by what sounded, in turns.
     twist: f32,
@@ -31,16 +62,86 @@ pub struct Stage {
 
 impl Stage {
     pub fn new() -> Self {
-        Self { fingerprint: None, twist: 0.0 }
+        Self {
+            face: Face::Rings,
+            map: Map::default(),
+            pad: Pad::default(),
+            spectrogram: Spectrogram::default(),
+            fingerprint: None,
+            twist: 0.0,
+        }
     }
 
     /// Draws the stage and lets it be played with. True while something moves.
-    pub fn show(&mut self, view: &View, rect: Rect) -> bool {
+    pub fn show(&mut self, view: &View, rect: Rect, hand: &mut Hand, instance: &Instance) -> bool {
         let look = view.look;
-        look.title(view.ui.painter(), rect.left_top(), "Timbre");
-        self.centre_button(view, rect);
+        let title = look.title(view.ui.painter(), rect.left_top(), "Timbre");
+        let name_at = pos2(title.right() + look.px(12.0), title.center().y);
+        let room = rect.right() - look.px(FACES + 88.0) - name_at.x;
+        let name = hand::describe(view.params, view.atlas());
+        look.text(view.ui.painter(), (name_at, Align2::LEFT_CENTER), &name, VALUE, TEXT, room);
+        self.centre_button(view, rect.with_max_x(rect.right() - look.px(FACES + 8.0)));
+        self.show_faces(view, rect);
+        let tools = Rect::from_min_max(pos2(rect.left(), rect.bottom() - look.px(TOOLS)), rect.max);
+        tools::show(view, tools, hand);
+        let rect = rect.with_max_y(tools.top() - look.px(ABOVE_TOOLS));
+        match self.face {
+            Face::Rings => self.show_rings(view, rect, hand),
+            Face::Map => self.map.show(view, rect),
+            Face::Pad => self.pad.show(view, rect),
+            Face::Sound => self.spectrogram.show(view, rect, |key| instance.note(key)),
+        }
+    }
 
+    /// Chooses what the stage shows.
+    fn show_faces(&mut self, view: &View, rect: Rect) {
+        let (look, painter) = (view.look, view.ui.painter());
+        let size = vec2(look.px(FACES), look.px(22.0));
+        let place = Rect::from_min_size(pos2(rect.right() - size.x, rect.top() - look.px(5.0)), size);
+        painter.rect_filled(place, look.px(5.0), RAISED);
+        for (i, (face, name, sentence)) in [
+            (Face::Rings, "Rings", "The eight directions of the timbre, around what it is."),
+            (Face::Map, "Map", "The model's sounds by their likeness: click one, or drag the dot."),
+            (Face::Pad, "Pad", "Four timbres in the corners of a square, and the way between them."),
+            (Face::Sound, "Spectrum", "The note that was played last as a spectrogram, and where in it each voice is."),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let part = super::layout::column(place, i, 4, 0.0);
+            let response = view.ui.interact(part, id("face", i), Sense::click());
+            control::tip(&response, look, sentence);
+            if response.clicked() {
+                self.face = face;
+            }
+            let (ink, style) = match (self.face == face, response.hovered()) {
+                (true, _) => (GROUND, VALUE),
+                (false, true) => (BRIGHT, LABEL),
+                (false, false) => (TEXT, LABEL),
+            };
+            if self.face == face {
+                painter.rect_filled(part.shrink(look.px(2.0)), look.px(4.0), AMBER);
+            }
+            look.text(painter, (part.center(), Align2::CENTER_CENTER), name, style, ink, part.width());
+        }
+    }
+
+    fn show_rings(&mut self, view: &View, rect: Rect, hand: &mut Hand) -> bool {
+        let look = view.look;
         let place = Place::of(look, rect);
+        for (i, locked) in hand.locked.iter_mut().enumerate() {
+            let own = view.ui.interact(place.lock(look, i), id("lock", i), Sense::click());
+            control::tip(&own, look, "Lock: Random and Mutate leave the sound along this direction as it is.");
+            if own.clicked() {
+                *locked = !*locked;
+            }
+            let ink = match (*locked, own.hovered()) {
+                (true, _) => AMBER,
+                (false, true) => TEXT,
+                (false, false) => mix(LINE, FAINT, 0.85),
+            };
+            icons::lock(view.ui.painter(), look, place.lock(look, i).center(), *locked, ink);
+        }
         let values: [f32; DIRECTIONS] =
             std::array::from_fn(|i| view.params.directions[i].offset.unmodulated_plain_value() / DIRECTION_LIMIT);
         let touched: [(Response, Response); DIRECTIONS] = std::array::from_fn(|i| {
@@ -67,7 +168,8 @@ impl Stage {
     fn centre_button(&self, view: &View, rect: Rect) {
         let size = vec2(view.look.px(64.0), view.look.px(22.0));
         let place = Rect::from_min_size(pos2(rect.right() - size.x, rect.top() - view.look.px(5.0)), size);
-        if control::text_button(view.ui, view.look, place, id("centre", 0), "Centre") {
+        let sentence = "Puts every direction back into its middle.";
+        if control::word_button(view.ui, view.look, place, id("centre", 0), true, "Centre", sentence) {
             for direction in &view.params.directions {
                 if direction.offset.unmodulated_plain_value() != direction.offset.default_plain_value() {
                     control::set(&direction.offset, &view.setter, direction.offset.default_plain_value());
@@ -77,7 +179,7 @@ impl Stage {
     }
 
     fn draw_rings(&mut self, view: &View, place: &Place) -> bool {
-        let target = Fingerprint::of(view.params.seed.value().max(0) as u32);
+        let target = Fingerprint::of(view.fingerprint());
         let fingerprint = self.fingerprint.get_or_insert(target);
         let morphs = fingerprint.approach(&target, 1.0 - (-MORPH_PER_S * view.elapsed_s).exp());
         self.twist = (self.twist + 0.35 * view.glow * view.elapsed_s).rem_euclid(std::f32::consts::TAU);
@@ -113,6 +215,8 @@ impl Stage {
 struct Place {
     rect: Rect,
     row: Vec2,
+    /// Room for a lock beside a row.
+    lock: f32,
     centre: Pos2,
     /// Of a direction at its upper end.
     radius: f32,
@@ -125,16 +229,27 @@ impl Place {
         let row = vec2(look.px(ROW.x), look.px(ROW.y));
         let below_title = Rect::from_min_max(rect.min + vec2(0.0, look.px(20.0)), rect.max);
         // The upper rows reach higher than the circle, by what stands over their bars.
-        let radius = (rect.width() / 2.0 - row.x - look.px(22.0)).min(below_title.height() / 2.0 - look.px(22.0));
-        Self { rect: below_title, row, centre: below_title.center(), radius, below_bar: look.px(BELOW_BAR) }
+        let lock = look.px(LOCK + LOCK_GAP);
+        let radius =
+            (rect.width() / 2.0 - row.x - lock - look.px(18.0)).min(below_title.height() / 2.0 - look.px(22.0));
+        Self { rect: below_title, row, lock, centre: below_title.center(), radius, below_bar: look.px(BELOW_BAR) }
     }
 
     /// A row lies so that a level line leads from its bar to the tip of its spoke.
     fn row(&self, direction: usize) -> Rect {
         let left = direction < DIRECTIONS / 2;
-        let x = if left { self.rect.left() } else { self.rect.right() - self.row.x };
+        let x = if left { self.rect.left() + self.lock } else { self.rect.right() - self.lock - self.row.x };
         let bar_y = self.tip(direction).y;
         Rect::from_min_size(pos2(x, bar_y + self.below_bar - self.row.y), self.row)
+    }
+
+    /// The lock of a direction, outside its row and level with its name.
+    fn lock(&self, look: Look, direction: usize) -> Rect {
+        let row = self.row(direction);
+        let size = vec2(look.px(LOCK), look.px(18.0));
+        let left = direction < DIRECTIONS / 2;
+        let x = if left { row.left() - self.lock } else { row.right() + self.lock - size.x };
+        Rect::from_min_size(pos2(x, row.top()), size)
     }
 
     fn tip(&self, direction: usize) -> Pos2 {

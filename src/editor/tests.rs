@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use super::control::id;
 use super::settings::Settings;
-use super::{App, layout};
+use super::{App, layout, pages};
 use crate::link::{self, AudioEnd, Click, Generator, KeyState, Status};
 use crate::model::ModelRef;
 use crate::note::DIRECTIONS;
@@ -28,9 +28,26 @@ enum Heard {
     End(String),
 }
 
-/// A host that writes down what it hears, and does it.
+/// A host that writes down what it hears, and does it: at once, or when it is asked to.
 #[derive(Default)]
-struct Host(Mutex<Vec<Heard>>);
+struct Host {
+    heard: Mutex<Vec<Heard>>,
+    late: Mutex<Option<Vec<(ParamPtr, f32)>>>,
+}
+
+impl Host {
+    /// From now on values are taken by [`Self::take`] only.
+    fn takes_late(&self) {
+        *self.late.lock() = Some(Vec::new());
+    }
+
+    fn take(&self) {
+        for (param, normalized) in self.late.lock().iter_mut().flat_map(std::mem::take) {
+            // SAFETY: the parameters live as long as the editor under test.
+            unsafe { param._internal_set_normalized_value(normalized) };
+        }
+    }
+}
 
 impl GuiContextInner for Host {
     fn plugin_api(&self) -> PluginApi {
@@ -39,20 +56,23 @@ impl GuiContextInner for Host {
 
     unsafe fn raw_begin_set_parameter(&self, param: ParamPtr) {
         // SAFETY: the parameters live as long as the editor under test.
-        self.0.lock().push(Heard::Begin(unsafe { param.name() }.to_owned()));
+        self.heard.lock().push(Heard::Begin(unsafe { param.name() }.to_owned()));
     }
 
     unsafe fn raw_set_parameter_normalized(&self, param: ParamPtr, normalized: f32) {
         // SAFETY: as above.
         unsafe {
-            param._internal_set_normalized_value(normalized);
-            self.0.lock().push(Heard::Set(param.name().to_owned()));
+            match &mut *self.late.lock() {
+                Some(late) => late.push((param, normalized)),
+                None => drop(param._internal_set_normalized_value(normalized)),
+            }
+            self.heard.lock().push(Heard::Set(param.name().to_owned()));
         }
     }
 
     unsafe fn raw_end_set_parameter(&self, param: ParamPtr) {
         // SAFETY: as above.
-        self.0.lock().push(Heard::End(unsafe { param.name() }.to_owned()));
+        self.heard.lock().push(Heard::End(unsafe { param.name() }.to_owned()));
     }
 
     fn get_state(&self) -> PluginState {
@@ -80,6 +100,9 @@ struct Desk {
     now_s: f64,
     /// What was drawn last.
     shapes: Vec<egui::epaint::ClippedShape>,
+    /// What went into the clipboard.
+    copied: Option<String>,
+    letters: super::picture::Letters,
 }
 
 impl Desk {
@@ -90,7 +113,19 @@ impl Desk {
         let mut app = App::new(Arc::clone(&params), editor_end, Arc::clone(&instance), Settings::load(None));
         let (ctx, host) = (egui::Context::default(), Arc::new(Host::default()));
         app.open(&ctx, GuiContext::new(host.clone()));
-        let mut desk = Self { ctx, app, host, params, instance, audio, size, now_s: 1.0, shapes: Vec::new() };
+        let mut desk = Self {
+            ctx,
+            app,
+            host,
+            params,
+            instance,
+            audio,
+            size,
+            now_s: 1.0,
+            shapes: Vec::new(),
+            copied: None,
+            letters: Default::default(),
+        };
         desk.status().set_generator(Generator::Ready);
         desk.rest();
         desk
@@ -112,6 +147,12 @@ impl Desk {
         let app = &mut self.app;
         let mut output = self.ctx.run_ui(input, |ui| app.guarded(ui, &body));
         self.shapes = std::mem::take(&mut output.shapes);
+        self.letters.take(&output.textures_delta);
+        for command in &output.platform_output.commands {
+            if let egui::OutputCommand::CopyText(text) = command {
+                self.copied = Some(text.clone());
+            }
+        }
         output.drop_without_applying_deltas();
     }
 
@@ -119,11 +160,33 @@ impl Desk {
         self.frame_with(events, Modifiers::NONE, App::show);
     }
 
-    /// Frames without input, so that what was done is seen, and a later click is no double click.
+    /// Frames without input, so that what was done is seen, and a later click is no double click. The pointer leaves the window, or
+    /// it would be told what lies below it.
     fn rest(&mut self) {
         self.now_s += 1.0;
+        self.frame(vec![Event::PointerGone]);
         self.frame(vec![]);
-        self.frame(vec![]);
+    }
+
+    /// The default model's latent space, as if the model had been loaded.
+    fn know_a_model(&mut self) {
+        let path = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/default.onnx"));
+        let model = crate::model::Model::read(path).unwrap();
+        let mut status = self.status().model.lock();
+        status.name = model.manifest.name.clone();
+        status.sha256 = model.sha256.clone();
+        status.directions = model.manifest.direction_labels();
+        status.atlas = Some(Arc::new(crate::latent::Atlas::new(&model.manifest)));
+        drop(status);
+        self.rest();
+    }
+
+    /// All that the host would save, as text: what the framework takes of the parameters, and the field of the session.
+    fn saved(&self) -> String {
+        use nice_plug::params::persist::PersistentField;
+        let patch = crate::patch::Patch::of(&self.params);
+        let field = self.params.session.map(|saved| serde_json::to_string(saved).unwrap());
+        format!("{} {field}", serde_json::to_string(&patch.params).unwrap())
     }
 
     fn rect(&self, id: Id) -> Option<Rect> {
@@ -170,12 +233,19 @@ impl Desk {
         }]);
     }
 
+    /// Writes what is shown into the folder that `TIMBREL_PICTURES` names.
+    fn picture(&mut self, name: &str) {
+        let Some(folder) = std::env::var_os("TIMBREL_PICTURES") else { return };
+        let path = std::path::Path::new(&folder).join(format!("{name}.png"));
+        super::picture::write(&self.ctx, self.shapes.clone(), &self.letters, self.size, &path);
+    }
+
     fn direction(&self, index: usize) -> f32 {
         self.params.directions[index].offset.value()
     }
 
     fn heard(&self) -> Vec<Heard> {
-        std::mem::take(&mut *self.host.0.lock())
+        std::mem::take(&mut *self.host.heard.lock())
     }
 
     fn clicks(&self) -> Vec<Click> {
@@ -283,6 +353,15 @@ fn tell_of_a_model(desk: &Desk) {
     }
 }
 
+/// Every page of the side, and back to the first.
+fn check_pages(desk: &mut Desk, what: &str) {
+    for page in (0..pages::PAGES.len()).rev() {
+        desk.click_on(id("page", page));
+        desk.rest();
+        desk.check_layout(&format!("{what}, page {}", pages::PAGES[page].1));
+    }
+}
+
 #[test]
 fn nothing_overlaps_or_leaves_the_window_at_any_size_in_any_state() {
     let folder = std::env::temp_dir().join(format!("timbrel-layout-{}", std::process::id()));
@@ -304,11 +383,27 @@ fn nothing_overlaps_or_leaves_the_window_at_any_size_in_any_state() {
             desk.rest();
             desk.check_layout(&format!("{size} full, directions at {offset}"));
         }
+        check_pages(&mut desk, &format!("{size} full"));
+        // Every face, with a model and without.
+        for face in [1, 2, 3, 0] {
+            desk.click_on(id("face", face));
+            desk.check_layout(&format!("{size} face {face}"));
+        }
+        desk.know_a_model();
+        for face in [1, 2, 0] {
+            desk.click_on(id("face", face));
+            desk.check_layout(&format!("{size} face {face} of a model"));
+        }
+        tell_of_a_model(&desk);
+        desk.click_on(id("header-preset", 2));
+        desk.check_layout(&format!("{size} presets"));
+        desk.click_on(id("header-preset", 2));
         *desk.status().error.lock() = Some(LONG.into());
         desk.instance.load_model(ModelRef { name: "gone".into(), sha256: "aa".repeat(32), path: "/gone.onnx".into() });
         desk.rest();
         assert!(desk.says("Relink"));
         desk.check_layout(&format!("{size} error"));
+        check_pages(&mut desk, &format!("{size} error"));
         desk.click_on(id("digits", 0));
         desk.check_layout(&format!("{size} keypad and error"));
         desk.click_on(id("pad", 1));
@@ -483,26 +578,397 @@ fn double_and_right_clicks_reset_and_the_wheel_steps() {
     assert_eq!(desk.direction(5), 0.0);
 }
 
+/// `TIMBREL_PICTURES=folder cargo test --release -p timbrel --lib pictures -- --ignored` draws the editor.
+#[test]
+#[ignore = "draws pictures for who looks at them"]
+fn pictures_of_the_editor() {
+    for (name, size) in [("75", layout::LEAST), ("100", layout::DESIGN), ("200", 2.0 * layout::DESIGN)] {
+        let mut desk = Desk::new(size);
+        desk.know_a_model();
+        desk.status().set_pitch_range(24, 84);
+        for key in 24..=84 {
+            desk.status().set_key_state(key, if key < 70 { KeyState::Ready } else { KeyState::Stale });
+        }
+        desk.rest();
+        desk.picture(&format!("rings-{name}"));
+        desk.click_on(id("lock", 0));
+        desk.click_on(id("tool", 1));
+        let at = desk.at(id("tool", 1));
+        desk.frame(vec![Event::PointerMoved(at)]);
+        for _ in 0..80 {
+            desk.frame(vec![]);
+        }
+        desk.picture(&format!("mutated-{name}"));
+        for (page, (_, word)) in pages::PAGES.into_iter().enumerate().skip(1).filter(|_| name == "100") {
+            desk.click_on(id("page", page));
+            desk.picture(&format!("page-{}", word.to_lowercase()));
+        }
+        desk.click_on(id("page", 0));
+        desk.click_on(id("face", 1));
+        let map = desk.rect(id("map", 0)).unwrap();
+        desk.drag(map.center() - vec2(60.0, 40.0), vec2(90.0, 50.0), Modifiers::NONE);
+        desk.frame(vec![]);
+        desk.picture(&format!("map-{name}"));
+        desk.click_on(id("face", 2));
+        let pad = desk.rect(id("pad-square", 0)).unwrap();
+        desk.drag(pad.center(), vec2(60.0, -70.0), Modifiers::NONE);
+        desk.frame(vec![]);
+        desk.picture(&format!("pad-{name}"));
+        desk.click_on(id("header-preset", 2));
+        for own in [id("tag", 3), id("preset", 1), id("like", 0), id("like", 2)] {
+            desk.click_on(own);
+        }
+        desk.picture(&format!("presets-{name}"));
+    }
+}
+
+#[test]
+fn undo_after_fifty_random_steps_is_back_at_the_first_byte() {
+    let mut desk = Desk::new(layout::DESIGN);
+    desk.know_a_model();
+    let mut states = vec![desk.saved()];
+    for step in 0..50 {
+        match step % 5 {
+            // Random, mutate, a drag over two parameters at once, a lock and then random, the wheel.
+            0 => desk.click_on(id("tool", 0)),
+            1 => desk.click_on(id("tool", 1)),
+            2 => {
+                let at = desk.at(id("knee", 0));
+                let by = if step % 10 == 2 { vec2(9.0, 11.0) } else { vec2(-9.0, -11.0) };
+                desk.drag(at, by, Modifiers::NONE);
+            }
+            3 => {
+                desk.click_on(id("lock", step % 8));
+                desk.click_on(id("tool", 0));
+            }
+            _ => {
+                let at = desk.at(id("row", 6));
+                desk.turn_wheel(at, if step % 2 == 0 { 2.0 } else { -5.0 });
+            }
+        }
+        desk.rest();
+        assert_ne!(desk.saved(), *states.last().unwrap(), "step {step} did nothing");
+        states.push(desk.saved());
+    }
+    for state in states.iter().rev().skip(1) {
+        desk.click_on(id("history", 0));
+        assert_eq!(desk.saved(), *state);
+    }
+    for state in &states[1..] {
+        desk.click_on(id("history", 1));
+        assert_eq!(desk.saved(), *state);
+    }
+    // The window's end is not the history's.
+    desk.app.close();
+    let gui = GuiContext::new(desk.host.clone());
+    desk.app.open(&desk.ctx, gui);
+    desk.rest();
+    for _ in 0..50 {
+        desk.click_on(id("history", 0));
+    }
+    assert_eq!(desk.saved(), states[0]);
+    assert!(!desk.app.history.can_undo());
+}
+
+#[test]
+fn what_automation_does_is_no_step_and_a_new_session_begins_anew() {
+    let mut desk = Desk::new(layout::DESIGN);
+    let at = desk.at(id("row", 1));
+    desk.turn_wheel(at, 2.0);
+    desk.turn_wheel(at, 3.0);
+    desk.rest();
+    let turned = desk.direction(1);
+    // SAFETY: the parameter is alive.
+    unsafe { desk.params.directions[2].offset._internal_set_plain_value(1.0) };
+    desk.rest();
+    desk.click_on(id("history", 0));
+    assert_eq!(desk.direction(1), 0.0, "turns that follow each other are one step");
+    assert_eq!(desk.direction(2), 1.0, "what the host did stays");
+    assert!(!desk.app.history.can_undo());
+    desk.click_on(id("history", 1));
+    assert_eq!(desk.direction(1), turned);
+    use nice_plug::params::persist::PersistentField;
+    desk.params.session.set(crate::state::Saved::default());
+    desk.rest();
+    assert!(!desk.app.history.can_undo() && !desk.app.history.can_redo());
+}
+
+#[test]
+fn a_tuning_is_a_step_too() {
+    let mut desk = Desk::new(layout::DESIGN);
+    let before = desk.saved();
+    let scale = "! fifths.scl\nFifths\n 2\n 3/2\n 2/1\n".to_owned();
+    let tuning = crate::tuning::Tuning { name: "fifths.scl".into(), scale, ..Default::default() };
+    let recorder = desk.app.history.recorder(GuiContext::new(desk.host.clone()));
+    recorder.tune(Some(tuning.clone())).unwrap();
+    desk.rest();
+    let tuned = desk.saved();
+    assert!(tuned.contains("fifths.scl"));
+    desk.click_on(id("history", 0));
+    assert_eq!(desk.saved(), before);
+    desk.click_on(id("history", 1));
+    assert_eq!(desk.saved(), tuned);
+}
+
+#[test]
+fn a_host_that_takes_values_late_and_rounded_changes_nothing_of_it() {
+    let mut desk = Desk::new(layout::DESIGN);
+    let before = desk.saved();
+    // As the plugin formats do: what the editor sends is taken with the next audio block.
+    desk.host.takes_late();
+    for _ in 0..3 {
+        let at = desk.at(id("knee", 0));
+        desk.drag(at, vec2(12.0, 9.0), Modifiers::NONE);
+        desk.host.take();
+        desk.rest();
+    }
+    for _ in 0..3 {
+        desk.click_on(id("history", 0));
+    }
+    desk.host.take();
+    desk.rest();
+    assert_eq!(desk.saved(), before);
+}
+
+#[test]
+fn two_sides_are_compared_and_bred() {
+    let mut desk = Desk::new(layout::DESIGN);
+    desk.know_a_model();
+    desk.click_on(id("tool", 1));
+    let a = desk.saved();
+    desk.click_on(id("side", 1));
+    assert_eq!(desk.saved(), a, "B begins as A");
+    desk.click_on(id("tool", 0));
+    let b = desk.saved();
+    desk.click_on(id("side", 0));
+    assert_eq!(desk.saved(), a);
+    desk.click_on(id("side", 1));
+    assert_eq!(desk.saved(), b);
+    desk.click_on(id("tool", 2));
+    let child = desk.saved();
+    assert!(child != a && child != b);
+    desk.click_on(id("history", 0));
+    assert_eq!(desk.saved(), b);
+    desk.click_on(id("side", 2));
+    desk.click_on(id("side", 0));
+    assert_eq!(desk.saved(), b, "A was made a copy");
+}
+
+#[test]
+fn a_timbre_is_copied_and_pasted_as_text_and_nonsense_is_refused() {
+    let mut desk = Desk::new(layout::DESIGN);
+    desk.know_a_model();
+    desk.heard();
+    desk.click_on(id("tool", 1));
+    assert!(!desk.heard().is_empty(), "the host is told that there is something to be saved");
+    let timbre = desk.params.timbre();
+    assert!(matches!(timbre.base, crate::note::Base::Point(_)));
+    desk.frame(vec![Event::Copy]);
+    let text = desk.copied.take().expect("the timbre is in the clipboard");
+    desk.click_on(id("tool", 0));
+    assert_ne!(desk.params.timbre(), timbre);
+    let thrown = desk.saved();
+    for nonsense in ["", "hello", &text[..text.len() / 2]] {
+        desk.frame(vec![Event::Paste(nonsense.into())]);
+        desk.rest();
+        assert_eq!(desk.saved(), thrown);
+        assert!(desk.status().error.lock().take().is_some_and(|sentence| sentence.ends_with('.')));
+    }
+    desk.frame(vec![Event::Paste(text)]);
+    desk.rest();
+    assert_eq!(desk.params.timbre(), timbre);
+    assert_eq!(*desk.status().error.lock(), None);
+    desk.click_on(id("history", 0));
+    assert_eq!(desk.saved(), thrown, "a paste is one step");
+}
+
+#[test]
+fn a_click_on_the_map_goes_to_the_sound_exactly_and_a_drag_is_one_step() {
+    let mut desk = Desk::new(layout::DESIGN);
+    desk.know_a_model();
+    let at = desk.at(id("row", 2));
+    desk.turn_wheel(at, 4.0);
+    desk.rest();
+    let before = desk.saved();
+    desk.click_on(id("face", 1));
+    let map = desk.rect(id("map", 0)).unwrap();
+    let atlas = desk.status().model.lock().atlas.clone().unwrap();
+    desk.drag(map.center(), vec2(70.0, -50.0), Modifiers::NONE);
+    desk.rest();
+    let held = desk.params.session.holding().get();
+    let point = held.point.clone().expect("a point plays");
+    assert_eq!(atlas.at(point.at.unwrap()), point.latent);
+    assert_eq!(atlas.latent(&desk.params.timbre()).unwrap(), point.latent, "directions are at rest");
+    desk.click_on(id("history", 0));
+    assert_eq!(desk.saved(), before);
+
+    // Whichever names there is room for: a click on the middle of any point.
+    let named = atlas.named().iter().find(|named| desk.says(&named.name)).expect("a name is on the map").clone();
+    let inner = map.shrink2(vec2(26.0, 18.0));
+    let share = named.at.map(|x| (super::map::spread(x / super::map::REACH) + 1.0) / 2.0);
+    desk.click(pos2(inner.left() + share[0] * inner.width(), inner.bottom() - share[1] * inner.height()));
+    desk.rest();
+    let nearest = desk.params.session.holding().get().point.clone().unwrap();
+    let sound = atlas.named().iter().find(|named| named.name == nearest.name).expect("it is one of the sounds");
+    assert_eq!(atlas.latent(&desk.params.timbre()).unwrap(), sound.latent);
+    desk.click_on(id("history", 0));
+    assert_eq!(desk.saved(), before);
+}
+
+#[test]
+fn the_pad_plays_its_corners_and_lets_timbres_be_put_there() {
+    let mut desk = Desk::new(layout::DESIGN);
+    desk.know_a_model();
+    let before = desk.saved();
+    let atlas = desk.status().model.lock().atlas.clone().unwrap();
+    let now = |desk: &Desk| atlas.latent(&desk.params.timbre()).unwrap();
+    let sound = now(&desk);
+    desk.click_on(id("face", 2));
+    desk.click_on(id("corner", 4));
+    assert_eq!(now(&desk), sound, "A is what sounded");
+    let corners = desk.params.session.holding().get().corners.clone().unwrap();
+    for corner in 1..4 {
+        desk.click_on(id("corner", 4 + corner));
+        assert_eq!(now(&desk), corners[corner].latent);
+    }
+    let square = desk.rect(id("pad-square", 0)).unwrap();
+    desk.click(square.left_top() + square.size() * vec2(0.25, 0.75));
+    desk.rest();
+    assert!(matches!(desk.params.timbre().base, crate::note::Base::Pad { x: 25, y: 75, .. }));
+    let between = now(&desk);
+    desk.click_on(id("corner", 3));
+    desk.click_on(id("corner", 7));
+    assert_eq!(now(&desk), between, "it was put into D");
+    desk.click_on(id("pad-plays", 0));
+    assert_eq!(now(&desk), sound);
+    while desk.app.history.can_undo() {
+        desk.click_on(id("history", 0));
+    }
+    assert_eq!(desk.saved(), before);
+}
+
+#[test]
+fn presets_are_saved_played_liked_renamed_and_removed_with_the_mouse_alone() {
+    let folder = std::env::temp_dir().join(format!("timbrel-editor-presets-{}", std::process::id()));
+    let mut desk = Desk::new(layout::DESIGN);
+    desk.know_a_model();
+    desk.app.library = crate::preset::Library::read(Some(folder.clone()));
+    desk.click_on(id("tool", 1));
+    let first = desk.params.timbre();
+    desk.click_on(id("header-preset", 4));
+    let own = |desk: &Desk| -> Vec<String> {
+        let entries = desk.app.library.entries().iter();
+        entries.filter(|entry| matches!(entry.place, crate::preset::Place::File(_))).map(|entry| entry.name()).collect()
+    };
+    assert_eq!(own(&desk).len(), 1);
+    assert!(desk.says("Saved as"));
+    let proposed = own(&desk)[0].clone();
+    desk.click_on(id("presets", 3));
+    desk.click_on(id("presets", 4));
+    assert_ne!(own(&desk)[0], proposed, "another name was given");
+    desk.click_on(id("header-preset", 2));
+    desk.click_on(id("tool", 0));
+    let second = desk.params.timbre();
+    assert_ne!(second, first);
+    desk.click_on(id("header-preset", 4));
+    desk.click_on(id("presets", 5));
+    assert_eq!(own(&desk).len(), 2);
+    desk.click_on(id("part", 3));
+    // Both of them, the one after the other.
+    let mut played = Vec::new();
+    for row in 0..2 {
+        desk.click_on(id("preset", row));
+        played.push(desk.params.timbre());
+    }
+    assert!(played.contains(&first) && played.contains(&second));
+    let now = desk.params.timbre();
+    desk.click_on(id("header-preset", 0));
+    assert_ne!(desk.params.timbre(), now, "the one before plays");
+    desk.click_on(id("history", 0));
+    assert_eq!(desk.params.timbre(), now, "and that was one step");
+    desk.click_on(id("like", 1));
+    desk.click_on(id("part", 1));
+    assert_eq!(desk.app.settings.now.likes.len(), 1);
+    assert!(desk.rect(id("preset", 0)).is_some() && desk.rect(id("preset", 1)).is_none());
+    desk.click_on(id("preset", 0));
+    desk.click_on(id("presets", 8));
+    assert_eq!(own(&desk).len(), 2, "it asks once more");
+    desk.click_on(id("presets", 8));
+    assert_eq!(own(&desk).len(), 1);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_preset_of_another_model_asks_for_that_model_and_undo_for_the_one_before() {
+    let mut desk = Desk::new(layout::DESIGN);
+    desk.know_a_model();
+    let folder = std::env::temp_dir().join(format!("timbrel-foreign-presets-{}", std::process::id()));
+    let mut library = crate::preset::Library::read(Some(folder.clone()));
+    let made_with = crate::preset::MadeWith { name: "Elsewhere".into(), sha256: "ab".repeat(32) };
+    let preset = crate::preset::Preset::of(&desk.params, "Foreign", Vec::new(), made_with);
+    library.save(&preset).unwrap();
+    desk.app.library = library;
+    let before = desk.instance.model();
+    desk.click_on(id("header-preset", 2));
+    desk.click_on(id("part", 3));
+    desk.click_on(id("preset", 0));
+    std::fs::remove_dir_all(&folder).unwrap();
+    let asked = desk.instance.model();
+    assert_eq!((asked.name.as_str(), asked.sha256), ("Elsewhere", "ab".repeat(32)));
+    desk.click_on(id("history", 0));
+    assert_eq!(desk.instance.model(), before);
+}
+
+#[test]
+fn a_seed_that_is_chosen_by_hand_plays() {
+    let mut desk = Desk::new(layout::DESIGN);
+    desk.know_a_model();
+    desk.click_on(id("tool", 1));
+    desk.click_on(id("seed", 1));
+    assert_eq!(desk.params.timbre().base, crate::note::Base::Seeds);
+    assert!(desk.params.session.holding().get().is_empty());
+    desk.click_on(id("history", 0));
+    assert!(matches!(desk.params.timbre().base, crate::note::Base::Point(_)));
+}
+
 #[test]
 fn every_parameter_has_a_control_that_changes_it() {
     use nice_plug::prelude::Params;
     let mut desk = Desk::new(layout::DESIGN);
-    // A drag to the right and up, then to the left and down, over every control: each parameter hears at least one.
-    let places: Vec<Pos2> = desk.ctx.viewport(|viewport| {
-        let widgets = viewport.prev_pass.widgets.layers().flat_map(|(_, widgets)| widgets.iter().copied());
-        widgets.filter(|widget| widget.sense.senses_click()).map(|widget| widget.rect.center()).collect()
-    });
-    for at in places {
-        if desk.rect(id("keyboard", 0)).unwrap().contains(at) || at.y < 60.0 {
-            continue;
-        }
-        for by in [vec2(20.0, -20.0), vec2(-40.0, 40.0)] {
-            desk.rest();
-            desk.drag(at, by, Modifiers::NONE);
-        }
-    }
-    desk.rest();
+    desk.know_a_model();
     desk.click_on(id("choice", 1).with("Sustain Mode"));
+    // Every page with the rings, and the pad.
+    let views = (0..pages::PAGES.len()).map(|page| (page, 0)).chain([(0, 2)]);
+    for (page, face) in views {
+        desk.click_on(id("page", page));
+        desk.click_on(id("face", face));
+        desk.rest();
+        // A drag to the right and up, then to the left and down, over every control: each parameter hears at least one.
+        let places: Vec<(Id, Pos2)> = desk.ctx.viewport(|viewport| {
+            let widgets = viewport.prev_pass.widgets.layers().flat_map(|(_, widgets)| widgets.iter().copied());
+            let widgets = widgets.filter(|widget| widget.sense.senses_click());
+            widgets.map(|widget| (widget.id, widget.rect.center())).collect()
+        });
+        let pointers: Vec<ParamPtr> = desk.params.param_map().into_iter().map(|(_, pointer, _)| pointer).collect();
+        // SAFETY: the parameters are alive.
+        let names: Vec<&str> = pointers.iter().map(|pointer| unsafe { pointer.name() }).collect();
+        for (own, at) in places {
+            if desk.rect(id("keyboard", 0)).unwrap().contains(at) || at.y < 60.0 {
+                continue;
+            }
+            // A row of choices and a switch have nothing to be dragged.
+            let is_of = |kind: &str, part: usize| names.iter().any(|name| own == id(kind, part).with(name));
+            if is_of("switch", 0) || is_of("choice", 0) || is_of("choice", 1) {
+                desk.click(at);
+                continue;
+            }
+            for by in [vec2(20.0, -20.0), vec2(-40.0, 40.0)] {
+                desk.rest();
+                desk.drag(at, by, Modifiers::NONE);
+            }
+        }
+        desk.rest();
+    }
     let heard = desk.heard();
     for (key, pointer, _) in desk.params.param_map() {
         // SAFETY: the parameters are alive.
@@ -557,6 +1023,84 @@ fn the_keypad_takes_a_keyboard_where_there_is_one() {
     };
     desk.frame(vec![enter(true)]);
     assert_eq!(desk.params.seed.value(), 26);
+}
+
+fn key(key: egui::Key, modifiers: Modifiers) -> Event {
+    Event::Key { key, physical_key: None, pressed: true, repeat: false, modifiers }
+}
+
+#[test]
+fn a_value_is_typed_over_its_control_and_nonsense_is_told() {
+    let mut desk = Desk::new(layout::DESIGN);
+    let at = desk.at(id("cell", 0).with("Attack"));
+    let ctrl = Modifiers { ctrl: true, command: true, ..Modifiers::NONE };
+    let open = |desk: &mut Desk| {
+        for pressed in [true, false] {
+            let button = Event::PointerButton { pos: at, button: PointerButton::Primary, pressed, modifiers: ctrl };
+            desk.frame_with(vec![Event::PointerMoved(at), button], ctrl, App::show);
+        }
+        desk.rest();
+        assert!(desk.rect(id("entry-value", 1)).is_some(), "the field is open");
+    };
+    open(&mut desk);
+    desk.frame(vec![Event::Text("nonsense".into())]);
+    desk.frame(vec![key(egui::Key::Enter, Modifiers::NONE)]);
+    desk.rest();
+    assert!(desk.says("no value") && desk.params.attack.value() == 0.0);
+    let all = Modifiers { ctrl: true, command: true, ..Modifiers::NONE };
+    desk.frame_with(vec![key(egui::Key::A, all)], all, App::show);
+    desk.frame(vec![Event::Text("80 ms".into())]);
+    desk.frame(vec![key(egui::Key::Enter, Modifiers::NONE)]);
+    desk.rest();
+    assert!((desk.params.attack.value() - 0.08).abs() < 1e-4, "{}", desk.params.attack.value());
+    assert!(desk.rect(id("entry-value", 1)).is_none());
+    desk.click_on(id("history", 0));
+    assert_eq!(desk.params.attack.value(), 0.0, "it is a step as any other");
+    open(&mut desk);
+    desk.frame(vec![key(egui::Key::Escape, Modifiers::NONE)]);
+    desk.rest();
+    assert!(desk.rect(id("entry-value", 1)).is_none());
+}
+
+#[test]
+fn the_keyboard_steps_and_resets_what_has_its_focus() {
+    let mut desk = Desk::new(layout::DESIGN);
+    let row = id("row", 3);
+    desk.ctx.memory_mut(|memory| memory.request_focus(row));
+    desk.frame(vec![]);
+    for _ in 0..3 {
+        desk.frame(vec![key(egui::Key::ArrowUp, Modifiers::NONE)]);
+    }
+    let up = desk.direction(3);
+    assert!(up > 0.0);
+    desk.frame(vec![key(egui::Key::ArrowLeft, Modifiers::NONE)]);
+    assert!(desk.direction(3) < up && desk.direction(3) > 0.0);
+    desk.frame(vec![key(egui::Key::Home, Modifiers::NONE)]);
+    assert_eq!(desk.direction(3), 0.0);
+    let ctrl = Modifiers { ctrl: true, command: true, ..Modifiers::NONE };
+    desk.frame_with(vec![key(egui::Key::Z, ctrl)], ctrl, App::show);
+    desk.rest();
+    assert!(desk.direction(3) > 0.0, "the reset was undone by a key");
+}
+
+#[test]
+fn what_the_pointer_rests_on_is_explained() {
+    let mut desk = Desk::new(layout::DESIGN);
+    for (own, words) in [
+        (id("row", 0), "Moves the timbre along one direction"),
+        (id("cell", 0).with("Release"), "fall by 60 dB"),
+        (id("knob", 0).with("Gain"), "level of the whole instrument"),
+        (id("tool", 0), "a new timbre by chance"),
+    ] {
+        let at = desk.at(own);
+        desk.rest();
+        assert!(!desk.says(words));
+        desk.frame(vec![Event::PointerMoved(at)]);
+        for _ in 0..80 {
+            desk.frame(vec![]);
+        }
+        assert!(desk.says(words), "nothing is said of it");
+    }
 }
 
 #[test]

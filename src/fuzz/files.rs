@@ -1,14 +1,18 @@
 //! Models, states and notes of the disk.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use nice_plug::plugin::ParamValue;
 use nice_plug::prelude::{Param, PluginState};
 
 use super::{damaged, run};
-use crate::model::Model;
+use crate::clip::Clip;
+use crate::held::{Held, Point};
 use crate::model::handmade::{Handmade, external, metadata};
+use crate::model::{Model, ModelRef};
 use crate::params::TimbrelParams;
+use crate::preset::{MadeWith, Preset};
 use crate::state::{self, Saved, Session};
 use crate::worker::disk::entry;
 
@@ -41,8 +45,11 @@ fn fuzz_models() {
 fn fuzz_states() {
     let (_, _, editor) = crate::link::link();
     let defaults = TimbrelParams::new(Session::default(), &editor.status);
-    let saved = |format: u32| {
-        let field = serde_json::to_string(&Saved { format, ..Saved::default() }).unwrap();
+    let point = Point { name: "Own".into(), latent: vec![0.5, -1.25, 3.0], at: Some([0.1, 0.2]) };
+    let corners = Some(std::array::from_fn(|_| point.clone()));
+    let full = Held { point: Some(point), seed: 77, corners, preset: "Harp".into() };
+    let saved = |format: u32, held: Held| {
+        let field = serde_json::to_string(&Saved { format, held, ..Saved::default() }).unwrap();
         let params = [
             ("gain", ParamValue::F32(-3.0)),
             ("seed", ParamValue::I32(77)),
@@ -54,14 +61,14 @@ fn fuzz_states() {
         let state = PluginState { version: "0.1.0".into(), params, fields: [("timbrel".to_owned(), field)].into() };
         serde_json::to_vec(&state).unwrap()
     };
-    run(damaged(vec![saved(1), saved(99)]), 20_000, |bytes| {
+    run(damaged(vec![saved(1, Held::default()), saved(2, full), saved(99, Held::default())]), 20_000, |bytes| {
         // What the framework cannot read does not come any further.
         let Ok(mut state) = serde_json::from_slice::<PluginState>(&bytes) else { return };
         state::mend(&mut state, &defaults);
         let again = serde_json::to_vec(&state).unwrap();
         let mut again: PluginState = serde_json::from_slice(&again).expect("a mended state can be saved and loaded");
         let saved: Saved = serde_json::from_str(&again.fields["timbrel"]).unwrap();
-        assert_eq!(saved.format, state::STATE_FORMAT);
+        assert!((1..=state::STATE_FORMAT).contains(&saved.format));
         for (id, value) in &again.params {
             assert!(!matches!(value, ParamValue::F32(value) if !value.is_finite()), "{id} is {value:?}");
         }
@@ -70,6 +77,32 @@ fn fuzz_states() {
         assert_eq!(notice, None, "what was mended is good");
     });
     assert_eq!(defaults.gain.value(), defaults.gain.default_plain_value(), "the defaults are as they were");
+}
+
+#[test]
+fn fuzz_presets_and_timbres_as_text() {
+    let (_, _, editor) = crate::link::link();
+    let params = TimbrelParams::new(Session::default(), &editor.status);
+    let point = Point { name: "Own".into(), latent: vec![0.5, -1.25, 3.0], at: None };
+    params.session.holding().set(Arc::new(Held { point: Some(point.clone()), seed: 3, ..Held::default() }));
+    let preset = Preset::of(&params, "Harp", vec!["pluck".into()], MadeWith::default()).text();
+    run(damaged(vec![preset.into_bytes()]), 10_000, |bytes| {
+        let text = String::from_utf8_lossy(&bytes);
+        match Preset::parse(&text) {
+            // What is taken can be played, and saved as it is.
+            Ok(preset) => {
+                assert!(preset.patch.plain().values().all(|value| value.is_finite()));
+                assert_eq!(Preset::parse(&preset.text()).unwrap().text(), preset.text());
+            }
+            Err(error) => assert!(is_told(&error), "{error:#}"),
+        }
+    });
+    let clips =
+        [Ok(7), Err(point)].map(|from| Clip::new(&ModelRef::default(), from, 1.0, [0.5; 8]).text().into_bytes());
+    run(damaged(clips.to_vec()), 10_000, |bytes| match Clip::read(&String::from_utf8_lossy(&bytes)) {
+        Ok(clip) => assert_eq!(Clip::read(&clip.text()).unwrap(), clip),
+        Err(error) => assert!(is_told(&error), "{error:#}"),
+    });
 }
 
 #[test]

@@ -1,15 +1,18 @@
 //! The latent space of one model: its mean and directions, and how a timbre moves along them.
 
-use super::{dot, interpolated};
+use anyhow::{Result, anyhow};
+
+use super::{base, dot};
 use crate::model::Manifest;
 use crate::note::{DIRECTIONS, Timbre};
 
 /// Makes latents for one model.
+#[derive(Clone, Debug)]
 pub struct Latents {
     mean: Vec<f64>,
     /// What one standard deviation along each of the instrument's directions adds to the latent. A model with fewer named
     /// directions leaves the last parameters without effect.
-    steps: Vec<Vec<f64>>,
+    pub(super) steps: Vec<Vec<f64>>,
     /// Orthonormal vectors that span the directions.
     span: Vec<Vec<f64>>,
 }
@@ -33,12 +36,18 @@ impl Latents {
         Self { mean, steps, span }
     }
 
-    /// The latent of a timbre.
+    /// How many numbers a latent has.
+    pub fn size(&self) -> usize {
+        self.mean.len()
+    }
+
+    /// The latent of a timbre, which starts from seeds or from what is [known](super::known).
     ///
     /// Character scales the distance from the mean along the directions only. The generator normalises its input's length,
     /// so that a latent which is shrunk as a whole would stay the same sound, and one that is nearly zero would be none.
-    pub fn latent(&self, timbre: &Timbre) -> Vec<f32> {
-        let mut latent = interpolated(timbre, self.mean.len());
+    pub fn latent(&self, timbre: &Timbre) -> Result<Vec<f32>> {
+        let mut latent = base(timbre, self.mean.len())
+            .ok_or_else(|| anyhow!("starts from a latent that was forgotten: choose the timbre again"))?;
         if timbre.character != 100 {
             let from_mean: Vec<f64> = latent.iter().zip(&self.mean).map(|(z, mean)| z - mean).collect();
             let stretch = f64::from(timbre.character) / 100.0 - 1.0;
@@ -50,6 +59,18 @@ impl Latents {
             if offset != 0 {
                 add_scaled(&mut latent, step, f64::from(offset) / 100.0);
             }
+        }
+        Ok(latent.into_iter().map(|z| z as f32).collect())
+    }
+
+    /// `to` with the part along some directions that `from` has, for those that are to stay as they are.
+    pub fn with_locked(&self, from: &[f32], to: &[f32], locked: [bool; DIRECTIONS]) -> Vec<f32> {
+        let locked: Vec<Vec<f64>> =
+            self.steps.iter().zip(locked).filter(|(_, locked)| *locked).map(|(step, _)| step.clone()).collect();
+        let mut latent: Vec<f64> = to.iter().map(|&x| f64::from(x)).collect();
+        let way: Vec<f64> = from.iter().zip(to).map(|(from, to)| f64::from(*from) - f64::from(*to)).collect();
+        for axis in orthonormalised(&locked) {
+            add_scaled(&mut latent, &axis, dot(&axis, &way));
         }
         latent.into_iter().map(|z| z as f32).collect()
     }

@@ -49,12 +49,12 @@ fn a_seed_is_for_ever() {
         (u32::MAX, [0x400060de, 0xc0176eaf, 0x3f1f5c14, 0xbfc6632b]),
     ];
     for (seed, expected) in expected {
-        assert_eq!(bits(&latents.latent(&timbre(seed))), expected, "seed {seed}");
+        assert_eq!(bits(&latents.latent(&timbre(seed)).unwrap()), expected, "seed {seed}");
     }
     // Every coordinate of the first thousand seeds.
     let mut hasher = Sha256::new();
     for seed in 0..1000 {
-        latents.latent(&timbre(seed)).iter().for_each(|x| hasher.update(x.to_le_bytes()));
+        latents.latent(&timbre(seed)).unwrap().iter().for_each(|x| hasher.update(x.to_le_bytes()));
     }
     let hash: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(hash, "c274297f6b80a9d10557d4e2bbd9b04eb9ed687ebcbbc04d8edbed0a718ea8ea");
@@ -63,13 +63,13 @@ fn a_seed_is_for_ever() {
 #[test]
 fn a_way_between_seeds_is_for_ever() {
     let between = Timbre { seed: 1, seed_to: 2, blend: 256, ..Timbre::default() };
-    assert_eq!(bits(&plain().latent(&between)), [0xbfb798b4, 0xbd39ea91, 0xbfa16ad9, 0xbec5e27b]);
+    assert_eq!(bits(&plain().latent(&between).unwrap()), [0xbfb798b4, 0xbd39ea91, 0xbfa16ad9, 0xbec5e27b]);
 }
 
 #[test]
 fn draws_are_standard_normal() {
     let latents = plain();
-    let all: Vec<f64> = (0..400).flat_map(|seed| latents.latent(&timbre(seed))).map(f64::from).collect();
+    let all: Vec<f64> = (0..400).flat_map(|seed| latents.latent(&timbre(seed)).unwrap()).map(f64::from).collect();
     let n = all.len() as f64;
     let mean = all.iter().sum::<f64>() / n;
     let variance = all.iter().map(|x| x * x).sum::<f64>() / n;
@@ -84,7 +84,7 @@ fn draws_are_standard_normal() {
 fn neighbouring_seeds_are_unrelated() {
     let latents = plain();
     for seed in 0..100 {
-        let (a, b) = (latents.latent(&timbre(seed)), latents.latent(&timbre(seed + 1)));
+        let (a, b) = (latents.latent(&timbre(seed)).unwrap(), latents.latent(&timbre(seed + 1)).unwrap());
         let product: f64 = a.iter().zip(&b).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum();
         // The cosine of two draws of 256 dimensions has a deviation of 1/16.
         assert!((product / norm(&a) / norm(&b)).abs() < 5.0 / 16.0);
@@ -94,9 +94,9 @@ fn neighbouring_seeds_are_unrelated() {
 #[test]
 fn the_way_from_seed_to_seed_ends_at_both_and_keeps_its_length() {
     let latents = plain();
-    let at = |blend| latents.latent(&Timbre { seed: 7, seed_to: 8, blend, ..Timbre::default() });
-    assert_eq!(at(0), latents.latent(&timbre(7)));
-    assert_eq!(at(BLEND_STEPS), latents.latent(&timbre(8)));
+    let at = |blend| latents.latent(&Timbre { seed: 7, seed_to: 8, blend, ..Timbre::default() }).unwrap();
+    assert_eq!(at(0), latents.latent(&timbre(7)).unwrap());
+    assert_eq!(at(BLEND_STEPS), latents.latent(&timbre(8)).unwrap());
     let (from, to) = (norm(&at(0)), norm(&at(BLEND_STEPS)));
     let mut last = at(0);
     for blend in 1..=BLEND_STEPS {
@@ -112,14 +112,14 @@ fn the_way_from_seed_to_seed_ends_at_both_and_keeps_its_length() {
 #[test]
 fn blending_a_seed_with_itself_is_the_seed() {
     let blended = Timbre { seed: 5, seed_to: 5, blend: 300, ..Timbre::default() };
-    assert_eq!(plain().latent(&blended), plain().latent(&timbre(5)));
+    assert_eq!(plain().latent(&blended).unwrap(), plain().latent(&timbre(5)).unwrap());
 }
 
 #[test]
 fn without_directions_the_first_dimensions_stand_in() {
     let mut moved = timbre(3);
     moved.directions = [100, -200, 0, 0, 0, 0, 0, 50];
-    let (rest, moved) = (plain().latent(&timbre(3)), plain().latent(&moved));
+    let (rest, moved) = (plain().latent(&timbre(3)).unwrap(), plain().latent(&moved).unwrap());
     let difference: Vec<f32> = moved.iter().zip(&rest).map(|(a, b)| a - b).collect();
     for (i, difference) in difference.iter().enumerate() {
         let expected = [1.0, -2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5].get(i).copied().unwrap_or(0.0);
@@ -137,7 +137,7 @@ fn a_named_direction_adds_its_scaled_vector() {
     moved.directions[0] = 200;
     // The model names one direction, so the second parameter does nothing.
     moved.directions[1] = 300;
-    let (rest, moved) = (latents.latent(&timbre(3)), latents.latent(&moved));
+    let (rest, moved) = (latents.latent(&timbre(3)).unwrap(), latents.latent(&moved).unwrap());
     assert!((moved[0] - rest[0] - 3.0).abs() < 1e-6 && (moved[1] - rest[1] - 4.0).abs() < 1e-6);
     assert_eq!(moved[2..], rest[2..]);
 }
@@ -150,9 +150,9 @@ fn character_scales_the_distance_from_the_mean_within_the_directions_only() {
         r#", "mean": {mean}, "directions": [{{"name": "a", "vector": {first}, "scale": 1}},
             {{"name": "b", "vector": {second}, "scale": 3}}]"#
     )));
-    let drawn = latents.latent(&timbre(11));
+    let drawn = latents.latent(&timbre(11)).unwrap();
     for character in [0u16, 50, 150, 200] {
-        let scaled = latents.latent(&Timbre { character, ..timbre(11) });
+        let scaled = latents.latent(&Timbre { character, ..timbre(11) }).unwrap();
         let share = f32::from(character) / 100.0;
         for (i, mean) in [(0, 0.5), (1, -0.25)] {
             assert!((scaled[i] - (mean + share * (drawn[i] - mean))).abs() < 1e-5, "coordinate {i} at {character}");
@@ -169,8 +169,58 @@ fn directions_on_one_line_are_counted_once() {
         r#", "directions": [{{"name": "a", "vector": {first}, "scale": 1}},
             {{"name": "b", "vector": {again}, "scale": 1}}]"#
     )));
-    let drawn = latents.latent(&timbre(2));
-    let at_mean = latents.latent(&Timbre { character: 0, ..timbre(2) });
+    let drawn = latents.latent(&timbre(2)).unwrap();
+    let at_mean = latents.latent(&Timbre { character: 0, ..timbre(2) }).unwrap();
     assert!(at_mean[0].abs() < 1e-6);
     assert_eq!(at_mean[1..], drawn[1..]);
+}
+
+/// A point of the latent space that is no seed's.
+fn own_point(more: f32) -> Vec<f32> {
+    (0..SIZE).map(|i| (i as f32 * 0.37 + more).sin() * 1.4).collect()
+}
+
+#[test]
+fn a_point_is_exactly_itself_and_takes_character_and_directions() {
+    let latent = known::Latent::keep(&own_point(0.0));
+    let at = Timbre { base: Base::Point(latent.hash()), ..Timbre::default() };
+    assert_eq!(plain().latent(&at).unwrap(), own_point(0.0));
+    let mut moved = at;
+    moved.directions[1] = 200;
+    assert!((plain().latent(&moved).unwrap()[1] - own_point(0.0)[1] - 2.0).abs() < 1e-6);
+    let forgotten = Timbre { base: Base::Point(12_345), ..Timbre::default() };
+    assert!(plain().latent(&forgotten).unwrap_err().to_string().contains("choose the timbre again"));
+}
+
+#[test]
+fn the_pad_is_each_corner_in_its_corner_and_keeps_to_the_shell() {
+    let corners = [0.0, 1.0, 2.0, 4.0].map(own_point);
+    let kept = known::Corners::keep(corners.each_ref().map(|corner| corner.as_slice()));
+    let at = |x, y| {
+        let base = Base::Pad { corners: kept.hash(), x, y };
+        plain().latent(&Timbre { base, ..Timbre::default() }).unwrap()
+    };
+    for (i, (x, y)) in [(0, 0), (PAD_STEPS, 0), (0, PAD_STEPS), (PAD_STEPS, PAD_STEPS)].into_iter().enumerate() {
+        assert_eq!(at(x, y), corners[i], "corner {i}");
+    }
+    let lengths = corners.each_ref().map(|corner| norm(corner));
+    let (least, most) = lengths.iter().fold((f64::MAX, 0.0f64), |(least, most), &x| (least.min(x), most.max(x)));
+    for x in 0..=PAD_STEPS {
+        for y in (0..=PAD_STEPS).step_by(10) {
+            let length = norm(&at(x, y));
+            assert!((0.9 * least..1.1 * most).contains(&length), "{length} at {x}, {y}");
+        }
+    }
+}
+
+#[test]
+fn a_point_of_another_model_is_some_sound_and_always_the_same() {
+    let short = known::Latent::keep(&[3.0, 4.0]);
+    let long = known::Latent::keep(&vec![0.5; 2 * SIZE]);
+    let of = |latent: &known::Latent| {
+        plain().latent(&Timbre { base: Base::Point(latent.hash()), ..Timbre::default() }).unwrap()
+    };
+    assert_eq!(of(&short)[..2], [3.0, 4.0]);
+    assert_eq!(of(&short)[2..], plain().latent(&timbre(0)).unwrap()[2..]);
+    assert_eq!(of(&long), vec![0.5; SIZE]);
 }

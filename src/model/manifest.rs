@@ -97,9 +97,9 @@ pub struct NamedLatent {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Map {
     /// Two vectors of the latent's size.
-    axes: [Vec<f32>; 2],
-    offset: [f32; 2],
-    scale: [f32; 2],
+    pub axes: [Vec<f32>; 2],
+    pub offset: [f32; 2],
+    pub scale: [f32; 2],
 }
 
 impl Map {

@@ -198,9 +198,7 @@ fn each_field_of_the_manifest_is_bounded() {
     check(&with("directions", direction(vec![1.0; 16], 1e30)), "scale is no usable number");
     check(&with("directions", json!(vec![direction(vec![1.0; 16], 1.0)[0].clone(); 65])), "more than 64 directions");
     check(&with("latents", json!([{"name": "a", "vector": [1.0]}])), "latent 1 of 1 numbers");
-    let map = |axis: Vec<f32>, offset: f64, scale: f64| {
-        json!({"axes": [axis, vec![1.0; 16]], "offset": [offset, 0.0], "scale": [1.0, scale]})
-    };
+    let map = |axis: Vec<f32>, offset: f64, scale: f64| json!({"axes": [axis, vec![1.0; 16]], "offset": [offset, 0.0], "scale": [1.0, scale]});
     check(&with("map", map(vec![1.0; 8], 0.0, 1.0)), "has a map of 8 numbers");
     check(&with("map", map(vec![0.0; 16], 0.0, 1.0)), "map with an axis of zeros only");
     check(&with("map", map(vec![1.0; 16], 1e9, 1.0)), "offset or scale is no usable number");

@@ -131,7 +131,7 @@ impl Generator {
     /// Renders the lowest and the highest pitch and refuses what is no sound. Errors are sentences.
     pub fn try_out(&mut self, model: &Model, interrupt: &Interrupt) -> Result<()> {
         let manifest = &model.manifest;
-        let latent = Latents::new(manifest).latent(&Timbre::default());
+        let latent = Latents::new(manifest).latent(&Timbre::default())?;
         for pitch in [manifest.pitch_min, manifest.pitch_max] {
             self.generate(&latent, pitch, interrupt, |output| check_image(output.image)).map_err(|error| {
                 let what = anyhow!("does not pass the test at pitch {pitch}: it {error:#}; choose another model");

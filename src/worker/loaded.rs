@@ -5,19 +5,23 @@ use std::sync::Arc;
 use super::generator::Generator;
 use super::interrupt::Interrupt;
 use super::prepare::Preparer;
-use crate::latent::Latents;
+use crate::latent::Atlas;
 use crate::model::Model;
 use crate::note::{Note, NoteKey, Origin};
 
 pub struct Loaded {
     pub model: Model,
-    latents: Latents,
+    pub atlas: Arc<Atlas>,
 }
 
 impl Loaded {
     pub fn new(model: Model) -> Self {
-        let latents = Latents::new(&model.manifest);
-        Self { model, latents }
+        let atlas = Arc::new(Atlas::new(&model.manifest));
+        Self { model, atlas }
+    }
+
+    fn latent(&self, key: &NoteKey) -> anyhow::Result<Vec<f32>> {
+        self.atlas.latent(&key.timbre)
     }
 }
 
@@ -49,7 +53,7 @@ impl Station {
     pub fn render(&mut self, loaded: &Loaded, key: NoteKey, interrupt: &Interrupt) -> anyhow::Result<Arc<Note>> {
         #[cfg(test)]
         assert_ne!(key.timbre.seed, super::tests::PANICKING_SEED, "a panic for the test");
-        let latent = loaded.latents.latent(&key.timbre);
+        let latent = loaded.latent(&key)?;
         let preparer = &mut self.preparer;
         self.generator.generate(&latent, key.pitch, interrupt, |output| preparer.rendered(key, output).map(Arc::new))
     }
@@ -62,10 +66,26 @@ impl Station {
         keys: &[NoteKey],
         interrupt: &Interrupt,
     ) -> anyhow::Result<Vec<anyhow::Result<Arc<Note>>>> {
-        let latents: Vec<f32> = keys.iter().flat_map(|key| loaded.latents.latent(&key.timbre)).collect();
+        // One that is not known concerns its own note.
+        let mut unknown: Vec<Option<anyhow::Error>> = Vec::new();
+        let latents: Vec<f32> = keys
+            .iter()
+            .flat_map(|key| {
+                let latent = loaded.latent(key);
+                let (latent, error) = match latent {
+                    Ok(latent) => (latent, None),
+                    Err(error) => (vec![0.0; loaded.atlas.size()], Some(error)),
+                };
+                unknown.push(error);
+                latent
+            })
+            .collect();
         let pitches: Vec<u8> = keys.iter().map(|key| key.pitch).collect();
         let preparer = &mut self.preparer;
         self.generator.generate_batch(&latents, &pitches, interrupt, |index, output| {
+            if let Some(error) = unknown[index].take() {
+                return Err(error);
+            }
             let note = preparer.rendered(keys[index], output)?;
             Ok(Arc::new(Note { origin: Origin::Device, ..note }))
         })

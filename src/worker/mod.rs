@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 use crate::link::WorkerEnd;
 use crate::model::{Model, ModelRef};
+use crate::note::Note;
 use crate::storage::{Limits, Usage};
 
 use device::{Choice, Report};
@@ -139,6 +140,11 @@ impl Instance {
     /// session is not rewritten by opening it where its model is not.
     pub fn model(&self) -> ModelRef {
         self.service.shared.schedule.lock().place(self.id).map(|place| place.reference()).unwrap_or_default()
+    }
+
+    /// The note that a key plays now, where it is rendered already.
+    pub fn note(&self, key: u8) -> Option<Arc<Note>> {
+        self.service.shared.schedule.lock().note(self.id, key)
     }
 
     /// Notes that a session is being saved with what this instance plays, so that its notes are kept on the disk.

@@ -155,6 +155,7 @@ impl Place {
             sha256: loaded.model.sha256.clone(),
             path: path.clone(),
             directions: manifest.direction_labels(),
+            atlas: Some(Arc::clone(&loaded.atlas)),
         };
         // The range goes first and the identity is released after it: whoever reads the new identity reads the new range.
         self.status().set_pitch_range(manifest.pitch_min, manifest.pitch_max);
@@ -418,6 +419,11 @@ impl Place {
     fn note_key(&self, timbre: Timbre, key: u8) -> Option<NoteKey> {
         let model = &self.model.as_ref()?.model;
         Some(NoteKey { model: model.id, timbre, pitch: key.clamp(model.manifest.pitch_min, model.manifest.pitch_max) })
+    }
+
+    /// The note that a key of the keyboard plays.
+    pub fn keyboard_key(&self, key: u8) -> Option<NoteKey> {
+        self.note_key(self.wanted.timbre, key).filter(|_| self.is_published())
     }
 
     /// Whether this instance bounces now, and takes notes of the processor only.

@@ -469,6 +469,12 @@ impl Schedule {
         self.disk.give_up();
     }
 
+    /// The note that a key of an instance plays, where it is rendered already.
+    pub fn note(&self, id: PlaceId, key: u8) -> Option<Arc<Note>> {
+        let key = self.places.get(&id)?.keyboard_key(key)?;
+        self.cache.peek(&key).cloned()
+    }
+
     /// A session is saved with what an instance plays.
     pub fn save(&mut self, id: PlaceId) {
         if let Some(sound) = self.places.get_mut(&id).and_then(Place::save) {

@@ -1,11 +1,7 @@
 //! Finds the part of a rendered note that a held key can go through again: worker thread.
 
 use crate::geometry::Geometry;
-use crate::note::Sustain;
-
-/// How long the notes of the training set were held before their release, in seconds (NSynth, section 3 of the paper's
-/// data set). What comes after it is the sound of letting go.
-const HELD_SECONDS: f32 = 3.0;
+use crate::note::{HELD_SECONDS, Sustain};
 
 /// Attacks are over by then, in seconds.
 const ATTACK_SECONDS: f32 = 0.5;

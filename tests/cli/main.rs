@@ -121,10 +121,11 @@ fn what_clips_is_told() {
     let ons = cluster.iter().map(|pair| pair[0]);
     let events: Vec<_> = ons.chain(cluster.iter().map(|pair| pair[1])).collect();
     desk.write("in.mid", midi(&events));
-    let output = desk
-        .command(&["render", "in.mid", "--out", "out.wav", "--set", "gain=12", "--set", "width=0"])
-        .output()
-        .unwrap();
+    let loud = ["render", "in.mid", "--out", "out.wav", "--set", "gain=12", "--set", "width=0", "--set"];
+    let render = |limiter: &'static str| desk.command(&[&loud[..], &[limiter]].concat()).output().unwrap();
+    let limited = render("limiter=on");
+    assert!(limited.status.success() && !said(&limited).contains("clipped"), "{}", said(&limited));
+    let output = render("limiter=off");
     assert!(output.status.success());
     assert!(said(&output).contains("clipped") && said(&output).contains("gain"), "{}", said(&output));
     let peak = read(&desk.path("out.wav")).1.iter().fold(0.0f32, |peak, sample| peak.max(sample.abs()));

@@ -172,15 +172,36 @@ fn programs_have_their_timbres() {
     let (violin, flute) = (on_channel(0, &note(60, 0, QUARTER)), on_channel(1, &note(72, QUARTER, 2 * QUARTER)));
     let file = desk.write("in.mid", midi(&[program(0, 40), program(1, 81), violin, flute].concat()));
     let both = play_file(&file, &[]);
-    assert!(both.said.contains("Violin (seed") && both.said.contains("Sawtooth lead as "), "{}", both.said);
+    assert!(both.said.contains("Violin") && both.said.contains("Sawtooth lead as "), "{}", both.said);
     assert!(both.samples != play_file(&file, &["--timbres", "one"]).samples);
-    let seed: String =
-        both.said.split("Violin (seed ").nth(1).unwrap().chars().take_while(char::is_ascii_digit).collect();
-    let alone = play_file(&file, &["--seed", &seed, "--channels", "1"]);
+    let alone = play_file(&file, &["--channels", "1"]);
     // The other channel begins once the first has ended, but for its release.
     let same = slice(&alone.samples, 0.0, 0.49) == slice(&both.samples, 0.0, 0.49);
-    assert!(same, "a program is a seed, and a seed that is named is played");
+    assert!(same, "each channel has its own");
+    let other = desk.write("other.mid", midi(&[program(0, 73), on_channel(0, &note(60, 0, QUARTER))].concat()));
+    assert!(slice(&play_file(&other, &[]).samples, 0.0, 0.49) != slice(&alone.samples, 0.0, 0.49));
     assert!(both.samples == play_file(&file, &[]).samples, "the same every time");
+}
+
+#[test]
+fn a_preset_is_played_by_name_or_from_a_file() {
+    let desk = Desk::new("preset");
+    let file = desk.write("in.mid", midi(&note(60, 0, QUARTER)));
+    let plain = play_file(&file, &[]);
+    let harp = play_file(&file, &["--preset", "Concert harp"]);
+    assert!(harp.samples != plain.samples);
+    assert!(harp.samples == play_file(&file, &["--preset", "concert HARP"]).samples);
+    let bank = include_str!("../../assets/presets/factory.json");
+    let line = bank.lines().find(|line| line.contains("\"Concert harp\"")).expect("it is in the bank");
+    let own = desk.write("own.timbrel", line.trim_end_matches(','));
+    assert!(harp.samples == play_file(&file, &["--preset", own.to_str().unwrap()]).samples);
+    // What the command says besides goes on top.
+    assert!(harp.samples != play_file(&file, &["--preset", "Concert harp", "--set", "gain=-12"]).samples);
+    for (preset, why) in [("No such thing", "there are: Grand piano"), (file.to_str().unwrap(), "no preset of Timbrel")]
+    {
+        let said = desk.refused(&["render", "in.mid", "--out", "out.wav", "--preset", preset]);
+        assert!(said.contains(why), "{said}");
+    }
 }
 
 #[test]
@@ -197,4 +218,29 @@ fn a_render_is_brought_to_a_loudness_and_it_is_said_when_that_clips() {
     let (soft, said) = measured("-30");
     assert!((soft + 30.0).abs() < 0.1 && said.is_empty(), "{soft} LUFS; {said}");
     assert!(measured("-1").1.contains("clipped"));
+}
+
+#[test]
+fn a_scale_and_a_mapping_tune_the_keys() {
+    let folder = std::env::temp_dir().join(format!("timbrel-cli-tuning-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let [scale, mapping, broken] = ["half.scl", "a.kbm", "broken.scl"].map(|name| folder.join(name));
+    // Half steps of half the size around A: the scale of a chord comes out half as wide.
+    std::fs::write(&scale, "half\n1\n50.0\n").unwrap();
+    std::fs::write(&mapping, "0\n0\n127\n72\n72\n523.2511\n1\n").unwrap();
+    std::fs::write(&broken, "broken\n1\nfifth\n").unwrap();
+    let [scale, mapping, broken] = [&scale, &mapping, &broken].map(|path| path.to_str().unwrap());
+    let played = play_with("06b-no-drums", &["--seed", "3", "--bits", "32", "--scale", scale, "--mapping", mapping]);
+    for (n, key) in [66u8, 68].into_iter().enumerate() {
+        let start = 0.5 * n as f64;
+        let error = played.cents(start + 0.1, start + 0.45, key);
+        assert!(error.abs() < 25.0, "key {} is {error:.0} cents off", SCALE[n]);
+    }
+    let desk = Desk::new("broken-scale");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/midi/06b-no-drums.mid");
+    let arguments = ["render", file.to_str().unwrap(), "--out", "out.wav", "--scale", broken];
+    let output = desk.command(&arguments).output().unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(!output.status.success() && said(&output).contains("line 3"), "{}", said(&output));
+    assert!(!desk.path("out.wav").exists());
 }

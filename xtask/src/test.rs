@@ -66,7 +66,8 @@ impl Costs {
 pub fn test() -> Result<ExitCode> {
     let mut costs = Costs::default();
     costs.time("set-up: system packages", || {
-        packages::install(&[packages::BUILD, packages::DISPLAY, packages::FONTS].concat())
+        let needed = [packages::BUILD, packages::DISPLAY, packages::FONTS, packages::WORKSTATION];
+        packages::install(&needed.concat())
     })?;
     let hosts = costs.time("set-up: Python hosts", python::hosts)?;
     let training = costs.time("set-up: training", python::training)?;

@@ -5,6 +5,7 @@
 //! cannot be understood a track breaks off. Nothing is allocated that the file's size does not bound.
 
 use anyhow::{Result, bail, ensure};
+use timbrel::tuning::OctaveTuning;
 
 /// A file that was read.
 #[derive(Debug)]
@@ -55,6 +56,7 @@ pub enum Message {
     Tempo {
         microseconds_per_quarter: u32,
     },
+    OctaveTuning(OctaveTuning),
 }
 
 /// How far into a file its head is looked for: some systems put one of their own before it.
@@ -198,7 +200,12 @@ impl Reader<'_> {
                     _ => {}
                 }
             }
-            0xf0 | 0xf7 => {
+            0xf0 => {
+                if let Some(tuning) = OctaveTuning::parse(self.content()?) {
+                    track.messages.push((track.end_tick, Message::OctaveTuning(tuning)));
+                }
+            }
+            0xf7 => {
                 self.content()?;
             }
             0xf1..=0xfe => {

@@ -14,7 +14,9 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, ensure};
 use timbrel::audio::Event;
 use timbrel::audio::channel::number;
+use timbrel::audio::modulation::NoteControl;
 use timbrel::plugin::controller;
+use timbrel::tuning::OctaveTuning;
 
 use clock::Clock;
 use file::{Ending, Message, MidiFile};
@@ -111,6 +113,11 @@ impl Score {
         let mut remarks = std::mem::take(&mut file.remarks);
         let happenings = Happenings::of(&file, &mut remarks);
         let mut reader = Reader::new(choice, &happenings);
+        // First, since what happens at one moment stays in its order: a tuning holds for the notes of its own.
+        reader.events.extend(happenings.tunings.iter().map(|&(seconds, tuning)| {
+            let event = Event::OctaveTuning { channels: tuning.channels, semitones: tuning.semitones() };
+            Timed { seconds, event, part: 0 }
+        }));
         happenings.messages.iter().for_each(|happening| reader.hear(happening));
         reader.end(&happenings, remarks)
     }
@@ -128,13 +135,15 @@ struct Happening {
 /// All channel messages in the order of time.
 struct Happenings {
     messages: Vec<Happening>,
+    /// Tunings of the twelve keys of an octave, and when.
+    tunings: Vec<(f64, OctaveTuning)>,
     /// When each track ends.
     track_ends: Vec<f64>,
 }
 
 impl Happenings {
     fn of(file: &MidiFile, remarks: &mut Vec<String>) -> Self {
-        let mut found = Self { messages: Vec::new(), track_ends: vec![0.0; file.tracks.len()] };
+        let mut found = Self { messages: Vec::new(), tunings: Vec::new(), track_ends: vec![0.0; file.tracks.len()] };
         if file.format == SEQUENTIAL {
             let mut start = 0.0;
             for track in 0..file.tracks.len() {
@@ -183,6 +192,7 @@ impl Happenings {
                 What::Message(Message::Channel { status, data }) => {
                     self.messages.push(Happening { seconds, track, status, data });
                 }
+                What::Message(Message::OctaveTuning(tuning)) => self.tunings.push((seconds, tuning)),
                 What::Message(Message::Tempo { microseconds_per_quarter: 0 }) => {
                     remarks.push(format!("A tempo without end at {seconds:.1} s is left out."));
                 }
@@ -256,6 +266,11 @@ impl Reader {
                 self.channel_programs[usize::from(channel)] = Some(first);
                 None
             }
+            0xa0 => {
+                let control = NoteControl::Pressure(f32::from(second) / 127.0);
+                Some(Event::Note { key: Some(first), channel: Some(channel), id: None, control })
+            }
+            0xd0 => Some(Event::Pressure { channel, value: f32::from(first) / 127.0 }),
             0xe0 => Some(Event::Bend { channel, value: bend(first, second) }),
             _ => None,
         };

@@ -246,3 +246,45 @@ fn times_of_simultaneous_events_keep_their_order() {
     assert_eq!(times(&score), [0.0, 0.0, 0.0, 0.5]);
     assert_eq!(notes(&score), [(60, 0.0, 0.0), (60, 0.0, 0.5)]);
 }
+
+#[test]
+fn pressure_and_tunings_of_octaves_come_through() {
+    // E flat by a comma up and A a quarter tone down, on channel 3: one byte a key; and C up by all there is, two bytes a key.
+    let mut one = vec![0x7f, 0x7f, 8, 8, 0, 0, 4];
+    one.extend([64, 64, 64, 86, 64, 64, 64, 64, 64, 14, 64, 64, 0xf7]);
+    let mut two = vec![0x7e, 0x00, 8, 9, 3, 0x7f, 0x7f];
+    two.extend([[0x7f, 0x7f]].into_iter().chain([[0x40, 0]; 11]).flatten().chain([0xf7]));
+    // Others are left out, one that is cut off among them.
+    let (other, cut) = ([0x41, 0x10, 0x42, 0xf7], [0x7f, 0x7f, 8, 8, 0, 0, 4, 64, 0xf7]);
+    let exclusive = |bytes: &[u8]| [&[0, 0xf0, bytes.len() as u8], bytes].concat();
+    let track = [
+        exclusive(&one),
+        exclusive(&other),
+        exclusive(&cut),
+        vec![0, 0x90, 60, 100, 0, 0xa0, 60, 127, 0, 0xd0, 0],
+        exclusive(&two),
+        after_quarter(&[0x90, 60, 0]),
+        END.to_vec(),
+    ]
+    .concat();
+    let score = parse(&file(0, 96, &[&track])).unwrap();
+    let events: Vec<_> = score.events.iter().map(|timed| timed.event).collect();
+    let tunings: Vec<(u16, [f32; 12])> = events
+        .iter()
+        .filter_map(|event| match *event {
+            Event::OctaveTuning { channels, semitones } => Some((channels, semitones)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(tunings.len(), 2, "{events:?}");
+    assert_eq!(tunings[0].0, 1 << 2);
+    for (key, semitones) in [(0, 0.0), (3, 0.22), (9, -0.5), (11, 0.0)] {
+        assert!((tunings[0].1[key] - semitones).abs() < 1e-3, "{:?}", tunings[0].1);
+    }
+    assert_eq!(tunings[1].0, u16::MAX);
+    assert!((tunings[1].1[0] - 1.0).abs() < 1e-3 && tunings[1].1[1..] == [0.0; 11]);
+    assert!(matches!(events[0], Event::OctaveTuning { .. }), "before the note of its moment");
+    let pressure = NoteControl::Pressure(1.0);
+    assert!(events.contains(&Event::Note { key: Some(60), channel: Some(0), id: None, control: pressure }));
+    assert!(events.contains(&Event::Pressure { channel: 0, value: 0.0 }));
+}

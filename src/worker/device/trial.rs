@@ -205,7 +205,7 @@ impl Inputs {
         let latents = Latents::new(manifest);
         let timbre = |seed| Timbre { seed, seed_to: seed, ..Timbre::default() };
         Self {
-            latents: (0..NOTES as u32).flat_map(|seed| latents.latent(&timbre(seed))).collect(),
+            latents: (0..NOTES as u32).flat_map(|seed| latents.latent(&timbre(seed)).expect("seeds draw it")).collect(),
             latent_size: manifest.latent_size,
             pitches: std::array::from_fn(|note| (low + note * (high - low) / (NOTES - 1)) as u8),
         }

@@ -20,7 +20,7 @@
 use crate::expression::{HEAD_VELOCITIES, Movement, TOUCH_POINTS, Touch};
 use crate::frames::Frames;
 use crate::geometry::Geometry;
-use crate::note::{DIRECTIONS, ModelId, Note, NoteKey, Origin, Sustain, Timbre};
+use crate::note::{Base, DIRECTIONS, ModelId, Note, NoteKey, Origin, Sustain, Timbre};
 use crate::spectral::{FramePlan, Representation};
 
 const MAGIC: [u8; 8] = *b"TMBLNOTE";
@@ -127,9 +127,20 @@ pub fn any_from_bytes(bytes: &[u8]) -> Option<Note> {
 /// Bytes of a timbre.
 pub const TIMBRE_BYTES: usize = 12 + 2 * DIRECTIONS;
 
+/// In the place of a blend of seeds, which is 1,024 at most: the seeds are the two halves of a point's hash.
+const POINT: u16 = 0x4000;
+/// As [`POINT`], of a pad's corners; the lower bits are x and y, seven each.
+const PAD: u16 = 0x8000;
+
 /// A timbre as bytes, big endian, so that equal beginnings of a name mean equal seeds.
 pub fn timbre_bytes(timbre: &Timbre) -> [u8; TIMBRE_BYTES] {
-    let Timbre { seed, seed_to, blend, character, directions } = timbre;
+    let Timbre { base, seed, seed_to, blend, character, directions } = *timbre;
+    let halves = |hash: u64| ((hash >> 32) as u32, hash as u32);
+    let ((seed, seed_to), blend) = match base {
+        Base::Seeds => ((seed, seed_to), blend),
+        Base::Point(hash) => (halves(hash), POINT),
+        Base::Pad { corners, x, y } => (halves(corners), PAD | u16::from(x & 0x7f) << 7 | u16::from(y & 0x7f)),
+    };
     let mut bytes = [0; TIMBRE_BYTES];
     let parts = seed.to_be_bytes().into_iter().chain(seed_to.to_be_bytes());
     let parts = parts.chain(blend.to_be_bytes()).chain(character.to_be_bytes());
@@ -142,10 +153,19 @@ pub fn timbre_bytes(timbre: &Timbre) -> [u8; TIMBRE_BYTES] {
 pub fn timbre(bytes: &[u8; TIMBRE_BYTES]) -> Timbre {
     let pair = |at: usize| [bytes[at], bytes[at + 1]];
     let four = |at: usize| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+    let (seed, seed_to, blend) = (four(0), four(4), u16::from_be_bytes(pair(8)));
+    let hash = u64::from(seed) << 32 | u64::from(seed_to);
+    let base = match blend {
+        POINT => Base::Point(hash),
+        blend if blend & PAD != 0 => Base::Pad { corners: hash, x: (blend >> 7 & 0x7f) as u8, y: (blend & 0x7f) as u8 },
+        _ => Base::Seeds,
+    };
+    let (seed, seed_to, blend) = if base == Base::Seeds { (seed, seed_to, blend) } else { (0, 0, 0) };
     Timbre {
-        seed: four(0),
-        seed_to: four(4),
-        blend: u16::from_be_bytes(pair(8)),
+        base,
+        seed,
+        seed_to,
+        blend,
         character: u16::from_be_bytes(pair(10)),
         directions: std::array::from_fn(|i| i16::from_be_bytes(pair(12 + 2 * i))),
     }
@@ -223,6 +243,27 @@ pub(crate) mod tests {
                 assert!(size.abs_diff(geometry.note_bytes(heads)) < 1_024, "{size} bytes");
             }
         }
+    }
+
+    #[test]
+    fn every_kind_of_timbre_has_bytes_of_its_own() {
+        let corners = 0x0123_4567_89ab_cdef;
+        let bases = [
+            Base::Point(corners),
+            Base::Point(u64::MAX),
+            Base::Pad { corners, x: 0, y: 0 },
+            Base::Pad { corners, x: 100, y: 3 },
+            Base::Pad { corners, x: 3, y: 100 },
+        ];
+        let mut all = vec![key(7, 60).timbre, Timbre { seed: 0x0123_4567, seed_to: 0x89ab_cdef, ..Timbre::default() }];
+        all.extend(bases.map(|base| Timbre { base, character: 50, ..Timbre::default() }));
+        for (index, one) in all.iter().enumerate() {
+            assert_eq!(timbre(&timbre_bytes(one)), *one);
+            assert!(all[..index].iter().all(|other| timbre_bytes(other) != timbre_bytes(one)));
+        }
+        // Notes of seeds keep the names that they had.
+        let bytes = timbre_bytes(&key(7, 60).timbre);
+        assert_eq!(bytes[..12], [0, 0, 0, 7, 0, 0, 0, 9, 1, 44, 0, 130]);
     }
 
     #[test]

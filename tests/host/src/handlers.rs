@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use clack_extensions::gui::{GuiSize, HostGui, HostGuiImpl};
 use clack_extensions::latency::{HostLatency, HostLatencyImpl};
 use clack_extensions::params::{
     HostParams, HostParamsImplMainThread, HostParamsImplShared, ParamClearFlags, ParamRescanFlags,
@@ -18,7 +19,7 @@ impl HostHandlers for Handlers {
     type AudioProcessor<'a> = ();
 
     fn declare_extensions(builder: &mut HostExtensions<Self>, _shared: &Self::Shared<'_>) {
-        builder.register::<HostParams>().register::<HostState>().register::<HostLatency>();
+        builder.register::<HostParams>().register::<HostState>().register::<HostLatency>().register::<HostGui>();
     }
 }
 
@@ -57,6 +58,25 @@ impl SharedHandler<'_> for Shared {
 impl HostParamsImplShared for Shared {
     /// The next block flushes by itself.
     fn request_flush(&self) {}
+}
+
+/// The window of an editor is as large as it wants to be, and is there for as long as the host shows it.
+impl HostGuiImpl for Shared {
+    fn resize_hints_changed(&self) {}
+
+    fn request_resize(&self, _new_size: GuiSize) -> Result<(), HostError> {
+        Ok(())
+    }
+
+    fn request_show(&self) -> Result<(), HostError> {
+        Ok(())
+    }
+
+    fn request_hide(&self) -> Result<(), HostError> {
+        Ok(())
+    }
+
+    fn closed(&self, _was_destroyed: bool) {}
 }
 
 /// What the plugin may call from the main thread. The host caches nothing, so there is nothing to refresh.

@@ -8,6 +8,10 @@
 
 pub mod audio;
 pub mod clock;
+#[cfg(target_os = "linux")]
+pub mod display;
+#[cfg(target_os = "linux")]
+mod editor;
 pub mod events;
 pub mod handlers;
 pub mod measure;
@@ -24,7 +28,9 @@ use std::path::PathBuf;
 use anyhow::{Result, ensure};
 
 pub use audio::Audio;
-pub use events::{At, Event};
+#[cfg(target_os = "linux")]
+pub use display::Display;
+pub use events::{At, Event, NoteExpressionType};
 pub use plugin::{Activation, Pace, Param, Plugin, Worst};
 
 /// The built CLAP bundle of this checkout.

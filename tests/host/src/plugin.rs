@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clack_extensions::latency::PluginLatency;
 use clack_extensions::params::{ParamInfoBuffer, ParamInfoFlags, PluginParams};
+use clack_extensions::remote_controls::{PluginRemoteControls, RemoteControlsPageBuffer};
 use clack_extensions::render::{PluginRender, RenderMode};
 use clack_extensions::state::PluginState;
 use clack_host::prelude::*;
@@ -55,6 +56,8 @@ pub struct Param {
     pub default: f64,
     pub automatable: bool,
     pub modulatable: bool,
+    /// Whether it may be modulated for one note.
+    pub polyphonic: bool,
 }
 
 /// The longest of several audio calls, as a share of the time that its block lasts.
@@ -69,7 +72,7 @@ pub struct Worst {
 pub struct Plugin {
     // Declared in this order so that the processor goes before the instance, whatever happens.
     processor: Option<StartedPluginAudioProcessor<Handlers>>,
-    instance: PluginInstance<Handlers>,
+    pub(crate) instance: PluginInstance<Handlers>,
     activation: Activation,
     events: EventBuffer,
     /// Time spent in the plugin's audio calls.
@@ -308,8 +311,22 @@ impl Plugin {
                     default: info.default_value,
                     automatable: info.flags.contains(ParamInfoFlags::IS_AUTOMATABLE),
                     modulatable: info.flags.contains(ParamInfoFlags::IS_MODULATABLE),
+                    polyphonic: info.flags.contains(ParamInfoFlags::IS_MODULATABLE_PER_NOTE_ID),
                 };
                 Ok((String::from_utf8_lossy(info.name).into_owned(), param))
+            })
+            .collect()
+    }
+
+    /// The pages that the plugin describes for a controller with eight knobs: names, and the parameters' ids.
+    pub fn remote_pages(&mut self) -> Result<Vec<(String, [Option<ClapId>; 8])>> {
+        let handle = self.instance.plugin_handle();
+        let pages = handle.get_extension::<PluginRemoteControls>().context("the plugin has no pages for a remote")?;
+        let mut buffer = RemoteControlsPageBuffer::new();
+        (0..pages.count(&handle))
+            .map(|index| {
+                let page = pages.get(&handle, index, &mut buffer).context("a page has no description")?;
+                Ok((String::from_utf8_lossy(page.page_name).into_owned(), page.param_ids))
             })
             .collect()
     }

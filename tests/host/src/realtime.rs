@@ -14,11 +14,14 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 thread_local! {
     // Constant and without destructor, so that reading them from within `malloc` never allocates.
     static WATCHED: Cell<bool> = const { Cell::new(false) };
-    static COUNTS: Cell<[u64; 4]> = const { Cell::new([0; 4]) };
+    static COUNTS: Cell<[u64; OFFENCES]> = const { Cell::new([0; OFFENCES]) };
 }
 
 /// Where the first offence came from, for the message of the test that fails.
 static FIRST: Mutex<Option<Backtrace>> = Mutex::new(None);
+
+/// How many kinds there are.
+const OFFENCES: usize = 5;
 
 #[derive(Clone, Copy)]
 enum Offence {
@@ -26,6 +29,7 @@ enum Offence {
     Free = 1,
     Lock = 2,
     SystemCall = 3,
+    Yield = 4,
 }
 
 /// What was caught.
@@ -35,8 +39,10 @@ pub struct Caught {
     pub frees: u64,
     /// Locks taken, contended or not, and waits on conditions.
     pub locks: u64,
-    /// Calls into the kernel, sleeping and yielding among them.
+    /// Calls into the kernel, sleeping among them.
     pub system_calls: u64,
+    /// Turns given up to other threads.
+    pub yields: u64,
 }
 
 impl Caught {
@@ -45,10 +51,17 @@ impl Caught {
         self.frees += other.frees;
         self.locks += other.locks;
         self.system_calls += other.system_calls;
+        self.yields += other.yields;
     }
 
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether nothing was caught but a yield now and then. The framework keeps some values of a call in cells whose locks all
+    /// instances of a process share (`crossbeam`'s `AtomicCell`): where very many instances contend, one waits a turn for another.
+    pub fn is_nothing_but_yields(&self) -> bool {
+        Self { yields: 0, ..*self }.is_nothing()
     }
 }
 
@@ -73,7 +86,7 @@ pub struct Watch(());
 
 /// Watches the current thread from here on.
 pub fn watch() -> Watch {
-    COUNTS.set([0; 4]);
+    COUNTS.set([0; OFFENCES]);
     WATCHED.set(true);
     Watch(())
 }
@@ -82,8 +95,8 @@ impl Watch {
     /// Stops watching, and tells what was caught.
     pub fn end(self) -> Caught {
         WATCHED.set(false);
-        let [allocations, frees, locks, system_calls] = COUNTS.get();
-        Caught { allocations, frees, locks, system_calls }
+        let [allocations, frees, locks, system_calls, yields] = COUNTS.get();
+        Caught { allocations, frees, locks, system_calls, yields }
     }
 }
 
@@ -205,7 +218,7 @@ watched! {
     SystemCall: fn syscall(number: c_long, a: c_long, b: c_long, c: c_long, d: c_long, e: c_long, f: c_long) -> c_long;
     SystemCall: fn nanosleep(time: *const c_void, left: *mut c_void) -> c_int;
     SystemCall: fn clock_nanosleep(clock: c_int, flags: c_int, time: *const c_void, left: *mut c_void) -> c_int;
-    SystemCall: fn sched_yield() -> c_int;
+    Yield: fn sched_yield() -> c_int;
     SystemCall: fn poll(descriptors: *mut c_void, count: usize, timeout: c_int) -> c_int;
     SystemCall: fn read(file: c_int, into: *mut c_void, count: usize) -> isize;
     SystemCall: fn write(file: c_int, from: *const c_void, count: usize) -> isize;

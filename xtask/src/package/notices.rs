@@ -36,7 +36,7 @@ struct Linked {
 /// The notices for a build for `target`, this machine where it is `None`.
 pub fn collect(target: Option<&str>) -> Result<String> {
     let mut command = Command::new("cargo");
-    command.args(["metadata", "--format-version", "1", "--locked"]);
+    command.args(["metadata", "--format-version", "1"]);
     if let Some(triple) = target {
         command.args(["--filter-platform", triple]);
     }

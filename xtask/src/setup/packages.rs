@@ -31,6 +31,9 @@ pub const DISPLAY: &[&str] = &[
     "imagemagick",
 ];
 
+/// A digital audio workstation that plays without its window.
+pub const WORKSTATION: &[&str] = &["ardour"];
+
 /// Needed to make a package for Debian.
 pub const PACKAGE: &[&str] = &["dpkg-dev"];
 

@@ -1,4 +1,7 @@
+use std::cell::Cell;
+
 use super::*;
+use crate::fuzz;
 
 #[test]
 fn sides_that_cancel_are_not_averaged() {
@@ -103,7 +106,7 @@ fn kinds_of_aiff_and_the_root_note_are_read() {
 }
 
 #[test]
-fn damaged_files_are_read_or_refused_and_do_no_harm() {
+fn fuzz_recordings() {
     let data: Vec<u8> = (0..240).collect();
     let extensible = [&format(0xfffe, 24)[..], &[22, 0, 20, 0, 0, 0, 0, 0, 1, 0], &[0; 14]].concat();
     let sampler = vec![60; 36];
@@ -115,33 +118,17 @@ fn damaged_files_are_read_or_refused_and_do_no_harm() {
         chunks(b"RIFX", b"WAVE", &[(b"fmt ", format(3, 64)), (b"data", data.clone())], true),
         chunks(b"FORM", b"AIFF", &[(b"COMM", common), (b"SSND", data), (b"INST", vec![60; 20])], true),
     ];
-    let mut state = 1u64;
-    let mut random = move |below: usize| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) as usize % below
-    };
-    let (mut read, mut refused) = (0, 0);
-    for case in 0..40_000 {
-        let mut bytes = files[case % files.len()].clone();
-        for _ in 0..1 + random(4) {
-            let place = random(bytes.len());
-            match random(4) {
-                0 => bytes[place] = random(256) as u8,
-                1 => bytes[place] = [0, 0xff, 0x7f, 0x80][random(4)],
-                2 => bytes.truncate(place.max(1)),
-                _ => bytes[place] ^= 1 << random(8),
-            }
+    let (read, refused) = (Cell::new(0), Cell::new(0));
+    fuzz::run(fuzz::damaged(files.to_vec()), 20_000, |bytes| match read_bytes(&bytes) {
+        Ok(recording) => {
+            assert!(recording.samples.iter().all(|sample| sample.is_finite()));
+            read.set(read.get() + 1);
         }
-        match read_bytes(&bytes) {
-            Ok(recording) => {
-                assert!(recording.samples.iter().all(|sample| sample.is_finite()));
-                read += 1;
-            }
-            Err(error) => {
-                assert!(!error.to_string().is_empty());
-                refused += 1;
-            }
+        Err(error) => {
+            assert!(!error.to_string().is_empty());
+            refused.set(refused.get() + 1);
         }
-    }
+    });
+    let (read, refused) = (read.get(), refused.get());
     assert!(read > 1_000 && refused > 1_000, "{read} read, {refused} refused");
 }

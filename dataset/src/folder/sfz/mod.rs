@@ -169,6 +169,27 @@ mod tests {
     }
 
     #[test]
+    fn fuzz_sfz() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["C4.wav", "d 5.wav", "part.sfz"] {
+            fs::write(folder.path().join(name), "<region> sample=C4.wav key=e4").unwrap();
+        }
+        let good = [
+            "<control> default_path=./ note_offset=1\n<global> lovel=1 hivel=90\n<group> lokey=c3 hikey=e3\n<region>sample=C4.wav",
+            "#define $KEY 62\n#include \"part.sfz\"\n<region> sample=d 5.wav key=$KEY pitch_keycenter=$KEY tune=-5 // a word\n",
+            "#define $A $A$A\n/* a\nlong one */<master> octave_offset=-1 <region> trigger=release sample=..\\C4.WAV key=c#-1\r\n",
+        ];
+        let file = folder.path().join("own.sfz");
+        crate::fuzz::run(crate::fuzz::damaged(good.map(|text| text.as_bytes().to_vec()).to_vec()), 4_000, |bytes| {
+            fs::write(&file, bytes).unwrap();
+            let map = Map::read(&file);
+            assert!(map.regions.iter().all(|region| region.sample.is_file()));
+            assert!(map.regions.iter().all(|region| region.pitch.is_none_or(|pitch| pitch < 128)));
+            assert!(map.problems.iter().all(|problem| !problem.is_empty() && problem.len() < 2_000));
+        });
+    }
+
+    #[test]
     fn keys_are_inherited_named_and_numbered() {
         let text = r"
 // A piano.

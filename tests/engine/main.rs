@@ -1,147 +1,25 @@
 //! The engine alone, on notes that were analysed from known tones: what it plays is compared with what the note holds.
 
-use std::f64::consts::TAU;
+mod bench;
+#[allow(dead_code, reason = "this target damages no bytes")]
+#[path = "../../src/fuzz/damage.rs"]
+mod damage;
+mod expression;
+mod fuzz;
+mod motion;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use timbrel::audio::{Adsr, Engine, Event, Settings, TimedEvent, Wait};
-use timbrel::link::{self, WorkerEnd};
-use timbrel::note::{ModelId, Note, NoteKey, Origin, Timbre};
-use timbrel::spectral::{Analysis, NOTE_SAMPLES, Representation, synthesise};
+use timbrel::audio::modulation::NoteControl;
+use timbrel::audio::{Event, Law, Settings, TimedEvent, VelocityCurve, Wait};
+use timbrel::note::{Note, NoteKey, Origin, Timbre};
+use timbrel::spectral::{Representation, synthesise};
 use timbrel::worker::prepare::Preparer;
 
-const MODEL: ModelId = ModelId(7);
-
-fn timbre(seed: u32) -> Timbre {
-    Timbre { seed, seed_to: seed, ..Timbre::default() }
-}
-
-fn settings(seed: u32) -> Settings {
-    Settings {
-        timbre: timbre(seed),
-        adsr: Adsr { attack: 0.0, decay: 1.0, sustain: 1.0, release: 0.1 },
-        velocity_depth: 1.0,
-        bend_semitones: 2.0,
-        tune_semitones: 0.0,
-        gain: 1.0,
-        hold: true,
-        brightness: 0.0,
-        vibrato: 1.0,
-        width: 0.0,
-    }
-}
-
-fn hertz(pitch: f64) -> f64 {
-    440.0 * 2f64.powf((pitch - 69.0) / 12.0)
-}
-
-/// A held tone of partials with the given amplitudes, 3 s with a short attack and a release of 0.1 s.
-fn tone(pitch: u8, partials: &[f64]) -> Vec<f32> {
-    (0..NOTE_SAMPLES)
-        .map(|i| {
-            let t = i as f64 / 16_000.0;
-            let level = (t / 0.02).min(1.0) * ((3.1 - t) / 0.1).clamp(0.0, 1.0);
-            let wave: f64 = partials
-                .iter()
-                .enumerate()
-                .filter(|(n, _)| hertz(f64::from(pitch)) * ((n + 1) as f64) < 7_500.0)
-                .map(|(n, a)| a * (TAU * hertz(f64::from(pitch)) * (n + 1) as f64 * t + n as f64).sin())
-                .sum();
-            (level * wave) as f32
-        })
-        .collect()
-}
-
-fn image(pitch: u8, partials: &[f64]) -> Vec<f32> {
-    Analysis::new(Representation::IfHires).analyse(&tone(pitch, partials)).unwrap()
-}
-
-fn note(seed: u32, pitch: u8, partials: &[f64]) -> Arc<Note> {
-    let key = NoteKey { model: MODEL, timbre: timbre(seed), pitch };
-    Arc::new(Preparer::new(Representation::IfHires).note(key, &image(pitch, partials)).unwrap())
-}
-
-const BRIGHT: &[f64] = &[0.1, 0.08, 0.06, 0.05, 0.04, 0.03, 0.03, 0.02];
-const DARK: &[f64] = &[0.2, 0.01];
-
-/// An engine and the worker's end of its link, played by the test.
-struct Bench {
-    engine: Engine,
-    worker: WorkerEnd,
-}
-
-impl Bench {
-    fn new(sample_rate: f32) -> Self {
-        let (audio, worker, _) = link::link();
-        worker.status.model_id.store(MODEL.0, Ordering::Release);
-        worker.status.set_generator(link::Generator::Ready);
-        let mut engine = Engine::new(audio);
-        engine.activate(sample_rate, false);
-        Self { engine, worker }
-    }
-
-    fn give(&mut self, note: &Arc<Note>) {
-        assert!(self.worker.notes.push(Arc::clone(note)).is_ok(), "the ring has room");
-    }
-
-    /// Renders `samples` in blocks of `block`, with events at absolute samples.
-    fn play(&mut self, settings: &Settings, samples: usize, block: usize, events: &[(usize, Event)]) -> Vec<f32> {
-        let mut out = vec![0.0; samples];
-        for (n, part) in out.chunks_mut(block).enumerate() {
-            let start = n * block;
-            let due = events.iter().filter(|(at, _)| (start..start + part.len()).contains(at));
-            let due: Vec<TimedEvent> = due.map(|&(at, event)| TimedEvent { sample: at - start, event }).collect();
-            self.engine.process(settings, Wait::Never, due, part);
-            while self.worker.used.pop().is_ok() {}
-        }
-        out
-    }
-}
-
-fn on(key: u8) -> Event {
-    Event::NoteOn { key, channel: 0, id: None, velocity: 1.0 }
-}
-
-fn off(key: u8) -> Event {
-    Event::NoteOff { key: Some(key), channel: Some(0), id: None }
-}
-
-fn peak(wave: &[f32]) -> f32 {
-    wave.iter().fold(0.0, |peak, x| peak.max(x.abs()))
-}
-
-/// Power of `wave` at a frequency, by a Hann-windowed projection, as an amplitude.
-fn amplitude(wave: &[f32], frequency: f64, rate: f64) -> f64 {
-    let n = wave.len() as f64;
-    let (mut re, mut im) = (0.0, 0.0);
-    for (i, x) in wave.iter().enumerate() {
-        let window = 1.0 - (TAU * (i as f64 + 0.5) / n).cos();
-        let (sin, cos) = (TAU * frequency * i as f64 / rate).sin_cos();
-        re += f64::from(*x) * window * cos;
-        im += f64::from(*x) * window * sin;
-    }
-    2.0 * re.hypot(im) / n
-}
-
-/// The frequency near `guess` at which `wave` is strongest, in cents from `guess`.
-fn cents_from(wave: &[f32], guess: f64, rate: f64) -> f64 {
-    let at = |cents: f64| amplitude(wave, guess * 2f64.powf(cents / 1200.0), rate);
-    let mut best = (-40..=40).map(f64::from).max_by(|a, b| at(*a).total_cmp(&at(*b))).unwrap();
-    for step in [0.5, 0.25, 0.1, 0.05] {
-        best = [best - step, best, best + step].into_iter().max_by(|a, b| at(*a).total_cmp(&at(*b))).unwrap();
-    }
-    best
-}
-
-/// Largest absolute second difference of the wave in each stretch of 256 samples: a click stands out of its neighbours.
-fn roughness(wave: &[f32]) -> Vec<f32> {
-    wave.windows(4)
-        .map(|w| (w[3] - 3.0 * w[2] + 3.0 * w[1] - w[0]).abs())
-        .collect::<Vec<_>>()
-        .chunks(256)
-        .map(|part| part.iter().fold(0.0f32, |a, x| a.max(*x)))
-        .collect()
-}
+use bench::{
+    BRIGHT, Bench, DARK, MODEL, amplitude, cents_from, hertz, image, note, off, on, peak, roughness, settings, timbre,
+};
 
 #[test]
 fn a_note_at_rest_is_the_offline_inverse_sample_by_sample() {
@@ -416,7 +294,12 @@ fn velocity_scales_the_level_by_its_depth() {
         let mut bench = Bench::new(48_000.0);
         bench.give(&note(1, 60, BRIGHT));
         let event = Event::NoteOn { key: 60, channel: 0, id: None, velocity };
-        peak(&bench.play(&Settings { velocity_depth: depth, ..settings(1) }, 24_000, 512, &[(0, event)]))
+        peak(&bench.play(
+            &Settings { velocity: VelocityCurve { law: Law::Square, depth, shape: 0.0 }, ..settings(1) },
+            24_000,
+            512,
+            &[(0, event)],
+        ))
     };
     let full = level(1.0, 1.0);
     assert!((level(0.5, 1.0) / full - 0.25).abs() < 1e-3);
@@ -495,6 +378,11 @@ fn what_is_no_number_in_an_event_harms_nothing() {
         Event::Bend { channel: 0, value: nan },
         Event::Tuning { key: Some(60), channel: None, id: None, semitones: nan },
         Event::Tuning { key: None, channel: None, id: None, semitones: f32::INFINITY },
+        Event::Pressure { channel: 0, value: nan },
+        Event::Note { key: None, channel: None, id: None, control: NoteControl::Volume(nan) },
+        Event::Note { key: None, channel: None, id: None, control: NoteControl::Slide(f32::NEG_INFINITY) },
+        Event::Note { key: None, channel: None, id: None, control: NoteControl::Pan(nan) },
+        Event::OctaveTuning { channels: u16::MAX, semitones: [nan; 12] },
     ] {
         let mut bench = Bench::new(48_000.0);
         bench.give(&note(1, 60, BRIGHT));
