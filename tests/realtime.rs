@@ -201,5 +201,6 @@ fn what_is_done_while_watching_is_counted() {
     drop(std::hint::black_box(vec![1, 2, 3]));
     std::thread::yield_now();
     let caught = watching.end();
-    assert_eq!((caught.allocations, caught.frees, caught.locks, caught.system_calls), (1, 1, 0, 1));
+    assert_eq!((caught.allocations, caught.frees, caught.locks, caught.system_calls, caught.yields), (1, 1, 0, 0, 1));
+    assert!(!caught.is_nothing() && !caught.is_nothing_but_yields());
 }
