@@ -1,10 +1,14 @@
 //! From a recorded note to a timbre: which latent of a model sounds most like it.
 //!
 //! ```text
-//! recording (recording/) -> is it one note, and which? (tone) -> its spectrum, as the model's notes have one (spectral/)
-//!     -> levels in bands over time (portrait) <- notes of the model: named sounds, programs, seeds (worker/generator)
+//! recording (recording/) -> is it one note, and which? (tone) -> its spectrum (spectral/)
+//!     -> levels in bands over time (portrait)
+//!        <- the same of notes of the model as waves: named sounds, programs, seeds (worker/generator)
 //!     -> from the nearest on: an evolution strategy (evolution) -> the latent
 //! ```
+//!
+//! Notes are compared as waves, and not as the generator's images: neighbouring bins of an image may cancel each other when it is
+//! played, which makes 2 to 4 dB of difference between a note and its own image.
 //!
 //! Runs on a thread of whoever matches, with a session of its own; nothing here is for the audio thread.
 
@@ -15,11 +19,10 @@ mod tone;
 use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::expression::Touch;
-use crate::geometry::Geometry;
 use crate::latent::normal;
 use crate::model::{GENERAL_MIDI, Manifest, Model};
 use crate::recording::{Recording, shape};
-use crate::spectral::{Analysis, PolarMap, SAMPLE_RATE};
+use crate::spectral::{Analysis, SAMPLE_RATE, Synthesis};
 use crate::worker::generator::{Generator, check_finite};
 use evolution::Evolution;
 use portrait::{Grid, Portrait};
@@ -29,10 +32,10 @@ pub use portrait::Fit;
 pub use tone::key_name;
 
 /// Seeds that are tried beside the sounds that have names.
-const SEEDS: u32 = 160;
+const SEEDS: u32 = 120;
 
 /// Renderings that the nearest of them is refined by, unless another number is asked for.
-pub const REFINEMENT: usize = 320;
+pub const REFINEMENT: usize = 300;
 
 /// First steps of the refinement, over the mean size of a latent's numbers.
 const FIRST_STEP: f64 = 0.35;
@@ -91,7 +94,7 @@ impl Default for Wish {
 pub struct Matcher {
     generator: Generator,
     manifest: Manifest,
-    polar: PolarMap,
+    synthesis: Synthesis,
     analysis: Analysis,
 }
 
@@ -108,8 +111,8 @@ impl Matcher {
     pub fn new(model: &Model, interrupt: &Interrupt) -> Result<Self> {
         let generator = Generator::new(model, interrupt)?;
         let representation = model.manifest.representation;
-        let (polar, analysis) = (PolarMap::new(representation), Analysis::new(representation));
-        Ok(Self { generator, manifest: model.manifest.clone(), polar, analysis })
+        let (synthesis, analysis) = (Synthesis::new(representation), Analysis::new(representation));
+        Ok(Self { generator, manifest: model.manifest.clone(), synthesis, analysis })
     }
 
     /// Looks for the latent that is nearest to a recording. `progress` is told how many of how many notes were rendered.
@@ -224,8 +227,7 @@ impl Matcher {
         let grid = Grid::new(geometry, compared, highest, seconds);
         let mut portraits = Vec::new();
         for wave in waves {
-            let image = self.analysis.analyse(&wave)?;
-            portraits.extend(portrait(&grid, &mut self.polar, geometry, &image));
+            portraits.extend(portrait(&grid, &mut self.analysis, &wave)?);
         }
         ensure!(!portraits.is_empty(), "is silent where a note would be: record it louder, and try it again");
         Ok(Target { grid, portraits, key: compared })
@@ -234,14 +236,15 @@ impl Matcher {
     /// How near the note of a latent is.
     fn fit(&mut self, target: &Target, latent: &[f32], interrupt: &Interrupt) -> Result<Fit> {
         let geometry = self.manifest.representation.geometry();
-        let Self { generator, polar, .. } = self;
+        let Self { generator, synthesis, analysis, .. } = self;
         generator
             .generate(latent, target.key, interrupt, |output| {
                 check_finite(output.image)?;
                 let touch = output.touch.and_then(Touch::of_model);
                 let touch = target.grid.touch(&touch.unwrap_or_else(|| Touch::gentle(geometry.sample_rate)));
                 let far = Fit { db: f32::INFINITY, velocity: crate::expression::GENERATED_VELOCITY };
-                let Some(generated) = portrait(&target.grid, polar, geometry, output.image) else { return Ok(far) };
+                let wave = synthesis.synthesise(output.image)?;
+                let Some(generated) = portrait(&target.grid, analysis, &wave)? else { return Ok(far) };
                 let fits = target.portraits.iter().map(|recorded| target.grid.compare(recorded, &generated, &touch));
                 Ok(fits.min_by(|a, b| a.db.total_cmp(&b.db)).unwrap_or(far))
             })
@@ -249,11 +252,10 @@ impl Matcher {
     }
 }
 
-fn portrait(grid: &Grid, polar: &mut PolarMap, geometry: Geometry, image: &[f32]) -> Option<Portrait> {
-    let mut advance = vec![0.0; geometry.bins];
-    grid.portrait(|frame, row| {
-        polar.convert_frame(image, frame, row, &mut advance);
-    })
+/// The portrait of four seconds at the model's rate. `None` where they are silent.
+fn portrait(grid: &Grid, analysis: &mut Analysis, wave: &[f32]) -> Result<Option<Portrait>> {
+    analysis.take(wave)?;
+    Ok(grid.portrait(|frame, row| analysis.magnitudes(frame, row)))
 }
 
 /// Goes on from a latent for as many renderings.

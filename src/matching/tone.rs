@@ -3,6 +3,8 @@
 //! Noise has no partials, a chord has partials of more than one tone, and speech has a pitch that does not stay. Each is refused
 //! with the end of a sentence.
 
+use std::ops::Range;
+
 use anyhow::{Context, Result, ensure};
 
 use crate::recording::tuning::{Tuner, key_hz};
@@ -18,7 +20,7 @@ const BUCKETS: usize = 1_000;
 const REACH: usize = 4;
 
 /// What is heard before is attack, in seconds, and what is heard after is decided by then.
-const HEARD_SECONDS: std::ops::Range<f32> = 0.05..3.0;
+const HEARD_SECONDS: Range<f32> = 0.05..3.0;
 
 /// A bin shows a frequency within so many bins of its own where it holds a partial.
 const BIN_REACH: f32 = 1.5;
@@ -66,8 +68,12 @@ pub fn hear(wave: &[f32]) -> Result<Heard> {
         "holds a pitch that does not stay, as of speech, a slide or several notes: cut out one note, or name its key"
     );
     let mut tuner = Tuner::default();
-    let key = pitch::heard(wave, &mut tuner).context(NO_TONE)?;
-    if let Some(other) = spectrum.second_tone(key) {
+    let mut key = pitch::heard(wave, &mut tuner).context(NO_TONE)?;
+    // A common divisor that is whole octaves below was taken for the tone.
+    if let Some(strongest) = spectrum.without_low_partials(key).filter(|strongest| strongest.abs_diff(key) % 12 == 0) {
+        key = strongest;
+    }
+    if let Some(other) = spectrum.without_low_partials(key).or_else(|| spectrum.second_tone(key)) {
         let names = [key, other].map(|key| key_name(key));
         anyhow::bail!(
             "holds more than one tone ({} and {} at least), as of a chord: record one note, or name its key",
@@ -131,39 +137,38 @@ impl Spectrum {
         let mut found = 0.0;
         for _ in 0..STRONGEST {
             let Some(top) = (0..BUCKETS).max_by(|&a, &b| left[a].total_cmp(&left[b])) else { break };
-            let around = top.saturating_sub(REACH)..(top + REACH + 1).min(BUCKETS);
-            found += left[around.clone()].iter().sum::<f64>();
-            left[around].fill(0.0);
+            found += left[around(top)].iter().sum::<f64>();
+            left[around(top)].fill(0.0);
         }
         found / self.total.max(1e-12)
+    }
+
+    /// The strongest partial as a key, where a key's tone would lack its lowest three.
+    fn without_low_partials(&self, key: u8) -> Option<u8> {
+        let fundamental = key_hz(f32::from(key));
+        let partials = (1..=3).filter_map(|partial| bucket(partial as f32 * fundamental));
+        let low: f64 = partials.map(|bucket| self.energy[around(bucket)].iter().sum::<f64>()).sum();
+        if low >= LEAST_LOW * self.total {
+            return None;
+        }
+        let strongest = (0..BUCKETS).max_by(|&a, &b| self.energy[a].total_cmp(&self.energy[b]))?;
+        let hz = LOWEST_HZ * (strongest as f32 * BUCKET_CENTS / 1_200.0).exp2();
+        Some((69.0 + 12.0 * (hz / 440.0).log2()).round().clamp(0.0, 127.0) as u8)
     }
 
     /// The key of a tone beside that of a key, where there is one.
     fn second_tone(&self, key: u8) -> Option<u8> {
         let mut left = self.energy.clone();
         let fundamental = key_hz(f32::from(key));
-        let mut low = 0.0;
         for partial in 1.. {
             let Some(bucket) = bucket(partial as f32 * fundamental) else { break };
-            let around = bucket.saturating_sub(REACH)..(bucket + REACH + 1).min(BUCKETS);
-            if partial <= 3 {
-                low += left[around.clone()].iter().sum::<f64>();
-            }
-            left[around].fill(0.0);
-        }
-        if low < LEAST_LOW * self.total {
-            let strongest = (0..BUCKETS).max_by(|&a, &b| self.energy[a].total_cmp(&self.energy[b]))?;
-            let hz = LOWEST_HZ * (strongest as f32 * BUCKET_CENTS / 1_200.0).exp2();
-            return Some((69.0 + 12.0 * (hz / 440.0).log2()).round().clamp(0.0, 127.0) as u8);
+            left[around(bucket)].fill(0.0);
         }
         let tone = |other: u8| {
             let hz = key_hz(f32::from(other));
             let partials = (1..=6).filter_map(|partial| bucket(partial as f32 * hz));
-            let energies: Vec<f64> = partials
-                .map(|bucket| {
-                    left[bucket.saturating_sub(REACH)..(bucket + REACH + 1).min(BUCKETS)].iter().sum::<f64>() / self.total
-                })
-                .collect();
+            let energies: Vec<f64> =
+                partials.map(|bucket| left[around(bucket)].iter().sum::<f64>() / self.total).collect();
             let own = energies.iter().filter(|energy| **energy >= OWN_PARTIAL).count();
             let has_fundamental = energies.first().is_some_and(|energy| *energy >= OWN_PARTIAL);
             let share: f64 = energies.iter().sum();
@@ -171,6 +176,10 @@ impl Spectrum {
         };
         (21..=108).filter(|other| *other != key).filter_map(tone).max_by(|a, b| a.1.total_cmp(&b.1)).map(|found| found.0)
     }
+}
+
+fn around(bucket: usize) -> Range<usize> {
+    bucket.saturating_sub(REACH)..(bucket + REACH + 1).min(BUCKETS)
 }
 
 fn bucket(hz: f32) -> Option<usize> {
