@@ -1,5 +1,5 @@
 //! The command line. `run` reads the arguments and hands them to one file per command: [`render`] and [`keyboard`] play the
-//! engine offline through [`player`]; `info` is the library's own; everything else is the standalone app.
+//! engine offline through [`player`]; [`matching`] needs a model alone; `info` is the library's own; everything else is the standalone app.
 //!
 //! Runs on the main thread, except for the audio call of an offline render, which has a thread of its own.
 
@@ -10,6 +10,7 @@ mod controls;
 mod fuzz;
 mod keyboard;
 mod loudness;
+mod matching;
 mod player;
 mod programs;
 mod render;
@@ -54,6 +55,8 @@ enum Command {
     Render(render::Arguments),
     /// Writes each key of the model as a WAV file, the note as it was generated.
     Keyboard(keyboard::Arguments),
+    /// Finds the timbre that sounds most like a recorded note.
+    Match(matching::Arguments),
     /// Makes the factory bank of presets from its recipes, and prints how they measure.
     #[command(hide = true)]
     Bank(bank::Arguments),
@@ -162,6 +165,7 @@ pub fn run() -> Result<ExitCode> {
         Command::Info { file } => print!("{}", timbrel::model::info(&file)?),
         Command::Render(arguments) => render::run(&arguments)?,
         Command::Keyboard(arguments) => keyboard::run(&arguments)?,
+        Command::Match(arguments) => matching::run(&arguments)?,
         Command::Bank(arguments) => bank::run(&arguments)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -223,6 +223,11 @@ pub fn heed_interruptions() {
     let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
 }
 
+/// Whether an interruption has come.
+pub fn is_interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
+}
+
 /// How far a render has come, and whether it is to go on.
 pub struct Progress {
     samples: AtomicU64,

@@ -4,6 +4,7 @@
 //! General MIDI's instruments by name. An instrument that a model does not know is played by the nearest relative that it knows.
 
 use timbrel::latent::known::Latent;
+pub use timbrel::model::GENERAL_MIDI as NAMES;
 use timbrel::model::{Manifest, Model};
 use timbrel::note::{Base, Timbre};
 
@@ -19,28 +20,6 @@ const CLASSIC_SEEDS: &[(u8, u32)] = &[
     (66, 3593), (67, 9361), (68, 9990), (69, 2759), (70, 1634), (71, 8575), (72, 4634), (73, 5449), (74, 2093),
     (75, 1643), (76, 6599), (77, 2336), (79, 5387), (104, 143), (105, 7324), (106, 1208), (107, 5869), (108, 1023),
     (109, 1984), (111, 371), (114, 4793),
-];
-
-/// The instruments of General MIDI level 1, by their programs.
-#[rustfmt::skip]
-pub const NAMES: [&str; 128] = [
-    "Acoustic grand piano", "Bright acoustic piano", "Electric grand piano", "Honky-tonk piano", "Electric piano 1",
-    "Electric piano 2", "Harpsichord", "Clavinet", "Celesta", "Glockenspiel", "Music box", "Vibraphone", "Marimba",
-    "Xylophone", "Tubular bells", "Dulcimer", "Drawbar organ", "Percussive organ", "Rock organ", "Church organ",
-    "Reed organ", "Accordion", "Harmonica", "Tango accordion", "Nylon guitar", "Steel guitar", "Jazz guitar",
-    "Clean guitar", "Muted guitar", "Overdriven guitar", "Distortion guitar", "Guitar harmonics", "Acoustic bass",
-    "Fingered bass", "Picked bass", "Fretless bass", "Slap bass 1", "Slap bass 2", "Synth bass 1", "Synth bass 2",
-    "Violin", "Viola", "Cello", "Contrabass", "Tremolo strings", "Pizzicato strings", "Harp", "Timpani",
-    "String ensemble", "Slow strings", "Synth strings 1", "Synth strings 2", "Choir aahs", "Voice oohs",
-    "Synth voice", "Orchestra hit", "Trumpet", "Trombone", "Tuba", "Muted trumpet", "French horn", "Brass section",
-    "Synth brass 1", "Synth brass 2", "Soprano sax", "Alto sax", "Tenor sax", "Baritone sax", "Oboe", "English horn",
-    "Bassoon", "Clarinet", "Piccolo", "Flute", "Recorder", "Pan flute", "Blown bottle", "Shakuhachi", "Whistle",
-    "Ocarina", "Square lead", "Sawtooth lead", "Calliope lead", "Chiff lead", "Charang lead", "Voice lead",
-    "Fifths lead", "Bass and lead", "New age pad", "Warm pad", "Polysynth pad", "Choir pad", "Bowed pad",
-    "Metallic pad", "Halo pad", "Sweep pad", "Rain", "Soundtrack", "Crystal", "Atmosphere", "Brightness", "Goblins",
-    "Echoes", "Sci-fi", "Sitar", "Banjo", "Shamisen", "Koto", "Kalimba", "Bagpipe", "Fiddle", "Shanai",
-    "Tinkle bell", "Agogo", "Steel drums", "Woodblock", "Taiko drum", "Melodic tom", "Synth drum", "Reverse cymbal",
-    "Fret noise", "Breath noise", "Seashore", "Bird tweet", "Telephone ring", "Helicopter", "Applause", "Gunshot",
 ];
 
 /// What stands for a program that a model does not know, in the order of likeness, where that is not one beside it in its group

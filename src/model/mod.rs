@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 pub(crate) mod handmade;
+mod general_midi;
 mod info;
 mod manifest;
 mod onnx;
@@ -19,6 +20,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use general_midi::GENERAL_MIDI;
 pub use info::info;
 pub use manifest::{Manifest, Map, Program};
 

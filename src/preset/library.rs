@@ -213,7 +213,7 @@ fn free_path(folder: &Path, name: &str) -> PathBuf {
 }
 
 /// Writes a file whole, or not at all. The error is a sentence.
-fn write(path: &Path, preset: &Preset) -> Result<()> {
+pub fn write(path: &Path, preset: &Preset) -> Result<()> {
     // Hidden, and of this process alone, until it is whole.
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let unfinished = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));

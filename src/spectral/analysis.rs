@@ -1,7 +1,7 @@
 //! From a wave to an image: the forward short-time Fourier transform, log-magnitude, phase or instantaneous frequency, and
 //! the mel scale.
 //!
-//! Used where models are trained, judged and tested; no thread of the plugin analyses. Follows magenta's
+//! Used where models are trained, judged and tested, and where a recording is matched; nothing that plays analyses. Follows magenta's
 //! `specgrams_helper.py` (`waves_to_stfts`, `stfts_to_specgrams`, `specgrams_to_melspecgrams`).
 
 use std::f32::consts::PI;
@@ -105,6 +105,25 @@ impl Analysis {
             }
         }
         Ok(image)
+    }
+
+    /// Takes a note whose [`Self::magnitudes`] are asked for: four seconds, as for [`Self::analyse`].
+    ///
+    /// # Errors
+    /// When the wave is of another length, or holds what is no number.
+    pub fn take(&mut self, wave: &[f32]) -> Result<(), SpectralError> {
+        SpectralError::check("wave", self.geometry.note_samples(), wave)?;
+        self.padded[self.geometry.pad_left..].copy_from_slice(wave);
+        Ok(())
+    }
+
+    /// The magnitudes of one frame of the note that was taken, on the linear scale whatever the representation's, one to each
+    /// bin of a linear frame from the first above DC on.
+    pub fn magnitudes(&mut self, frame: usize, magnitudes: &mut [f32]) {
+        self.transform(frame * self.geometry.hop);
+        for (magnitude, bin) in magnitudes.iter_mut().zip(&self.spectrum[1..]) {
+            *magnitude = bin.norm_sqr().sqrt();
+        }
     }
 
     /// The spectrum of the window that begins at a sample of the padded wave.

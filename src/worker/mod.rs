@@ -9,8 +9,8 @@
 mod cache;
 pub mod device;
 pub mod disk;
-mod generator;
-mod interrupt;
+pub mod generator;
+pub mod interrupt;
 mod loaded;
 mod place;
 pub mod prepare;

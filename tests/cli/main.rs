@@ -1,6 +1,7 @@
 //! The program `timbrel` as it is called on a command line: what it writes, what it says, and what it leaves behind.
 
 mod desk;
+mod matching;
 mod midi_files;
 
 use std::path::Path;

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
 use rayon::prelude::*;
+use timbrel::recording::Recording;
 use timbrel::spectral::SAMPLE_RATE;
 
-use super::audio::{self, Recording};
 use super::files::{Files, Told};
 use super::name::Name;
-use super::{Left, Options, Reason, first_folder, own_name, pitch, shape};
+use super::{Left, Options, Reason, audio, first_folder, own_name, pitch, shape};
 use crate::progress;
 use crate::tuning::Tuner;
 

@@ -2,24 +2,20 @@
 //!
 //! ```text
 //! files        what lies there, and what SFZ files tell of it      sfz, paths
-//! listen       each is read (audio) and heard (pitch, yin), and its name is read (name, label)
+//! listen       each is read and heard (the instrument's own `recording/`), and its name is read (name, label)
 //! keys         which key each plays, and whether that is what is heard
 //! group        which instrument each is of
 //! layers       how hard each was played
-//! write        the notes, from the onset (shape), perhaps shifted (fill)
+//! write        the notes, from the onset, perhaps shifted (fill)
 //! report       what each file was taken for, or why it was left out (left); what training will ask for (advice)
 //! ```
 
-mod audio;
 mod paths;
 mod label;
 mod name;
 mod sfz;
 mod left;
 mod files;
-mod yin;
-mod pitch;
-mod shape;
 mod listen;
 mod keys;
 mod group;
@@ -35,6 +31,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
 use clap::Args;
+use timbrel::recording::{self as audio, pitch, shape};
 
 use crate::example::{self, Family};
 use crate::full_band;

@@ -1,11 +1,17 @@
-//! Recordings of any usual kind: WAV and AIFF of 8 to 64 bits or float, FLAC; any rate, any channels.
+//! Recordings of any usual kind: WAV and AIFF of 8 to 64 bits or float, FLAC; any rate, any channels. And what is heard in
+//! them: where the sound begins ([`shape`]), its key ([`pitch`], [`yin`]), how far it is from it ([`tuning`]).
 //!
-//! What a file is, is told by how it begins and not by its name.
+//! What a file is, is told by how it begins and not by its name. No thread of the plugin reads any but that which matches.
 
 mod source;
 mod pcm;
 mod wav;
 mod aiff;
+pub mod resample;
+pub mod shape;
+pub mod tuning;
+pub mod yin;
+pub mod pitch;
 #[cfg(test)]
 mod tests;
 

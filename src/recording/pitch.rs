@@ -1,7 +1,7 @@
 //! The key that is heard in a recording, and how far it is from one.
 
 use super::yin;
-use crate::tuning::{Tone, Tuner, Tuning};
+use super::tuning::{Tone, Tuner, Tuning};
 
 const OCTAVE: u8 = 12;
 
@@ -62,7 +62,7 @@ fn is_tone(tuning: &Tuning, tone: Tone) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tuning::key_hz;
+    use super::super::tuning::key_hz;
 
     /// Two seconds of a tone of partials `(number, level)`.
     fn tone(key: f32, partials: &[(f32, f32)]) -> Vec<f32> {
@@ -73,7 +73,7 @@ mod tests {
             };
             if i < 32_000 { 0.2 * partials.iter().map(wave).sum::<f32>() } else { 0.0 }
         };
-        (0..timbrel::spectral::NOTE_SAMPLES).map(value).collect()
+        (0..crate::spectral::NOTE_SAMPLES).map(value).collect()
     }
 
     #[test]
@@ -114,6 +114,6 @@ mod tests {
             let key = heard(&wave, &mut tuner).unwrap();
             assert_eq!(offset(&wave, told, key, &mut tuner), Some(expected), "{sounds} as {told}: {key} is heard");
         }
-        assert_eq!(heard(&[0.0; timbrel::spectral::NOTE_SAMPLES], &mut tuner), None);
+        assert_eq!(heard(&[0.0; crate::spectral::NOTE_SAMPLES], &mut tuner), None);
     }
 }

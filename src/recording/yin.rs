@@ -1,6 +1,6 @@
 //! The pitch of a recording, by YIN (de Cheveigne and Kawahara 2002).
 
-use timbrel::spectral::SAMPLE_RATE;
+use crate::spectral::SAMPLE_RATE;
 
 /// Lowest and highest pitch that is looked for, in Hz: A0 and C8, the ends of a piano.
 const LOWEST_HZ: f32 = 27.0;
@@ -23,21 +23,33 @@ const QUIET: f32 = 1.0e-4;
 /// Median pitch of the loud places of a wave at 16 kHz, as a MIDI number with its fraction, each place counted by how
 /// periodic it is. `None` where nothing repeats.
 pub fn detect(wave: &[f32]) -> Option<f32> {
-    let longest = (SAMPLE_RATE as f32 / LOWEST_HZ) as usize + 2;
-    let places = (0..PLACES).map(|index| FIRST + index * APART);
-    let frames: Vec<&[f32]> = places.filter_map(|from| wave.get(from..from + WINDOW + longest)).collect();
-    let energy = |frame: &[f32]| frame.iter().map(|sample| sample * sample).sum::<f32>();
-    let loudest = frames.iter().map(|frame| energy(frame)).fold(0.0, f32::max);
-    let loud = frames.into_iter().filter(|frame| energy(frame) > loudest * QUIET);
-    let mut found: Vec<(f32, f32)> = loud.filter_map(|frame| period(frame, longest)).collect();
-    found.sort_by(|a, b| a.0.total_cmp(&b.0));
+    median(&track(wave))
+}
+
+/// The median of pitches with weights.
+pub fn median(track: &[(f32, f32)]) -> Option<f32> {
+    let mut found = track.to_vec();
+    // The longest period goes first.
+    found.sort_by(|a, b| b.0.total_cmp(&a.0));
     let total: f32 = found.iter().map(|(_, weight)| weight).sum();
     let mut so_far = 0.0;
     let median = found.iter().find(|(_, weight)| {
         so_far += weight;
         so_far >= total / 2.0
     })?;
-    Some(69.0 + 12.0 * (SAMPLE_RATE as f32 / median.0 / 440.0).log2())
+    Some(median.0)
+}
+
+/// Pitch at each loud place of a wave at 16 kHz, as a MIDI number with its fraction, and how surely it is one, from 0 to 1.
+pub fn track(wave: &[f32]) -> Vec<(f32, f32)> {
+    let longest = (SAMPLE_RATE as f32 / LOWEST_HZ) as usize + 2;
+    let places = (0..PLACES).map(|index| FIRST + index * APART);
+    let frames: Vec<&[f32]> = places.filter_map(|from| wave.get(from..from + WINDOW + longest)).collect();
+    let energy = |frame: &[f32]| frame.iter().map(|sample| sample * sample).sum::<f32>();
+    let loudest = frames.iter().map(|frame| energy(frame)).fold(0.0, f32::max);
+    let loud = frames.into_iter().filter(|frame| energy(frame) > loudest * QUIET);
+    let pitch = |(period, weight): (f32, f32)| (69.0 + 12.0 * (SAMPLE_RATE as f32 / period / 440.0).log2(), weight);
+    loud.filter_map(|frame| period(frame, longest)).map(pitch).collect()
 }
 
 /// The period of a frame in samples, and how surely it is one, from 0 to 1.

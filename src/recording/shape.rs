@@ -1,6 +1,6 @@
 //! A recording becomes a note: from its onset, four seconds at the set's rate, at any pitch.
 
-use crate::resample::Resampler;
+use super::resample::Resampler;
 
 /// A sample is silent when it is so far below the loudest one (60 dB).
 const SILENT: f32 = 0.001;
@@ -44,7 +44,7 @@ pub fn note(samples: &[f32], rate: u32, wanted: u32, semitones: f32) -> Vec<f32>
 
 #[cfg(test)]
 mod tests {
-    use timbrel::spectral::NOTE_SAMPLES;
+    use crate::spectral::NOTE_SAMPLES;
 
     use super::*;
 

@@ -4,7 +4,7 @@
 //! The note's pitch error is the median over bins and frames, weighted by magnitude. The representation of the most bins is
 //! taken, since the partials of the lowest keys are 33 Hz apart.
 
-use timbrel::spectral::{Analysis, Representation, SAMPLE_RATE, wrap_turns};
+use crate::spectral::{Analysis, Representation, SAMPLE_RATE, wrap_turns};
 
 /// Partials that are looked at. A semitone to either side of the tenth is still nearer to it than to its neighbours.
 const PARTIALS: usize = 10;
@@ -213,7 +213,7 @@ fn cents(ratio: f32, from: f32) -> f32 {
 mod tests {
     use std::f32::consts::TAU;
 
-    use timbrel::spectral::NOTE_SAMPLES;
+    use crate::spectral::NOTE_SAMPLES;
 
     use super::*;
 
