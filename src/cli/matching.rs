@@ -98,11 +98,8 @@ fn find(matcher: &mut Matcher, path: &Path, arguments: &Arguments, interrupt: &I
 fn tell(path: &Path, found: &Match, model: &Model, arguments: &Arguments) -> Result<()> {
     let named = found.named.iter().take(TOLD).map(|near| format!("{} {:.1} dB", near.name, near.fit.db));
     let named: Vec<String> = named.collect();
-    let moved = if found.compared == found.key {
-        String::new()
-    } else {
-        format!(", compared as {}", key_name(found.compared))
-    };
+    let moved =
+        if found.compared == found.key { String::new() } else { format!(", compared as {}", key_name(found.compared)) };
     println!(
         "{}: {} {:+.0} cents{moved}; nearest are {}; the timbre is within {:.1} dB, at velocity {:.0}, after {} notes",
         path.display(),

@@ -95,10 +95,9 @@ impl Evolution {
                 .map(|(weight, point)| weight * ((f64::from(point[axis]) - old[axis]) / self.sigma).powi(2))
                 .sum();
             let kept = if is_steady { 0.0 } else { c_one * c_path * (2.0 - c_path) };
-            self.variances[axis] = ((1.0 - c_one - c_mu + kept) * self.variances[axis]
-                + c_one * self.path[axis].powi(2)
-                + c_mu * rank_mu)
-                .clamp(1e-8, 1e4);
+            self.variances[axis] =
+                ((1.0 - c_one - c_mu + kept) * self.variances[axis] + c_one * self.path[axis].powi(2) + c_mu * rank_mu)
+                    .clamp(1e-8, 1e4);
         }
         self.sigma *= ((c_sigma / d_sigma) * (length / expected - 1.0)).exp();
         self.sigma = self.sigma.clamp(1e-6, self.most_sigma);

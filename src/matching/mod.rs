@@ -179,15 +179,7 @@ impl Matcher {
         }
         near.sort_by(|a, b| a.fit.db.total_cmp(&b.fit.db));
         let (fit, latent) = best.context("cannot be compared: the model has no sound at all")?;
-        Ok(Match {
-            key: heard.key,
-            cents: heard.cents,
-            compared,
-            latent,
-            fit,
-            named: near,
-            renderings: done,
-        })
+        Ok(Match { key: heard.key, cents: heard.cents, compared, latent, fit, named: near, renderings: done })
     }
 
     /// The sounds that have names: the model's own, and its programs that are none of them.

@@ -16,8 +16,7 @@ const PARTIALS: usize = 8;
 const BANDS_AN_OCTAVE: f32 = 6.0;
 
 /// Where stretches end, in seconds after the stroke.
-const ENDS: [f32; 16] =
-    [0.03, 0.06, 0.1, 0.14, 0.18, 0.24, 0.32, 0.42, 0.55, 0.75, 1.0, 1.3, 1.7, 2.1, 2.5, 3.0];
+const ENDS: [f32; 16] = [0.03, 0.06, 0.1, 0.14, 0.18, 0.24, 0.32, 0.42, 0.55, 0.75, 1.0, 1.3, 1.7, 2.1, 2.5, 3.0];
 
 /// What is so far below a note's loudest band is not heard in it, in dB.
 const DEPTH_DB: f32 = 60.0;
@@ -132,7 +131,8 @@ impl Grid {
         let steps = if spread > 1e-9 { (wxd - wx * wd / w) / spread } else { 0.0 };
         let steps = steps.clamp(VELOCITIES.start - GENERATED_VELOCITY, VELOCITIES.end - GENERATED_VELOCITY);
         let louder = (wd - steps * wx) / w;
-        let square = |(weight, difference, touch): (f32, f32, f32)| weight * (difference - louder - steps * touch).powi(2);
+        let square =
+            |(weight, difference, touch): (f32, f32, f32)| weight * (difference - louder - steps * touch).powi(2);
         let sum: f32 = cells().map(square).sum();
         Fit { db: (sum / w).sqrt(), velocity: GENERATED_VELOCITY + steps }
     }

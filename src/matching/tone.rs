@@ -174,7 +174,11 @@ impl Spectrum {
             let share: f64 = energies.iter().sum();
             (has_fundamental && own >= 2 && share >= SECOND_TONE).then_some((other, share))
         };
-        (21..=108).filter(|other| *other != key).filter_map(tone).max_by(|a, b| a.1.total_cmp(&b.1)).map(|found| found.0)
+        (21..=108)
+            .filter(|other| *other != key)
+            .filter_map(tone)
+            .max_by(|a, b| a.1.total_cmp(&b.1))
+            .map(|found| found.0)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The key that is heard in a recording, and how far it is from one.
 
-use super::yin;
 use super::tuning::{Tone, Tuner, Tuning};
+use super::yin;
 
 const OCTAVE: u8 = 12;
 
@@ -61,8 +61,8 @@ fn is_tone(tuning: &Tuning, tone: Tone) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::tuning::key_hz;
+    use super::*;
 
     /// Two seconds of a tone of partials `(number, level)`.
     fn tone(key: f32, partials: &[(f32, f32)]) -> Vec<f32> {
