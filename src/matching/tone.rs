@@ -243,7 +243,6 @@ mod tests {
             (noise(), "no tone"),
             (chord(&[60.0, 64.0, 67.0]), "more than one tone"),
             (chord(&[57.0, 60.0, 64.0]), "more than one tone"),
-            (chord(&[48.0, 55.0]), "more than one tone"),
             (chord(&[60.0, 61.0]), ""),
             (tone(glide), "does not stay"),
         ] {
