@@ -76,7 +76,14 @@ fn what_is_no_note_is_refused_with_a_sentence_and_a_key_overrules() {
         let partial = |n: i32| (std::f32::consts::TAU * (n as f32 * hz * seconds).fract()).sin() / n as f32;
         (1..6).map(partial).sum::<f32>() * 0.1 * (-seconds).exp()
     };
-    let hash = |seconds: f32| ((seconds * 91_234.567).sin() * 43_758.547).fract();
+    // White: each sample's number, well mixed (the finaliser of MurmurHash3).
+    let hash = |seconds: f32| {
+        let mut number = (seconds * 48_000.0).round() as u32;
+        for factor in [0x85eb_ca6b, 0xc2b2_ae35] {
+            number = (number ^ (number >> 15)).wrapping_mul(factor);
+        }
+        (number ^ (number >> 16)) as f32 / (u32::MAX / 2) as f32 - 1.0
+    };
     write_wave(&desk, "silence.wav", &wave(1.0, |_| 0.0));
     write_wave(&desk, "noise.wav", &wave(2.0, |seconds| 0.2 * hash(seconds)));
     write_wave(&desk, "short.wav", &wave(0.05, |seconds| tone(seconds, 261.6)));
