@@ -330,6 +330,12 @@ pub fn choice<P: Param>(ui: &Ui, look: Look, rect: Rect, param: &P, setter: &Par
 /// Whether a button of this name and place was clicked, and whether the pointer is on it.
 pub fn button(ui: &Ui, look: Look, rect: Rect, id: Id) -> (bool, bool) {
     let response = ui.interact(rect, id, Sense::click());
+    body(ui, look, &response);
+    (response.clicked(), response.hovered())
+}
+
+/// The body of a button, as the hand has it.
+fn body(ui: &Ui, look: Look, response: &Response) {
     let fill = if response.is_pointer_button_down_on() {
         LINE
     } else if response.hovered() {
@@ -337,9 +343,8 @@ pub fn button(ui: &Ui, look: Look, rect: Rect, id: Id) -> (bool, bool) {
     } else {
         RAISED
     };
-    ui.painter().rect_filled(rect, look.px(6.0), fill);
-    focus_ring(ui, &response);
-    (response.clicked(), response.hovered())
+    ui.painter().rect_filled(response.rect, look.px(6.0), fill);
+    focus_ring(ui, response);
 }
 
 /// Shows where the keyboard is.
@@ -378,15 +383,7 @@ pub fn sign_button(
     let response = ui.interact(rect, id, Sense::click());
     tip(&response, look, sentence);
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, sentence));
-    let fill = if response.is_pointer_button_down_on() {
-        LINE
-    } else if response.hovered() {
-        HOVERED
-    } else {
-        RAISED
-    };
-    ui.painter().rect_filled(rect, look.px(6.0), fill);
-    focus_ring(ui, &response);
+    body(ui, look, &response);
     sign(ui.painter(), rect.center(), if response.hovered() { BRIGHT } else { TEXT });
     response.clicked()
 }

@@ -14,8 +14,6 @@ the programs of General MIDI (`likeness.py`). All goes into the model's manifest
 """
 
 import argparse
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +27,7 @@ from timbrel_training.measures.character import LABELS
 from timbrel_training.model_file import ModelFile
 from timbrel_training.named_latents import LATENTS, Candidates, choose_latents, display_names, places_of, sounds_of
 from timbrel_training.player import Heard, Player
+from timbrel_training.progress import stopwatch
 
 # Notes that tell how attributes vary from latent to latent, and from which named latents are chosen.
 DRAWS = 160
@@ -90,11 +89,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    started = time.monotonic()
-
-    def progress(text: str) -> None:
-        print(f"{time.monotonic() - started:6.0f} s  {text}", file=sys.stderr, flush=True)
-
+    progress = stopwatch()
     if arguments.draws < 2:
         raise TrainingError("--draws must be 2 or more.")
     generator = generators.load(arguments.run) if arguments.run else None

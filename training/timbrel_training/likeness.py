@@ -8,8 +8,6 @@ writes the map of a new model; the command writes that of one that has its direc
 """
 
 import argparse
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +23,7 @@ from timbrel_training.measures.character import LABELS, mean_of_known
 from timbrel_training.model_file import ModelFile
 from timbrel_training.named_latents import place_in_tune, places_of
 from timbrel_training.player import Heard, Player
+from timbrel_training.progress import stopwatch
 
 # Random latents that are heard, and the keys.
 DRAWS = 160
@@ -169,11 +168,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    started = time.monotonic()
-
-    def progress(text: str) -> None:
-        print(f"{time.monotonic() - started:6.0f} s  {text}", file=sys.stderr, flush=True)
-
+    progress = stopwatch()
     player = Player(ModelFile(arguments.model))
     generator = generators.load(arguments.run) if arguments.run else None
     places = places_of(generator) if generator is not None else {}

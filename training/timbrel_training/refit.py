@@ -16,8 +16,6 @@ below the note, or at other velocities than most, hardly counts among the losses
 """
 
 import argparse
-import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +29,7 @@ from timbrel_training.continuous import TOUCH_POINTS, UPPER_POINTS, VELOCITY, Ge
 from timbrel_training.data import DataSet
 from timbrel_training.errors import TrainingError, run_command
 from timbrel_training.loudness import LOUDEST_SECONDS, key_weights, loudness_gain
+from timbrel_training.progress import stopwatch
 from timbrel_training.spectral import LOG_EPS, Representation
 
 # How hard a note is struck is heard in its first second.
@@ -259,11 +258,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    started = time.monotonic()
-
-    def progress(text: str) -> None:
-        print(f"{time.monotonic() - started:6.0f} s  {text}", file=sys.stderr, flush=True)
-
+    progress = stopwatch()
     generator = generators.load(arguments.run)
     if generator.kind != "continuous":
         raise TrainingError(f"{arguments.run} holds a {generator.kind} generator; only a continuous one has these heads.")

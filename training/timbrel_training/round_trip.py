@@ -8,8 +8,6 @@ representation.
 """
 
 import argparse
-import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +19,7 @@ from timbrel_training.data import DataSet
 from timbrel_training.errors import run_command
 from timbrel_training.measures import beating, full_band, movement, noise, partials, pitch, segment, spectrogram
 from timbrel_training.measures.rate import to_rate
+from timbrel_training.progress import stopwatch
 from timbrel_training.spectral import Representation
 
 # A lead-in of silence, in which an echo ahead of the stroke is heard, and how much of it before the note's own beginning is
@@ -177,11 +176,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    started = time.monotonic()
-
-    def progress(text: str) -> None:
-        print(f"{time.monotonic() - started:6.0f} s  {text}", file=sys.stderr, flush=True)
-
+    progress = stopwatch()
     data = DataSet(arguments.data)
     indices = chosen_notes(data, arguments.notes, arguments.seed)
 

@@ -33,14 +33,6 @@ impl Display {
     pub fn name(&self) -> &str {
         &self.name
     }
-
-    /// The window that all others are in.
-    ///
-    /// # Errors
-    /// When the display has ended.
-    pub fn root(&self) -> Result<u32> {
-        root(&self.name)
-    }
 }
 
 /// The window that all others of a display are in.

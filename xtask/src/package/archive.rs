@@ -28,10 +28,7 @@ pub fn make(target: Target, bundled: &Path, notices: &str, stage: &Path, folder:
         }
     }
     fs::write(tree.join("links.txt"), links)?;
-    fs::write(tree.join("THIRD-PARTY.txt"), notices)?;
-    for document in ["LICENSE", "README.md"] {
-        contents::copy(Path::new(document), &tree.join(document))?;
-    }
+    super::add_documents(&tree, notices)?;
     let script = tree.join("install.sh");
     fs::write(&script, SCRIPT)?;
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use crate::setup::packages;
 use crate::shell::{output, run, say, target_dir};
@@ -50,7 +50,5 @@ fn codename() -> Option<String> {
 /// The package for Debian among those that were made.
 pub fn deb(made: &[PathBuf]) -> Result<&PathBuf> {
     let is_deb = |file: &&PathBuf| file.extension().is_some_and(|ending| ending == "deb");
-    let deb = made.iter().find(is_deb);
-    ensure!(deb.is_some(), "no package for Debian was made");
-    deb.context("no package for Debian was made")
+    made.iter().find(is_deb).context("no package for Debian was made")
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use super::contents::copy;
-use crate::shell::{run, say, workspace};
+use crate::shell::{run, say};
 use crate::target::Target;
 
 /// What lies in `target/bundled/`, and the folder that it goes to.
@@ -28,10 +28,7 @@ pub fn make(target: Target, bundled: &Path, notices: &str, folder: &Path) -> Res
         copy(&bundled.join(part), &tree.join(to).join(part))?;
     }
     let documents = tree.join("Library/Documentation/Timbrel");
-    for document in ["LICENSE", "README.md", "SECURITY.md"] {
-        copy(&workspace().join(document), &documents.join(document))?;
-    }
-    fs::write(documents.join("THIRD-PARTY.txt"), notices)?;
+    super::add_documents(&documents, notices)?;
     if !cfg!(target_os = "macos") {
         say(&format!(
             "On a Mac, `pkgbuild --root {name} --identifier org.timbrel.Timbrel {name}.pkg` makes the installer"

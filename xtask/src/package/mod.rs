@@ -28,7 +28,7 @@ use sha2::{Digest, Sha256};
 
 use crate::bundle;
 use crate::setup::packages;
-use crate::shell::{output, say, target_dir};
+use crate::shell::{output, say, target_dir, workspace};
 use crate::target::{Processor, System, Target};
 
 /// The variable that tells the build which commit it is of; see `timbrel --version`.
@@ -84,6 +84,15 @@ fn linux(target: Target, bundled: &Path, notices: &str, stage: &Path, folder: &P
 #[cfg(not(unix))]
 fn linux(_: Target, _: &Path, _: &str, _: &Path, _: &Path) -> Result<Vec<PathBuf>> {
     anyhow::bail!("packages for Linux have links in them: make them on Linux")
+}
+
+/// Puts what a user should find first into a folder, and the licences of all that is linked.
+fn add_documents(folder: &Path, notices: &str) -> Result<()> {
+    for document in ["LICENSE", "README.md", "SECURITY.md"] {
+        contents::copy(&workspace().join(document), &folder.join(document))?;
+    }
+    let file = folder.join("THIRD-PARTY.txt");
+    fs::write(&file, notices).with_context(|| format!("{} cannot be written", file.display()))
 }
 
 /// The commit that is built, with a mark where the checkout differs from it.

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use super::contents::copy;
-use crate::shell::{run, workspace};
+use crate::shell::run;
 use crate::target::{Processor, Target};
 
 /// What lies in `target/bundled/` and belongs to an installation, and where the installer puts it.
@@ -25,10 +25,7 @@ pub fn make(target: Target, bundled: &Path, notices: &str, stage: &Path, folder:
     for (part, _) in PARTS {
         copy(&bundled.join(part), &tree.join(part))?;
     }
-    for document in ["LICENSE", "README.md", "SECURITY.md"] {
-        copy(&workspace().join(document), &tree.join(document))?;
-    }
-    fs::write(tree.join("THIRD-PARTY.txt"), notices)?;
+    super::add_documents(&tree, notices)?;
     let script = folder.join(format!("{name}.iss"));
     fs::write(&script, installer(target, &name))?;
     let file = folder.join(format!("{name}.zip"));

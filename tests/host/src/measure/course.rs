@@ -70,7 +70,7 @@ mod tests {
     fn a_period_is_found_and_none_is_made_up() {
         let periodic = tone(|t| 1.0 + 0.5 * (std::f64::consts::TAU * t / 3.1).sin());
         let (most, after) = course_correlation(&periodic, 48_000.0, 1.5, 8.0);
-        assert!(most > 0.9 && (after - 3.1).abs() < 0.1 || (after - 6.2).abs() < 0.1, "{most} after {after} s");
+        assert!(most > 0.9 && ((after - 3.1).abs() < 0.1 || (after - 6.2).abs() < 0.1), "{most} after {after} s");
         let swept = tone(|t| 1.0 + 0.5 * (std::f64::consts::TAU * t * (0.2 + 0.05 * t)).sin());
         assert!(course_correlation(&swept, 48_000.0, 1.5, 8.0).0 < 0.6);
     }
