@@ -63,9 +63,9 @@ LENT_WEIGHT = 0.25
 # Random latents at a pitch each, and what they weigh together beside all instruments' own places.
 FIELD, FIELD_WEIGHT = 1_500, 1.0
 
-# By how much more random latents change with velocity than notes do, in decibels, for the same change of their centroid: they are
-# duller, and there is less up there to change.
-FELT = 1.25
+# By how much less random latents change with velocity than notes do, in decibels: struck hard they would brighten twice as much as
+# notes do for the same decibels, struck softly as much.
+FELT = 0.72
 
 # How many instruments a random latent is taken to be like: the exponential of the entropy of their shares.
 LIKE = 4.0
@@ -95,6 +95,17 @@ class Bands:
 
     struck: np.ndarray
     upper: np.ndarray
+
+
+def laid_out(generator: Generator, latent: int) -> Generator:
+    """The generator with a latent of another size, whose mapping lies over the instruments as `first_tables.py` lays it."""
+    state = generators.to_state(generator)
+    places = torch.zeros(generator.shape.instruments, latent)
+    again = generators.from_state({
+        **state, "settings": {**state["settings"], "latent": latent}, "weights": {**state["weights"], "mapping.places": places},
+    })
+    lay_out(again)
+    return again.eval().requires_grad_(False)
 
 
 def measure(data: DataSet, generator: Generator, progress: Callable[[str], None] = lambda _: None) -> Bands:
@@ -335,8 +346,8 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="run or checkpoint of a continuous model")
     parser.add_argument("--data", type=Path, required=True, help="the data set that it learnt from")
     parser.add_argument("--out", type=Path, required=True, help="folder of the new checkpoint")
-    parser.add_argument("--lay-out", action="store_true",
-                        help="lay the mapping out anew over the instruments as they have become; what it has learnt goes")
+    parser.add_argument("--lay-out", type=int, metavar="LATENT",
+                        help="first lay the mapping out anew, with a latent of so many numbers; what it has learnt goes")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -345,7 +356,7 @@ def main() -> None:
     if generator.kind != "continuous":
         raise TrainingError(f"{arguments.run} holds a {generator.kind} generator; only a continuous one has these heads.")
     if arguments.lay_out:
-        lay_out(generator)
+        generator = laid_out(generator, arguments.lay_out)
     bands = measure(DataSet(arguments.data), generator, progress)
     if np.isfinite(bands.struck).any():
         fit_touch(generator, bands, arguments.seed)
