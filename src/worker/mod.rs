@@ -24,6 +24,8 @@ pub mod tests;
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+
 use crate::link::WorkerEnd;
 use crate::model::{Model, ModelRef};
 use crate::note::Note;
@@ -35,10 +37,12 @@ use service::Service;
 
 /// One plugin instance's place in the service.
 ///
-/// Dropping it takes the instance out; dropping the last one ends the service and joins its threads. All calls are for the
-/// host's main thread or the editor's: they return at once, but they take a lock.
+/// [`Self::end`] takes the instance out, and so does dropping it; the end of the last one ends the service and joins its threads.
+/// All calls are for the host's main thread or the editor's: they return at once, but they take a lock.
 pub struct Instance {
-    service: Arc<Service>,
+    /// `None` from the end on. Locked for as long as a call takes: while another thread's call held on to the service, the last
+    /// instance would end without it.
+    service: Mutex<Option<Arc<Service>>>,
     id: schedule::PlaceId,
 }
 
@@ -47,24 +51,34 @@ impl Instance {
     pub fn new(end: WorkerEnd) -> Self {
         let service = Service::get();
         let id = service.shared.schedule.lock().add(Place::new(end));
-        Self { service, id }
+        Self { service: Mutex::new(Some(service)), id }
+    }
+
+    /// Takes the instance out of the service, whoever else may hold it: a window's thread may outlive its plugin. From here on its
+    /// calls do nothing.
+    pub fn end(&self) {
+        let Some(service) = self.service.lock().take() else { return };
+        let place = service.shared.schedule.lock().remove(self.id);
+        // Freed after the lock is open again, with the notes that lie in its queues.
+        drop(place);
+        // Threads may hold sessions of a model that nobody plays any more.
+        service.shared.work.notify_all();
     }
 
     /// From here on the instance's model is loaded and its notes are rendered. Returns at once; may be called again.
     pub fn start(&self) {
-        let shared = &self.service.shared;
-        {
-            let settings = shared.settings.lock();
-            let mut schedule = shared.schedule.lock();
+        let complaint = self.with(|service| {
+            let mut settings = service.shared.settings.lock();
+            let mut schedule = service.shared.schedule.lock();
             if let Some(place) = schedule.place(self.id) {
                 place.start();
             }
             schedule.follow(&settings);
             schedule.tell_devices();
-        }
-        // Once, to the first instance: it says nothing of the others.
-        let complaint = shared.settings.lock().complaint.take();
-        self.notice(complaint);
+            // Once, to the first instance: it says nothing of the others.
+            settings.complaint.take()
+        });
+        self.notice(complaint.flatten());
         self.set_to_work();
     }
 
@@ -72,120 +86,137 @@ impl Instance {
     /// refused, the one that plays goes on. The default `ModelRef` stands for the default model; one without a hash for
     /// whatever its file holds.
     pub fn load_model(&self, model: ModelRef) {
-        self.service.shared.schedule.lock().order(self.id, model);
-        if self.is_started() {
+        let is_started = self.with(|service| {
+            let mut schedule = service.shared.schedule.lock();
+            schedule.order(self.id, model);
+            schedule.place(self.id).is_some_and(|place| place.is_started())
+        });
+        if is_started == Some(true) {
             self.set_to_work();
         }
     }
 
-    /// Sees to it that the threads run, and wakes them.
-    fn set_to_work(&self) {
-        if let Err(error) = self.service.start()
-            && let Some(place) = self.service.shared.schedule.lock().place(self.id)
-        {
-            place.fail(format!("{error:#}"));
-        }
-        self.service.shared.work.notify_all();
-        self.service.shared.disk.notify_all();
-    }
-
     /// Shows a sentence to the user, as the service shows its own; `None` leaves what is shown.
     pub fn notice(&self, sentence: Option<String>) {
-        if let Some(sentence) = sentence
-            && let Some(place) = self.service.shared.schedule.lock().place(self.id)
-        {
-            *place.status().error.lock() = Some(sentence);
-        }
+        let Some(sentence) = sentence else { return };
+        self.with(|service| {
+            if let Some(place) = service.shared.schedule.lock().place(self.id) {
+                *place.status().error.lock() = Some(sentence);
+            }
+        });
     }
 
     /// What is known of the devices that render, and what was set about them.
     pub fn devices(&self) -> Report {
-        let settings = self.service.shared.settings.lock();
-        self.service.shared.schedule.lock().report(&settings)
+        let report = self.with(|service| {
+            let settings = service.shared.settings.lock();
+            service.shared.schedule.lock().report(&settings)
+        });
+        report.unwrap_or_default()
     }
 
     /// Changes what renders, for all instances and sessions on this machine. The same choice again means another try.
     pub fn choose_device(&self, device: Choice) {
-        let unsaved = {
-            let mut settings = self.service.shared.settings.lock();
+        let unsaved = self.with(|service| {
+            let mut settings = service.shared.settings.lock();
             let setting = device::Setting { device, ..settings.stored() };
             let unsaved = settings.store(setting).err();
-            let mut schedule = self.service.shared.schedule.lock();
-            schedule.choose(settings.now().device);
+            service.shared.schedule.lock().choose(settings.now().device);
+            service.shared.work.notify_all();
             unsaved
-        };
-        self.notice(unsaved);
-        self.service.shared.work.notify_all();
+        });
+        self.notice(unsaved.flatten());
     }
 
     /// Changes whether a bounce takes notes of the processor only, for all instances and sessions on this machine.
     pub fn set_bounce_on_cpu(&self, bounce_on_cpu: bool) {
-        let unsaved = {
-            let mut settings = self.service.shared.settings.lock();
+        let unsaved = self.with(|service| {
+            let mut settings = service.shared.settings.lock();
             let setting = device::Setting { bounce_on_cpu, ..settings.stored() };
             let unsaved = settings.store(setting).err();
-            self.service.shared.schedule.lock().follow(&settings);
+            service.shared.schedule.lock().follow(&settings);
             unsaved
-        };
-        self.notice(unsaved);
+        });
+        self.notice(unsaved.flatten());
     }
 
     /// Shows devices as if they had been looked at.
     #[cfg(test)]
     pub fn pretend_survey(&self, entries: Vec<device::Entry>) {
-        self.service.shared.schedule.lock().board_mut().surveyed(entries);
+        self.with(|service| service.shared.schedule.lock().board_mut().surveyed(entries));
     }
 
     /// The model that the host's state should name: the one that plays, or one that is on its way or missing, so that a
     /// session is not rewritten by opening it where its model is not.
     pub fn model(&self) -> ModelRef {
-        self.service.shared.schedule.lock().place(self.id).map(|place| place.reference()).unwrap_or_default()
+        let model = self.with(|service| service.shared.schedule.lock().place(self.id).map(|place| place.reference()));
+        model.flatten().unwrap_or_default()
     }
 
     /// The note that a key plays now, where it is rendered already.
     pub fn note(&self, key: u8) -> Option<Arc<Note>> {
-        self.service.shared.schedule.lock().note(self.id, key)
+        self.with(|service| service.shared.schedule.lock().note(self.id, key)).flatten()
     }
 
     /// Notes that a session is being saved with what this instance plays, so that its notes are kept on the disk.
     pub fn session_is_saved(&self) {
-        self.service.shared.schedule.lock().save(self.id);
-        self.service.shared.disk.notify_all();
+        self.with(|service| {
+            service.shared.schedule.lock().save(self.id);
+            service.shared.disk.notify_all();
+        });
     }
 
     /// What the rendered notes of all instances take.
     pub fn usage(&self) -> Usage {
-        self.service.shared.schedule.lock().usage()
+        self.with(|service| service.shared.schedule.lock().usage()).unwrap_or_default()
     }
 
     /// Changes what the rendered notes of all instances may take, for now and for the next time.
     pub fn set_limits(&self, limits: Limits) {
-        let gone = self.service.shared.schedule.lock().set_limits(limits);
-        drop(gone);
+        let is_started = self.with(|service| {
+            let mut schedule = service.shared.schedule.lock();
+            let gone = schedule.set_limits(limits);
+            let is_started = schedule.place(self.id).is_some_and(|place| place.is_started());
+            drop(schedule);
+            drop(gone);
+            is_started
+        });
         self.notice(limits.save().err().map(|error| error.to_string()));
-        if self.is_started() {
+        if is_started == Some(true) {
             self.set_to_work();
         }
     }
 
     /// Removes all notes from the disk, those of other processes, too.
     pub fn clear_disk(&self) {
-        self.service.shared.schedule.lock().clear_disk();
-        self.service.shared.disk.notify_all();
+        self.with(|service| {
+            service.shared.schedule.lock().clear_disk();
+            service.shared.disk.notify_all();
+        });
     }
 
-    fn is_started(&self) -> bool {
-        self.service.shared.schedule.lock().place(self.id).is_some_and(|place| place.is_started())
+    /// Sees to it that the threads run, and wakes them.
+    fn set_to_work(&self) {
+        self.with(|service| {
+            if let Err(error) = service.start()
+                && let Some(place) = service.shared.schedule.lock().place(self.id)
+            {
+                place.fail(format!("{error:#}"));
+            }
+            service.shared.work.notify_all();
+            service.shared.disk.notify_all();
+        });
+    }
+
+    /// Calls the service; `None` once the instance has ended.
+    fn with<T>(&self, call: impl FnOnce(&Service) -> T) -> Option<T> {
+        self.service.lock().as_deref().map(call)
     }
 }
 
 impl Drop for Instance {
     fn drop(&mut self) {
-        let place = self.service.shared.schedule.lock().remove(self.id);
-        // Freed after the lock is open again, with the notes that lie in its queues.
-        drop(place);
-        // Threads may hold sessions of a model that nobody plays any more.
-        self.service.shared.work.notify_all();
+        self.end();
     }
 }
 

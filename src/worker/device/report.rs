@@ -49,7 +49,7 @@ impl Entry {
 }
 
 /// What the editor's panel shows.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Report {
     /// What holds now.
     pub setting: Setting,
