@@ -1,7 +1,7 @@
 //! Renders notes: the inference service that all instances of the process share.
 //!
 //! Threads of its own; never the audio thread, never the host's. From top to bottom: [`Instance`] is what the plugin holds;
-//! `service` has the threads, `schedule` decides what they do next, `place` is one instance's part in it; `cache` keeps
+//! `service` has the threads, `schedule` decides what they do next, `client` is one instance's part in it; `cache` keeps
 //! what was rendered, `disk` keeps it over the sessions; `loaded`, `generator` and `runtime` are a model, one session of it,
 //! and ONNX Runtime; `prepare` and `sustain` make a playable note of what the generator puts out. [`device`] is all that is
 //! about rendering elsewhere than on the processor.
@@ -12,9 +12,9 @@ pub mod disk;
 pub mod generator;
 pub mod interrupt;
 mod loaded;
-mod place;
+mod client;
 pub mod prepare;
-mod priority;
+mod thread_priority;
 mod runtime;
 mod schedule;
 mod service;
@@ -31,11 +31,11 @@ use crate::model::{Model, ModelRef};
 use crate::note::Note;
 use crate::storage::{Limits, Usage};
 
+use client::Client;
 use device::{Choice, Report};
-use place::Place;
 use service::Service;
 
-/// One plugin instance's place in the service.
+/// One plugin instance's part in the service.
 ///
 /// [`Self::end`] takes the instance out, and so does dropping it; the end of the last one ends the service and joins its threads.
 /// All calls are for the host's main thread or the editor's: they return at once, but they take a lock.
@@ -43,14 +43,14 @@ pub struct Instance {
     /// `None` from the end on. Locked for as long as a call takes: while another thread's call held on to the service, the last
     /// instance would end without it.
     service: Mutex<Option<Arc<Service>>>,
-    id: schedule::PlaceId,
+    id: schedule::ClientId,
 }
 
 impl Instance {
     /// Registers an instance. Starts no thread and loads nothing, since hosts make instances only to look at them.
     pub fn new(end: WorkerEnd) -> Self {
         let service = Service::get();
-        let id = service.shared.schedule.lock().add(Place::new(end));
+        let id = service.shared.schedule.lock().add(Client::new(end));
         Self { service: Mutex::new(Some(service)), id }
     }
 
@@ -58,9 +58,9 @@ impl Instance {
     /// calls do nothing.
     pub fn end(&self) {
         let Some(service) = self.service.lock().take() else { return };
-        let place = service.shared.schedule.lock().remove(self.id);
+        let client = service.shared.schedule.lock().remove(self.id);
         // Freed after the lock is open again, with the notes that lie in its queues.
-        drop(place);
+        drop(client);
         // Threads may hold sessions of a model that nobody plays any more.
         service.shared.work.notify_all();
     }
@@ -70,8 +70,8 @@ impl Instance {
         let complaint = self.with(|service| {
             let mut settings = service.shared.settings.lock();
             let mut schedule = service.shared.schedule.lock();
-            if let Some(place) = schedule.place(self.id) {
-                place.start();
+            if let Some(client) = schedule.client(self.id) {
+                client.start();
             }
             schedule.follow(&settings);
             schedule.tell_devices();
@@ -89,7 +89,7 @@ impl Instance {
         let is_started = self.with(|service| {
             let mut schedule = service.shared.schedule.lock();
             schedule.order(self.id, model);
-            schedule.place(self.id).is_some_and(|place| place.is_started())
+            schedule.client(self.id).is_some_and(|client| client.is_started())
         });
         if is_started == Some(true) {
             self.set_to_work();
@@ -100,8 +100,8 @@ impl Instance {
     pub fn notice(&self, sentence: Option<String>) {
         let Some(sentence) = sentence else { return };
         self.with(|service| {
-            if let Some(place) = service.shared.schedule.lock().place(self.id) {
-                *place.status().error.lock() = Some(sentence);
+            if let Some(client) = service.shared.schedule.lock().client(self.id) {
+                *client.status().error.lock() = Some(sentence);
             }
         });
     }
@@ -149,7 +149,8 @@ impl Instance {
     /// The model that the host's state should name: the one that plays, or one that is on its way or missing, so that a
     /// session is not rewritten by opening it where its model is not.
     pub fn model(&self) -> ModelRef {
-        let model = self.with(|service| service.shared.schedule.lock().place(self.id).map(|place| place.reference()));
+        let model =
+            self.with(|service| service.shared.schedule.lock().client(self.id).map(|client| client.reference()));
         model.flatten().unwrap_or_default()
     }
 
@@ -176,7 +177,7 @@ impl Instance {
         let is_started = self.with(|service| {
             let mut schedule = service.shared.schedule.lock();
             let gone = schedule.set_limits(limits);
-            let is_started = schedule.place(self.id).is_some_and(|place| place.is_started());
+            let is_started = schedule.client(self.id).is_some_and(|client| client.is_started());
             drop(schedule);
             drop(gone);
             is_started
@@ -199,9 +200,9 @@ impl Instance {
     fn set_to_work(&self) {
         self.with(|service| {
             if let Err(error) = service.start()
-                && let Some(place) = service.shared.schedule.lock().place(self.id)
+                && let Some(client) = service.shared.schedule.lock().client(self.id)
             {
-                place.fail(format!("{error:#}"));
+                client.fail(format!("{error:#}"));
             }
             service.shared.work.notify_all();
             service.shared.disk.notify_all();

@@ -8,11 +8,11 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use super::cache::NoteCache;
+use super::client::{Client, LoadOrder, Priority};
 use super::device::board::{Board, Lane};
 use super::disk::{Finished, LEAST_PATIENCE, Ledger, MOST_PATIENCE, Outcome, Task as DiskTask};
 use super::interrupt::Interrupt;
 use super::loaded::Loaded;
-use super::place::{Class, LoadOrder, Place};
 use crate::model::{ModelRef, Stamp};
 use crate::note::{ModelId, Note, NoteKey, Origin, Sound};
 use crate::storage::{Limits, NOTE_BYTES, Usage};
@@ -24,28 +24,28 @@ const RETRY_AFTER: Duration = Duration::from_secs(10);
 /// No model that an instrument can use takes this long to be loaded and to render two notes.
 const LOAD_LIMIT: Duration = Duration::from_secs(60);
 
-pub type PlaceId = u64;
+pub type ClientId = u64;
 
 /// One thing for a generator thread to do.
 pub enum Task {
-    Load { place: PlaceId, order: LoadOrder, interrupt: Arc<Interrupt> },
+    Load { client: ClientId, order: LoadOrder, interrupt: Arc<Interrupt> },
     Render { loaded: Arc<Loaded>, key: NoteKey, interrupt: Arc<Interrupt> },
 }
 
 /// A note that is being rendered. Those of one run share their interrupt.
 pub(super) struct Flight {
     pub key: NoteKey,
-    class: Class,
+    priority: Priority,
     pub lane: Lane,
     pub since: Instant,
     /// The instance whose turn it was.
-    place: PlaceId,
+    client: ClientId,
     pub interrupt: Arc<Interrupt>,
 }
 
 /// A model that is being loaded. One at a time, so that instances that open together load it once.
 struct Loading {
-    place: PlaceId,
+    client: ClientId,
     serial: u64,
     since: Instant,
     interrupt: Arc<Interrupt>,
@@ -55,8 +55,8 @@ struct Loading {
 pub type LoadResult = anyhow::Result<(Arc<Loaded>, PathBuf)>;
 
 pub struct Schedule {
-    pub(super) places: BTreeMap<PlaceId, Place>,
-    next_place: PlaceId,
+    pub(super) clients: BTreeMap<ClientId, Client>,
+    next_client: ClientId,
     cache: NoteCache,
     disk: Ledger,
     limits: Limits,
@@ -78,8 +78,8 @@ impl Schedule {
     /// With room for notes in memory and, where there is a folder for them, on the disk.
     pub fn new(limits: Limits, notes_folder: Option<PathBuf>) -> Self {
         Self {
-            places: BTreeMap::new(),
-            next_place: 0,
+            clients: BTreeMap::new(),
+            next_client: 0,
             cache: NoteCache::new(limits.memory_bytes()),
             disk: Ledger::new(notes_folder, limits.disk_bytes()),
             limits,
@@ -95,21 +95,21 @@ impl Schedule {
         }
     }
 
-    pub fn add(&mut self, place: Place) -> PlaceId {
-        self.next_place += 1;
-        self.places.insert(self.next_place, place);
-        self.next_place
+    pub fn add(&mut self, client: Client) -> ClientId {
+        self.next_client += 1;
+        self.clients.insert(self.next_client, client);
+        self.next_client
     }
 
     /// Takes an instance out. What is returned is to be dropped where no lock is held.
-    pub fn remove(&mut self, id: PlaceId) -> Option<Place> {
-        let removed = self.places.remove(&id);
+    pub fn remove(&mut self, id: ClientId) -> Option<Client> {
+        let removed = self.clients.remove(&id);
         self.drop_stale_load();
         removed
     }
 
-    pub fn place(&mut self, id: PlaceId) -> Option<&mut Place> {
-        self.places.get_mut(&id)
+    pub fn client(&mut self, id: ClientId) -> Option<&mut Client> {
+        self.clients.get_mut(&id)
     }
 
     pub fn is_stopping(&self) -> bool {
@@ -128,18 +128,18 @@ impl Schedule {
     }
 
     /// A change of an instance's model order: the load that it replaces is given up.
-    pub fn order(&mut self, id: PlaceId, reference: ModelRef) {
+    pub fn order(&mut self, id: ClientId, reference: ModelRef) {
         // A load command is the user's way to say "try again".
         self.failed.clear();
-        if let Some(place) = self.places.get_mut(&id) {
-            place.order(reference);
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.order(reference);
         }
         self.drop_stale_load();
     }
 
     fn drop_stale_load(&self) {
         if let Some(loading) = &self.loading
-            && !self.places.get(&loading.place).is_some_and(|place| place.is_pending(loading.serial))
+            && !self.clients.get(&loading.client).is_some_and(|client| client.is_pending(loading.serial))
         {
             loading.interrupt.raise();
         }
@@ -163,11 +163,11 @@ impl Schedule {
     /// there may be something new to do. Notes that are no longer used go to `trash`.
     pub fn attend(&mut self, trash: &mut Vec<Arc<Note>>) -> bool {
         let mut changed = false;
-        for place in self.places.values_mut().filter(|place| place.is_started()) {
-            changed |= place.poll(trash);
+        for client in self.clients.values_mut().filter(|client| client.is_started()) {
+            changed |= client.poll(trash);
         }
         self.deliver();
-        self.places.values().filter_map(Place::resting).for_each(|sound| self.cache.settle(&sound));
+        self.clients.values().filter_map(Client::resting).for_each(|sound| self.cache.settle(&sound));
         if changed {
             self.cancel_unwanted();
         }
@@ -181,7 +181,7 @@ impl Schedule {
     /// A model that is played, of those that a thread which has nothing to render `lacks` a session of. The interrupt ends
     /// the making of one.
     pub fn prepare(&mut self, lacks: impl Fn(&Arc<Loaded>) -> bool) -> Option<(Arc<Loaded>, Arc<Interrupt>)> {
-        let loaded = self.places.values().filter_map(Place::model).find(|loaded| lacks(loaded))?;
+        let loaded = self.clients.values().filter_map(Client::model).find(|loaded| lacks(loaded))?;
         let interrupt = Arc::new(Interrupt::default());
         self.preparing.retain(|preparing| preparing.strong_count() > 0);
         self.preparing.push(Arc::downgrade(&interrupt));
@@ -190,8 +190,8 @@ impl Schedule {
 
     pub(super) fn deliver(&mut self) {
         let (flights, failed) = (&self.flights, &self.failed);
-        for place in self.places.values_mut().filter(|place| place.is_dirty()) {
-            place.deliver(
+        for client in self.clients.values_mut().filter(|client| client.is_dirty()) {
+            client.deliver(
                 &mut self.cache,
                 |key| flights.iter().any(|flight| flight.key == *key),
                 |key| failed.contains_key(key),
@@ -202,9 +202,12 @@ impl Schedule {
     /// Renderings for the keyboard that nobody wants any more make way where something more urgent waits. One for a
     /// sounding note is never ended: under steady automation each is unwanted before it is done, and none would ever be.
     fn cancel_unwanted(&mut self) {
-        let is_wanted = |key: &NoteKey| self.places.values().any(|place| place.class_of(key).is_some());
-        let unwanted: Vec<_> =
-            self.flights.iter().filter(|flight| flight.class != Class::Sounding && !is_wanted(&flight.key)).collect();
+        let is_wanted = |key: &NoteKey| self.clients.values().any(|client| client.priority_of(key).is_some());
+        let unwanted: Vec<_> = self
+            .flights
+            .iter()
+            .filter(|flight| flight.priority != Priority::Sounding && !is_wanted(&flight.key))
+            .collect();
         if unwanted.is_empty() {
             return;
         }
@@ -215,7 +218,7 @@ impl Schedule {
             let is_alone = |other: &Flight| {
                 !Arc::ptr_eq(&other.interrupt, &flight.interrupt) || unwanted.iter().any(|known| known.key == other.key)
             };
-            if waiting.is_some_and(|class| class < flight.class) && self.flights.iter().all(is_alone) {
+            if waiting.is_some_and(|priority| priority < flight.priority) && self.flights.iter().all(is_alone) {
                 flight.interrupt.raise();
             }
         }
@@ -233,20 +236,20 @@ impl Schedule {
         if self.loading.is_some() {
             return None;
         }
-        let (&place, order) = self.places.iter().find_map(|(id, place)| Some((id, place.pending()?)))?;
+        let (&client, order) = self.clients.iter().find_map(|(id, client)| Some((id, client.pending()?)))?;
         let order = order.clone();
         let interrupt = Arc::new(Interrupt::default());
         let since = Instant::now();
-        self.loading = Some(Loading { place, serial: order.serial, since, interrupt: Arc::clone(&interrupt) });
-        Some(Task::Load { place, order, interrupt })
+        self.loading = Some(Loading { client, serial: order.serial, since, interrupt: Arc::clone(&interrupt) });
+        Some(Task::Load { client, order, interrupt })
     }
 
     fn pick_render(&mut self) -> Option<Task> {
         self.failed.retain(|_, since| since.elapsed() < RETRY_AFTER);
-        let class = self.most_urgent(Lane::Cpu)?;
-        let (id, key) = self.next_render(class, Lane::Cpu, None)?;
+        let priority = self.most_urgent(Lane::Cpu)?;
+        let (id, key) = self.next_render(priority, Lane::Cpu, None)?;
         let interrupt = Arc::new(Interrupt::default());
-        let loaded = self.take_off(class, Lane::Cpu, id, key, &interrupt)?;
+        let loaded = self.take_off(priority, Lane::Cpu, id, key, &interrupt)?;
         self.deliver();
         Some(Task::Render { loaded, key, interrupt })
     }
@@ -254,35 +257,40 @@ impl Schedule {
     /// Notes that a note is on its way, for the instance whose turn it is.
     pub(super) fn take_off(
         &mut self,
-        class: Class,
+        priority: Priority,
         lane: Lane,
-        id: PlaceId,
+        id: ClientId,
         key: NoteKey,
         interrupt: &Arc<Interrupt>,
     ) -> Option<Arc<Loaded>> {
         self.turns += 1;
-        let place = self.places.get_mut(&id)?;
-        place.serve(class, &key, self.turns);
-        let loaded = Arc::clone(place.model()?);
+        let client = self.clients.get_mut(&id)?;
+        client.serve(priority, &key, self.turns);
+        let loaded = Arc::clone(client.model()?);
         let since = Instant::now();
-        self.flights.push(Flight { key, class, lane, since, place: id, interrupt: Arc::clone(interrupt) });
+        self.flights.push(Flight { key, priority, lane, since, client: id, interrupt: Arc::clone(interrupt) });
         self.touch(key.model);
         Some(loaded)
     }
 
-    /// The most urgent class of which a note waits for a lane.
-    pub(super) fn most_urgent(&self, lane: Lane) -> Option<Class> {
-        Class::ALL.into_iter().find(|&class| self.next_render(class, lane, None).is_some())
+    /// The most urgent priority of which a note waits for a lane.
+    pub(super) fn most_urgent(&self, lane: Lane) -> Option<Priority> {
+        Priority::ALL.into_iter().find(|&priority| self.next_render(priority, lane, None).is_some())
     }
 
-    /// The next note of a class for a lane, of the instance that has waited longest for its turn; `only` of one model.
-    pub(super) fn next_render(&self, class: Class, lane: Lane, only: Option<ModelId>) -> Option<(PlaceId, NoteKey)> {
+    /// The next note of a priority for a lane, of the instance that has waited longest for its turn; `only` of one model.
+    pub(super) fn next_render(
+        &self,
+        priority: Priority,
+        lane: Lane,
+        only: Option<ModelId>,
+    ) -> Option<(ClientId, NoteKey)> {
         // A note that sounds is rendered once that takes no longer than to wait.
-        let patience = match class {
-            Class::Sounding => self.render_time.clamp(LEAST_PATIENCE, MOST_PATIENCE),
-            Class::Recent | Class::Rest => MOST_PATIENCE,
+        let patience = match priority {
+            Priority::Sounding => self.render_time.clamp(LEAST_PATIENCE, MOST_PATIENCE),
+            Priority::Recent | Priority::Rest => MOST_PATIENCE,
         };
-        self.next_of(class, |key, exact| {
+        self.next_of(priority, |key, exact| {
             self.board.lane_of(key, exact) == lane
                 && only.is_none_or(|model| key.model == model)
                 && self.is_missing(key, exact)
@@ -297,12 +305,12 @@ impl Schedule {
         !self.cache.serves(key, exact) && !self.flights.iter().any(is_under_way)
     }
 
-    /// The next note of a class that is `open`, of the instance that has waited longest for its turn. `open` is told as well
+    /// The next note of a priority that is `open`, of the instance that has waited longest for its turn. `open` is told as well
     /// whether the instance wants the processor's own.
-    fn next_of(&self, class: Class, open: impl Fn(&NoteKey, bool) -> bool) -> Option<(PlaceId, NoteKey)> {
-        let waiting = self.places.iter().filter_map(|(id, place)| {
-            let exact = place.is_exact();
-            Some((place.served(), *id, place.next(class, |key| open(key, exact))?))
+    fn next_of(&self, priority: Priority, open: impl Fn(&NoteKey, bool) -> bool) -> Option<(ClientId, NoteKey)> {
+        let waiting = self.clients.iter().filter_map(|(id, client)| {
+            let exact = client.is_exact();
+            Some((client.served(), *id, client.next(priority, |key| open(key, exact))?))
         });
         waiting.min_by_key(|(served, ..)| *served).map(|(_, id, key)| (id, key))
     }
@@ -344,12 +352,12 @@ impl Schedule {
                 if lane == Lane::Cpu {
                     self.board.hear(key.model);
                 }
-                if let Some(place) = self.places.get_mut(&flight.place) {
-                    let status = place.status();
+                if let Some(client) = self.clients.get_mut(&flight.client) {
+                    let status = client.status();
                     status.notes_rendered.fetch_add(1, Ordering::Relaxed);
                     status.inference_us.store(took.as_micros().min(u128::from(u32::MAX)) as u32, Ordering::Relaxed);
-                    if flight.class == Class::Sounding {
-                        place.deliver_late(&note);
+                    if flight.priority == Priority::Sounding {
+                        client.deliver_late(&note);
                     }
                 }
             }
@@ -357,8 +365,8 @@ impl Schedule {
             Err(_) if flight.interrupt.is_raised() => {}
             Err(error) => {
                 self.failed.insert(key, Instant::now());
-                if let Some(place) = self.places.get_mut(&flight.place) {
-                    place.show(format!(
+                if let Some(client) = self.clients.get_mut(&flight.client) {
+                    client.show(format!(
                         "The note of pitch {} could not be rendered (the generator {error:#}): choose another timbre or \
                          load the model again.",
                         key.pitch
@@ -369,16 +377,16 @@ impl Schedule {
     }
 
     /// Takes the outcome of a load in. What is returned is to be dropped where no lock is held.
-    pub fn finish_load(&mut self, id: PlaceId, order: &LoadOrder, result: LoadResult) -> Option<Arc<Loaded>> {
+    pub fn finish_load(&mut self, id: ClientId, order: &LoadOrder, result: LoadResult) -> Option<Arc<Loaded>> {
         let timed_out = self.loading.take().is_some_and(|loading| loading.since.elapsed() > LOAD_LIMIT);
         self.models.retain(|model| model.strong_count() > 0);
-        let place = self.places.get_mut(&id).filter(|place| place.is_pending(order.serial));
-        match (result, place) {
-            (Ok((loaded, path)), Some(place)) => {
+        let client = self.clients.get_mut(&id).filter(|client| client.is_pending(order.serial));
+        match (result, client) {
+            (Ok((loaded, path)), Some(client)) => {
                 if self.models.iter().all(|model| !std::ptr::eq(model.as_ptr(), Arc::as_ptr(&loaded))) {
                     self.models.push(Arc::downgrade(&loaded));
                 }
-                let before = place.switch(loaded, path);
+                let before = client.switch(loaded, path);
                 self.tell_devices();
                 self.disk.begin();
                 self.deliver();
@@ -386,9 +394,9 @@ impl Schedule {
             }
             // Somebody may still want it: the thread that loaded it holds it until the next task.
             (Ok((loaded, _)), None) => Some(loaded),
-            (Err(error), Some(place)) => {
+            (Err(error), Some(client)) => {
                 let label = order.reference.label();
-                place.refuse(if timed_out {
+                client.refuse(if timed_out {
                     let limit = LOAD_LIMIT.as_secs();
                     format!("The model \"{label}\" did not load within {limit} s and was given up: choose another one.")
                 } else {
@@ -405,7 +413,7 @@ impl Schedule {
     /// Gives the thread that keeps notes its next task. What renders is on `device`.
     pub fn pick_disk(&mut self, device: &str) -> Option<DiskTask> {
         // Which model plays is known once ONNX Runtime is loaded, and what lies on the disk depends on it.
-        if self.stopping || self.places.values().all(|place| place.model().is_none()) {
+        if self.stopping || self.clients.values().all(|client| client.model().is_none()) {
             return None;
         }
         let mut disk = std::mem::take(&mut self.disk);
@@ -417,23 +425,23 @@ impl Schedule {
     /// The most urgent note that is wanted, is not in memory and lies on the disk.
     fn next_read(&self, disk: &Ledger) -> Option<NoteKey> {
         let open = |key: &NoteKey, exact| disk.holds(key) && self.is_missing(key, exact);
-        Class::ALL.into_iter().find_map(|class| self.next_of(class, open)).map(|(_, key)| key)
+        Priority::ALL.into_iter().find_map(|priority| self.next_of(priority, open)).map(|(_, key)| key)
     }
 
     /// The notes in memory of the timbres at rest, while no sounding note is waited for.
     fn resting_notes(&self) -> Vec<(Sound, Vec<Arc<Note>>)> {
-        let is_busy = self.flights.iter().any(|flight| flight.class == Class::Sounding)
-            || self.next_of(Class::Sounding, |key, exact| !self.cache.serves(key, exact)).is_some();
+        let is_busy = self.flights.iter().any(|flight| flight.priority == Priority::Sounding)
+            || self.next_of(Priority::Sounding, |key, exact| !self.cache.serves(key, exact)).is_some();
         if is_busy {
             return Vec::new();
         }
-        let of_place = |place: &Place| {
+        let of_client = |client: &Client| {
             // A device's notes are of this machine's driver as well, which no name of a folder tells.
             let own = |key: NoteKey| self.cache.peek(&key).filter(|note| note.origin == Origin::Cpu).cloned();
-            let notes = place.keyboard().filter_map(own).collect();
-            Some((place.resting()?, notes))
+            let notes = client.keyboard().filter_map(own).collect();
+            Some((client.resting()?, notes))
         };
-        self.places.values().filter_map(of_place).collect()
+        self.clients.values().filter_map(of_client).collect()
     }
 
     /// Takes the outcome of a task of the thread that keeps notes in. Notes that had to go for it go to `trash`.
@@ -444,8 +452,8 @@ impl Schedule {
                 trash.extend(self.cache.insert(note));
             }
             Finished::Complaint(sentence) => {
-                for place in self.places.values_mut().filter(|place| place.is_started()) {
-                    place.mention(&sentence);
+                for client in self.clients.values_mut().filter(|client| client.is_started()) {
+                    client.mention(&sentence);
                 }
             }
             Finished::Mended(sentence) => self.withdraw(&sentence),
@@ -456,7 +464,7 @@ impl Schedule {
 
     /// Takes a sentence back wherever it is shown.
     pub(super) fn withdraw(&mut self, sentence: &str) {
-        self.places.values_mut().for_each(|place| place.withdraw(sentence));
+        self.clients.values_mut().for_each(|client| client.withdraw(sentence));
     }
 
     /// Whether there may be notes whose rendering is put off until the disk has taken too long.
@@ -470,14 +478,14 @@ impl Schedule {
     }
 
     /// The note that a key of an instance plays, where it is rendered already.
-    pub fn note(&self, id: PlaceId, key: u8) -> Option<Arc<Note>> {
-        let key = self.places.get(&id)?.keyboard_key(key)?;
+    pub fn note(&self, id: ClientId, key: u8) -> Option<Arc<Note>> {
+        let key = self.clients.get(&id)?.keyboard_key(key)?;
         self.cache.peek(&key).cloned()
     }
 
     /// A session is saved with what an instance plays.
-    pub fn save(&mut self, id: PlaceId) {
-        if let Some(sound) = self.places.get_mut(&id).and_then(Place::save) {
+    pub fn save(&mut self, id: ClientId) {
+        if let Some(sound) = self.clients.get_mut(&id).and_then(Client::save) {
             self.disk.want(sound);
         }
     }
@@ -514,9 +522,9 @@ impl Schedule {
     }
 
     pub(super) fn touch(&mut self, model: ModelId) {
-        for place in self.places.values_mut() {
-            if place.model().is_some_and(|loaded| loaded.model.id == model) {
-                place.touch();
+        for client in self.clients.values_mut() {
+            if client.model().is_some_and(|loaded| loaded.model.id == model) {
+                client.touch();
             }
         }
     }

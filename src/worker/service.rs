@@ -14,14 +14,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow, ensure};
 use parking_lot::{Condvar, Mutex};
 
+use super::client::LoadOrder;
 use super::device;
 use super::device::setting::Settings;
 use super::disk::{Keeper, LEAST_PATIENCE};
 use super::interrupt::Interrupt;
 use super::loaded::{Loaded, Station};
-use super::place::LoadOrder;
-use super::priority;
 use super::schedule::{Schedule, Task};
+use super::thread_priority;
 use crate::files;
 use crate::model::{Model, Stamp};
 use crate::note::{Note, NoteKey};
@@ -206,7 +206,7 @@ fn dispatch(shared: &Shared) {
 
 /// Reads and writes notes on the disk, one after the other.
 fn keep(shared: &Shared) {
-    priority::make_way();
+    thread_priority::make_way();
     let mut keeper = Keeper::default();
     let mut trash = Vec::new();
     let mut schedule = shared.schedule.lock();
@@ -265,7 +265,7 @@ fn generate(shared: &Shared) {
             }
             // Not before: the first sound waits for the model and for one note.
             if renders && !makes_way {
-                priority::make_way();
+                thread_priority::make_way();
                 makes_way = true;
             }
         });
@@ -275,14 +275,14 @@ fn generate(shared: &Shared) {
 /// Does one task, with no lock held, and reports its outcome. A panic becomes a sentence.
 fn perform(shared: &Shared, stations: &mut Stations, task: Task) {
     match task {
-        Task::Load { place, order, interrupt } => {
+        Task::Load { client, order, interrupt } => {
             let loaded = catch_unwind(AssertUnwindSafe(|| load(shared, stations, &order, &interrupt)));
             let result = loaded.unwrap_or_else(|panic| {
                 let label = order.reference.label();
                 Err(anyhow!("The model \"{label}\" cannot be used ({}): choose another one.", panic_text(&*panic)))
             });
             // Kept until the lock is open again: dropping the last holder frees megabytes.
-            let _unused = shared.schedule.lock().finish_load(place, &order, result);
+            let _unused = shared.schedule.lock().finish_load(client, &order, result);
             shared.work.notify_all();
             shared.disk.notify_all();
         }

@@ -10,9 +10,9 @@ use super::report::Report;
 use super::setting::Settings;
 use super::thread::SOUNDING_BATCH;
 use crate::note::{ModelId, Note, NoteKey};
+use crate::worker::client::Priority;
 use crate::worker::interrupt::Interrupt;
 use crate::worker::loaded::Loaded;
-use crate::worker::place::Class;
 use crate::worker::schedule::Schedule;
 use crate::worker::service::Service;
 
@@ -55,23 +55,23 @@ impl Schedule {
 
     /// Notes of one model and one class. What sounds is not held up by what is only rendered ahead.
     fn pick_batch(&mut self, has_session: &impl Fn(&Arc<Loaded>) -> bool) -> Option<DeviceTask> {
-        let class = self.most_urgent(Lane::Device)?;
-        let (id, key) = self.next_render(class, Lane::Device, None)?;
+        let priority = self.most_urgent(Lane::Device)?;
+        let (id, key) = self.next_render(priority, Lane::Device, None)?;
         let model = key.model;
-        let loaded = Arc::clone(self.place(id)?.model()?);
+        let loaded = Arc::clone(self.client(id)?.model()?);
         if !has_session(&loaded) {
             // The model was let go and loaded again: it is tried again, too.
             self.board.forget(model);
             return None;
         }
         let (_, batch) = self.board.device_of(model)?;
-        let most = if class == Class::Sounding { batch.min(SOUNDING_BATCH) } else { batch };
+        let most = if priority == Priority::Sounding { batch.min(SOUNDING_BATCH) } else { batch };
         let interrupt = Arc::new(Interrupt::default());
         let mut keys = Vec::with_capacity(most);
         while keys.len() < most
-            && let Some((id, key)) = self.next_render(class, Lane::Device, Some(model))
+            && let Some((id, key)) = self.next_render(priority, Lane::Device, Some(model))
         {
-            self.take_off(class, Lane::Device, id, key, &interrupt)?;
+            self.take_off(priority, Lane::Device, id, key, &interrupt)?;
             keys.push(key);
         }
         self.deliver();
@@ -80,10 +80,10 @@ impl Schedule {
 
     /// Devices are tried once somebody plays live, and nobody waits for a note that sounds or was just struck.
     fn pick_trial(&mut self) -> Option<DeviceTask> {
-        if self.most_urgent(Lane::Cpu).is_some_and(|class| class != Class::Rest) {
+        if self.most_urgent(Lane::Cpu).is_some_and(|priority| priority != Priority::Rest) {
             return None;
         }
-        let played = self.places.values().filter(|place| place.is_live()).filter_map(|place| place.model());
+        let played = self.clients.values().filter(|client| client.is_live()).filter_map(|client| client.model());
         let played: Vec<_> = played.cloned().collect();
         // ONNX Runtime has to be there before it can be asked, and before the first model it is not.
         if self.board.wants_survey() && !played.is_empty() {
@@ -168,9 +168,9 @@ impl Schedule {
 
     /// Shows a sentence about devices to those who play a model.
     fn say(&mut self, model: ModelId, sentence: String) {
-        for place in self.places.values_mut() {
-            if place.model().is_some_and(|loaded| loaded.model.id == model) {
-                place.show(sentence.clone());
+        for client in self.clients.values_mut() {
+            if client.model().is_some_and(|loaded| loaded.model.id == model) {
+                client.show(sentence.clone());
             }
         }
         self.board.say(sentence);
@@ -182,10 +182,10 @@ impl Schedule {
         if setting.device != self.board.choice() {
             self.choose(setting.device);
         }
-        for place in self.places.values_mut() {
-            place.status().bounce_on_cpu.store(setting.bounce_on_cpu, Ordering::Relaxed);
+        for client in self.clients.values_mut() {
+            client.status().bounce_on_cpu.store(setting.bounce_on_cpu, Ordering::Relaxed);
             // Another rendering may be what a bounce wants now.
-            place.touch();
+            client.touch();
         }
     }
 
@@ -199,9 +199,9 @@ impl Schedule {
 
     /// Brings what every instance shows, and does when it bounces, up to date.
     pub fn tell_devices(&mut self) {
-        for place in self.places.values().filter(|place| place.is_started()) {
-            let device = place.model().and_then(|loaded| self.board.device_of(loaded.model.id));
-            *place.status().device.lock() = match device {
+        for client in self.clients.values().filter(|client| client.is_started()) {
+            let device = client.model().and_then(|loaded| self.board.device_of(loaded.model.id));
+            *client.status().device.lock() = match device {
                 None => Service::device(),
                 Some((provider, 1)) => provider.name().to_owned(),
                 Some((provider, batch)) => format!("{}, up to {batch} notes a run", provider.name()),

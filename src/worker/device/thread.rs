@@ -19,7 +19,7 @@ use crate::note::{ModelId, NoteKey};
 use crate::worker::generator::{Generator, first_line};
 use crate::worker::interrupt::Interrupt;
 use crate::worker::loaded::{Loaded, Station};
-use crate::worker::priority;
+use crate::worker::thread_priority;
 
 use crate::worker::service::{IDLE, Shared, generator_threads, panic_text};
 
@@ -27,7 +27,7 @@ use crate::worker::service::{IDLE, Shared, generator_threads, panic_text};
 pub const SOUNDING_BATCH: usize = 4;
 
 pub fn run(shared: &Shared) {
-    priority::make_way();
+    thread_priority::make_way();
     let mut sessions = Sessions::default();
     let mut trash = Vec::new();
     let mut schedule = shared.schedule.lock();

@@ -5,14 +5,14 @@ use crate::model::Model;
 use crate::model::handmade::{Folder, Handmade};
 use crate::note::{Note, NoteKey, Origin};
 use crate::storage::Limits;
+use crate::worker::client::Client;
 use crate::worker::device::board::{Lane, Outcome};
 use crate::worker::device::dispatch::DeviceTask;
 use crate::worker::device::trial::{Difference, Trial};
 use crate::worker::device::{Choice, Provider};
 use crate::worker::interrupt::Interrupt;
 use crate::worker::loaded::Loaded;
-use crate::worker::place::Place;
-use crate::worker::schedule::{PlaceId, Schedule, Task};
+use crate::worker::schedule::{ClientId, Schedule, Task};
 
 const BATCH: usize = 8;
 
@@ -20,7 +20,7 @@ const BATCH: usize = 8;
 struct Desk {
     schedule: Schedule,
     loaded: Arc<Loaded>,
-    id: PlaceId,
+    id: ClientId,
     ear: Ear,
     _folder: Folder,
 }
@@ -50,11 +50,11 @@ impl Desk {
         let loaded = Arc::new(Loaded::new(model));
         let mut schedule = Schedule::new(Limits::default(), None);
         let (ear, end) = Ear::new();
-        let id = schedule.add(Place::new(end));
-        schedule.place(id).unwrap().start();
-        let Some(Task::Load { place, order, .. }) = schedule.pick() else { panic!("a load comes first") };
+        let id = schedule.add(Client::new(end));
+        schedule.client(id).unwrap().start();
+        let Some(Task::Load { client, order, .. }) = schedule.pick() else { panic!("a load comes first") };
         let path = loaded.model.path.clone();
-        schedule.finish_load(place, &order, Ok((Arc::clone(&loaded), path)));
+        schedule.finish_load(client, &order, Ok((Arc::clone(&loaded), path)));
         Self { schedule, loaded, id, ear, _folder: folder }
     }
 
@@ -251,11 +251,11 @@ fn a_bounce_takes_notes_of_the_processor_although_the_device_has_rendered_them()
 fn a_bounce_and_live_play_of_one_note_both_get_theirs() {
     let mut desk = Desk::new();
     let (mut live, end) = Ear::new();
-    let id = desk.schedule.add(Place::new(end));
-    desk.schedule.place(id).unwrap().start();
-    let Some(Task::Load { place, order, .. }) = desk.schedule.pick() else { panic!("a load comes first") };
+    let id = desk.schedule.add(Client::new(end));
+    desk.schedule.client(id).unwrap().start();
+    let Some(Task::Load { client, order, .. }) = desk.schedule.pick() else { panic!("a load comes first") };
     let path = desk.loaded.model.path.clone();
-    desk.schedule.finish_load(place, &order, Ok((Arc::clone(&desk.loaded), path)));
+    desk.schedule.finish_load(client, &order, Ok((Arc::clone(&desk.loaded), path)));
 
     desk.offline(5, &[request(5, 70)]);
     live.want(timbre(5), &[request(5, 70)]);
@@ -273,7 +273,7 @@ fn a_bounce_and_live_play_of_one_note_both_get_theirs() {
 #[test]
 fn a_bounce_may_take_the_devices_notes_where_the_user_has_said_so() {
     let mut desk = Desk::new();
-    desk.schedule.place(desk.id).unwrap().status().bounce_on_cpu.store(false, Ordering::Relaxed);
+    desk.schedule.client(desk.id).unwrap().status().bounce_on_cpu.store(false, Ordering::Relaxed);
     desk.offline(1, &[request(1, 50)]);
     assert!(desk.pick_cpu().is_none());
     let batch = desk.pick_batch().unwrap();

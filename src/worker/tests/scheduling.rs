@@ -8,10 +8,10 @@ use crate::model::handmade::{Folder, Handmade};
 use crate::note::{NoteKey, Origin, Sustain};
 use crate::spectral::{FramePlan, Representation};
 use crate::storage::Limits;
+use crate::worker::client::Client;
 use crate::worker::interrupt::Interrupt;
 use crate::worker::loaded::Loaded;
-use crate::worker::place::Place;
-use crate::worker::schedule::{PlaceId, Schedule, Task};
+use crate::worker::schedule::{ClientId, Schedule, Task};
 
 /// A schedule with one model and some instances that play it.
 struct Desk {
@@ -34,13 +34,13 @@ impl Desk {
     }
 
     /// Another instance, which plays the model.
-    fn instance(&mut self) -> (PlaceId, Ear) {
+    fn instance(&mut self) -> (ClientId, Ear) {
         let (ear, end) = Ear::new();
-        let id = self.schedule.add(Place::new(end));
-        self.schedule.place(id).unwrap().start();
-        let Some(Task::Load { place, order, .. }) = self.schedule.pick() else { panic!("a load comes first") };
+        let id = self.schedule.add(Client::new(end));
+        self.schedule.client(id).unwrap().start();
+        let Some(Task::Load { client, order, .. }) = self.schedule.pick() else { panic!("a load comes first") };
         let path = self.loaded.model.path.clone();
-        self.schedule.finish_load(place, &order, Ok((Arc::clone(&self.loaded), path)));
+        self.schedule.finish_load(client, &order, Ok((Arc::clone(&self.loaded), path)));
         (id, ear)
     }
 
@@ -342,9 +342,9 @@ fn a_note_that_fails_is_said_once_and_not_tried_again_at_once() {
     assert_eq!(ear.status().generator(), Generator::Ready);
     // To load a model is to try again.
     desk.schedule.order(id, ModelRef::default());
-    let Some(Task::Load { place, order, .. }) = desk.schedule.pick() else { panic!("the load comes first") };
+    let Some(Task::Load { client, order, .. }) = desk.schedule.pick() else { panic!("the load comes first") };
     let loaded = Arc::clone(&desk.loaded);
-    desk.schedule.finish_load(place, &order, Ok((loaded, "desk.onnx".into())));
+    desk.schedule.finish_load(client, &order, Ok((loaded, "desk.onnx".into())));
     assert_eq!(ear.error(), "");
     assert_eq!(desk.render(100), [(1, 60)]);
 }
@@ -374,12 +374,12 @@ fn a_new_model_makes_the_keys_stale_and_renders_them_again() {
     let model = Model::read(&narrow.write(&folder, "narrow.onnx")).unwrap();
     desk.schedule.order(id, chosen(model.path.clone()));
     assert_eq!(ear.status().generator(), Generator::Loading);
-    let Some(Task::Load { place, order, .. }) = desk.schedule.pick() else { panic!("the load comes first") };
+    let Some(Task::Load { client, order, .. }) = desk.schedule.pick() else { panic!("the load comes first") };
     // Until it is there, the old one renders on.
     ear.want(timbre(2), &[request(2, 60)]);
     assert_eq!(desk.render(1), [(2, 60)]);
     let path = model.path.clone();
-    desk.schedule.finish_load(place, &order, Ok((Arc::new(Loaded::new(model)), path)));
+    desk.schedule.finish_load(client, &order, Ok((Arc::new(Loaded::new(model)), path)));
     assert_eq!(ear.status().generator(), Generator::Ready);
     assert_ne!(ear.status().model_id.load(Ordering::Acquire), before);
     assert_eq!(ear.status().pitch_range(), (40, 70));
@@ -396,11 +396,11 @@ fn a_load_is_done_once_at_a_time_and_given_up_when_it_is_replaced() {
     let (id, _ear) = desk.instance();
     let (_other, _) = desk.instance();
     desk.schedule.order(id, chosen("first.onnx".into()));
-    let Some(Task::Load { place, order, interrupt }) = desk.schedule.pick() else { panic!("the load comes first") };
+    let Some(Task::Load { client, order, interrupt }) = desk.schedule.pick() else { panic!("the load comes first") };
     assert!(desk.schedule.pick().is_none(), "one load at a time");
     desk.schedule.order(id, chosen("second.onnx".into()));
     assert!(interrupt.is_raised());
-    desk.schedule.finish_load(place, &order, Err(anyhow::anyhow!("Interrupted.")));
+    desk.schedule.finish_load(client, &order, Err(anyhow::anyhow!("Interrupted.")));
     let Some(Task::Load { order, .. }) = desk.schedule.pick() else { panic!("the second load comes now") };
     assert_eq!(order.reference.path.to_str(), Some("second.onnx"));
 }
@@ -409,20 +409,20 @@ fn a_load_is_done_once_at_a_time_and_given_up_when_it_is_replaced() {
 fn a_missing_model_stays_in_the_session_while_another_sounds() {
     let mut desk = Desk::new();
     let (ear, end) = Ear::new();
-    let id = desk.schedule.add(Place::new(end));
+    let id = desk.schedule.add(Client::new(end));
     let lost = ModelRef { name: "lost".into(), sha256: "00".repeat(32), path: "lost.onnx".into() };
     desk.schedule.order(id, lost.clone());
-    desk.schedule.place(id).unwrap().start();
-    let Some(Task::Load { place, order, .. }) = desk.schedule.pick() else { panic!("the load comes first") };
-    desk.schedule.finish_load(place, &order, Err(anyhow::anyhow!("It is missing.")));
+    desk.schedule.client(id).unwrap().start();
+    let Some(Task::Load { client, order, .. }) = desk.schedule.pick() else { panic!("the load comes first") };
+    desk.schedule.finish_load(client, &order, Err(anyhow::anyhow!("It is missing.")));
     assert_eq!(ear.status().generator(), Generator::Loading, "the default model stands in");
-    let Some(Task::Load { place, order, .. }) = desk.schedule.pick() else { panic!("the stand-in comes now") };
+    let Some(Task::Load { client, order, .. }) = desk.schedule.pick() else { panic!("the stand-in comes now") };
     assert!(order.reference.is_default());
     let loaded = Arc::clone(&desk.loaded);
-    desk.schedule.finish_load(place, &order, Ok((loaded, "desk.onnx".into())));
+    desk.schedule.finish_load(client, &order, Ok((loaded, "desk.onnx".into())));
     assert_eq!(ear.status().generator(), Generator::Ready);
     assert_eq!(ear.error(), "It is missing.");
-    assert_eq!(desk.schedule.place(id).unwrap().reference(), lost);
+    assert_eq!(desk.schedule.client(id).unwrap().reference(), lost);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::note::{ModelId, NoteKey};
 use crate::worker::interrupt::Interrupt;
 use crate::worker::loaded::{Loaded, Station};
 #[cfg(target_os = "linux")]
-use crate::worker::priority::NICER;
+use crate::worker::thread_priority::NICER;
 
 /// The note that a session of its own renders.
 fn direct(model: Model, timbre: Timbre, pitch: u8) -> Arc<Note> {

@@ -1,4 +1,4 @@
-//! One instance's place in the service: what it wants, what it has, and its end of the link. Under the service's lock.
+//! One instance's part in the service: what it wants, what it has, and its end of the link. Under the service's lock.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub const REST: Duration = Duration::from_secs(3);
 
 /// How urgent a rendering is, most urgent first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Class {
+pub enum Priority {
     /// A note sounds and waits for it.
     Sounding,
     /// A key that was struck lately, in the keyboard's timbre.
@@ -25,7 +25,7 @@ pub enum Class {
     Rest,
 }
 
-impl Class {
+impl Priority {
     pub const ALL: [Self; 3] = [Self::Sounding, Self::Recent, Self::Rest];
 }
 
@@ -39,7 +39,7 @@ pub struct LoadOrder {
     pub stands_in: bool,
 }
 
-pub struct Place {
+pub struct Client {
     end: WorkerEnd,
     started: bool,
     wanted: Wanted,
@@ -71,7 +71,7 @@ pub struct Place {
     saved: Option<Sound>,
 }
 
-impl Place {
+impl Client {
     pub fn new(end: WorkerEnd) -> Self {
         let first = LoadOrder { reference: ModelRef::default(), serial: 0, stands_in: false };
         Self {
@@ -358,30 +358,30 @@ impl Place {
         }
     }
 
-    /// The next note of a class that is to be brought; `open` tells whether it can be, and is neither there nor on its way.
-    pub fn next(&self, class: Class, open: impl Fn(&NoteKey) -> bool) -> Option<NoteKey> {
+    /// The next note of a priority that is to be brought; `open` tells whether it can be, and is neither there nor on its way.
+    pub fn next(&self, priority: Priority, open: impl Fn(&NoteKey) -> bool) -> Option<NoteKey> {
         if !self.is_published() {
             return None;
         }
-        match class {
+        match priority {
             // In their order, but one that was rendered and asks again, since the timbre moved on, goes behind the others:
             // under steady automation the first note of a chord would else be the only one that follows.
-            Class::Sounding => {
+            Priority::Sounding => {
                 let waiting = self.requested().filter(|key| !self.answered.contains(key) && open(key));
                 waiting.min_by_key(|key| self.sounding_turns[usize::from(key.pitch)])
             }
-            Class::Recent | Class::Rest if self.wanted.offline => None,
-            Class::Recent | Class::Rest => {
+            Priority::Recent | Priority::Rest if self.wanted.offline => None,
+            Priority::Recent | Priority::Rest => {
                 let mut keys = self.keyboard().filter(|key| self.delivered[usize::from(key.pitch)] != Some(*key));
-                keys.find(|key| (class == Class::Rest || self.is_recent(key.pitch)) && open(key))
+                keys.find(|key| (priority == Priority::Rest || self.is_recent(key.pitch)) && open(key))
             }
         }
     }
 
-    /// Notes that it is this instance's turn, with a note of a class.
-    pub fn serve(&mut self, class: Class, key: &NoteKey, turn: u64) {
+    /// Notes that it is this instance's turn, with a note of a priority.
+    pub fn serve(&mut self, priority: Priority, key: &NoteKey, turn: u64) {
         self.served = turn;
-        if class == Class::Sounding {
+        if priority == Priority::Sounding {
             self.sounding_turns[usize::from(key.pitch)] = turn;
         }
     }
@@ -392,14 +392,14 @@ impl Place {
     }
 
     /// How urgently this instance wants a note, if it does.
-    pub fn class_of(&self, key: &NoteKey) -> Option<Class> {
+    pub fn priority_of(&self, key: &NoteKey) -> Option<Priority> {
         if !self.is_published() || self.model.as_ref()?.model.id != key.model {
             return None;
         }
         if self.requested().any(|wanted| wanted == *key) {
-            Some(Class::Sounding)
+            Some(Priority::Sounding)
         } else if key.timbre == self.wanted.timbre && !self.wanted.offline {
-            Some(if self.is_recent(key.pitch) { Class::Recent } else { Class::Rest })
+            Some(if self.is_recent(key.pitch) { Priority::Recent } else { Priority::Rest })
         } else {
             None
         }
