@@ -26,17 +26,17 @@ impl Loaded {
 }
 
 /// What one thread has for one model: a session and buffers of its own.
-pub struct Station {
+pub struct Renderer {
     generator: Generator,
     preparer: Preparer,
 }
 
-impl Station {
+impl Renderer {
     /// Makes a session and lets it prove itself. Errors are sentences.
     pub fn tried_out(model: &Model, interrupt: &Interrupt) -> anyhow::Result<Self> {
-        let mut station = Self::new(model, interrupt)?;
-        station.generator.try_out(model, interrupt)?;
-        Ok(station)
+        let mut renderer = Self::new(model, interrupt)?;
+        renderer.generator.try_out(model, interrupt)?;
+        Ok(renderer)
     }
 
     /// Makes a session of a model that has proved itself on another thread.

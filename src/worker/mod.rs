@@ -223,7 +223,7 @@ impl Drop for Instance {
 
 /// Loads a model's session and lets it render its lowest and highest pitch. Errors are sentences.
 pub fn try_out(model: &Model) -> anyhow::Result<()> {
-    loaded::Station::tried_out(model, &interrupt::Interrupt::default()).map(drop)
+    loaded::Renderer::tried_out(model, &interrupt::Interrupt::default()).map(drop)
 }
 
 /// Looks which devices are there, and tries those that are chosen on a model, as the service would.

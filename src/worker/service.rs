@@ -19,7 +19,7 @@ use super::device;
 use super::device::setting::Settings;
 use super::disk::{Keeper, LEAST_PATIENCE};
 use super::interrupt::Interrupt;
-use super::loaded::{Loaded, Station};
+use super::loaded::{Loaded, Renderer};
 use super::schedule::{Schedule, Task};
 use super::thread_priority;
 use crate::files;
@@ -231,7 +231,7 @@ fn keep(shared: &Shared) {
 }
 
 fn generate(shared: &Shared) {
-    let mut stations = Stations::default();
+    let mut renderers = RendererPool::default();
     let mut makes_way = false;
     let mut trash = Vec::new();
     let mut schedule = shared.schedule.lock();
@@ -245,23 +245,23 @@ fn generate(shared: &Shared) {
         // What comes from the disk now is rendered once its timbre is changed, and should not wait for a session then.
         let mut session = None;
         if task.is_none() {
-            session = schedule.prepare(|loaded| stations.lacks(loaded));
+            session = schedule.prepare(|loaded| renderers.lacks(loaded));
         }
-        if task.is_none() && session.is_none() && trash.is_empty() && !stations.has_unused() {
+        if task.is_none() && session.is_none() && trash.is_empty() && !renderers.has_unused() {
             let pause = if schedule.waits_for_disk() { LEAST_PATIENCE } else { IDLE };
             shared.work.wait_for(&mut schedule, pause);
             continue;
         }
         parking_lot::MutexGuard::unlocked(&mut schedule, || {
             trash.clear();
-            stations.drop_unused();
+            renderers.drop_unused();
             let renders = matches!(task, Some(Task::Render { .. }));
             if let Some(task) = task {
-                perform(shared, &mut stations, task);
+                perform(shared, &mut renderers, task);
             }
             if let Some((loaded, interrupt)) = session {
                 // It is tried again when a note needs it, which then says why it failed.
-                let _ = catch_unwind(AssertUnwindSafe(|| stations.prepare(&loaded, &interrupt)));
+                let _ = catch_unwind(AssertUnwindSafe(|| renderers.prepare(&loaded, &interrupt)));
             }
             // Not before: the first sound waits for the model and for one note.
             if renders && !makes_way {
@@ -273,10 +273,10 @@ fn generate(shared: &Shared) {
 }
 
 /// Does one task, with no lock held, and reports its outcome. A panic becomes a sentence.
-fn perform(shared: &Shared, stations: &mut Stations, task: Task) {
+fn perform(shared: &Shared, renderers: &mut RendererPool, task: Task) {
     match task {
         Task::Load { client, order, interrupt } => {
-            let loaded = catch_unwind(AssertUnwindSafe(|| load(shared, stations, &order, &interrupt)));
+            let loaded = catch_unwind(AssertUnwindSafe(|| load(shared, renderers, &order, &interrupt)));
             let result = loaded.unwrap_or_else(|panic| {
                 let label = order.reference.label();
                 Err(anyhow!("The model \"{label}\" cannot be used ({}): choose another one.", panic_text(&*panic)))
@@ -288,10 +288,10 @@ fn perform(shared: &Shared, stations: &mut Stations, task: Task) {
         }
         Task::Render { loaded, key, interrupt } => {
             let start = Instant::now();
-            let rendered = catch_unwind(AssertUnwindSafe(|| stations.render(&loaded, key, &interrupt)));
+            let rendered = catch_unwind(AssertUnwindSafe(|| renderers.render(&loaded, key, &interrupt)));
             let result = rendered.unwrap_or_else(|panic| {
                 // What a panic left behind is not to be relied on.
-                stations.forget(&loaded);
+                renderers.remove(&loaded);
                 Err(anyhow!("{}", panic_text(&*panic)))
             });
             let mut trash = Vec::new();
@@ -309,7 +309,7 @@ pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 /// Finds, reads, checks and tries out a model, unless it is loaded already. Errors are sentences.
 fn load(
     shared: &Shared,
-    stations: &mut Stations,
+    renderers: &mut RendererPool,
     order: &LoadOrder,
     interrupt: &Interrupt,
 ) -> Result<(Arc<Loaded>, PathBuf)> {
@@ -335,16 +335,16 @@ fn load(
     if let Some(loaded) = shared.schedule.lock().loaded_with_hash(&model.sha256) {
         return Ok((loaded, path));
     }
-    let station = Station::tried_out(&model, interrupt)?;
+    let renderer = Renderer::tried_out(&model, interrupt)?;
     let loaded = Arc::new(Loaded::new(model));
-    stations.keep(&loaded, station);
+    renderers.insert(&loaded, renderer);
     Ok((loaded, path))
 }
 
 /// The sessions of one thread.
 #[derive(Default)]
-struct Stations {
-    ready: Vec<(Weak<Loaded>, Station)>,
+struct RendererPool {
+    ready: Vec<(Weak<Loaded>, Renderer)>,
     /// Models of which a session was to be made ahead. What failed is not tried again and again.
     prepared: Vec<Weak<Loaded>>,
 }
@@ -353,12 +353,12 @@ fn is_of(model: &Weak<Loaded>, loaded: &Arc<Loaded>) -> bool {
     std::ptr::eq(model.as_ptr(), Arc::as_ptr(loaded))
 }
 
-impl Stations {
-    fn keep(&mut self, loaded: &Arc<Loaded>, station: Station) {
-        self.ready.push((Arc::downgrade(loaded), station));
+impl RendererPool {
+    fn insert(&mut self, loaded: &Arc<Loaded>, renderer: Renderer) {
+        self.ready.push((Arc::downgrade(loaded), renderer));
     }
 
-    fn forget(&mut self, loaded: &Arc<Loaded>) {
+    fn remove(&mut self, loaded: &Arc<Loaded>) {
         self.ready.retain(|(model, _)| !is_of(model, loaded));
     }
 
@@ -384,7 +384,7 @@ impl Stations {
     /// Makes a session ahead.
     fn prepare(&mut self, loaded: &Arc<Loaded>, interrupt: &Interrupt) -> Result<()> {
         self.prepared.push(Arc::downgrade(loaded));
-        self.keep(loaded, Station::new(&loaded.model, interrupt)?);
+        self.insert(loaded, Renderer::new(&loaded.model, interrupt)?);
         Ok(())
     }
 
@@ -392,7 +392,7 @@ impl Stations {
         let index = match self.position(loaded) {
             Some(index) => index,
             None => {
-                self.keep(loaded, Station::new(&loaded.model, interrupt)?);
+                self.insert(loaded, Renderer::new(&loaded.model, interrupt)?);
                 self.ready.len() - 1
             }
         };
@@ -410,19 +410,19 @@ mod tests {
         let folder = Folder::new();
         let model = Model::read(&Handmade::named("ahead").write(&folder, "ahead.onnx")).unwrap();
         let loaded = Arc::new(Loaded::new(model));
-        let mut stations = Stations::default();
-        assert!(stations.lacks(&loaded));
+        let mut renderers = RendererPool::default();
+        assert!(renderers.lacks(&loaded));
         let stopped = Interrupt::default();
         stopped.raise();
-        assert!(stations.prepare(&loaded, &stopped).is_err());
-        assert!(!stations.lacks(&loaded), "it would be tried for ever");
+        assert!(renderers.prepare(&loaded, &stopped).is_err());
+        assert!(!renderers.lacks(&loaded), "it would be tried for ever");
 
-        let mut stations = Stations::default();
-        stations.prepare(&loaded, &Interrupt::default()).unwrap();
-        assert!(!stations.lacks(&loaded) && !stations.has_unused());
+        let mut renderers = RendererPool::default();
+        renderers.prepare(&loaded, &Interrupt::default()).unwrap();
+        assert!(!renderers.lacks(&loaded) && !renderers.has_unused());
         drop(loaded);
-        assert!(stations.has_unused());
-        stations.drop_unused();
-        assert!(stations.ready.is_empty() && stations.prepared.is_empty());
+        assert!(renderers.has_unused());
+        renderers.drop_unused();
+        assert!(renderers.ready.is_empty() && renderers.prepared.is_empty());
     }
 }

@@ -18,7 +18,7 @@ use crate::model::Model;
 use crate::note::{ModelId, NoteKey};
 use crate::worker::generator::{Generator, first_line};
 use crate::worker::interrupt::Interrupt;
-use crate::worker::loaded::{Loaded, Station};
+use crate::worker::loaded::{Loaded, Renderer};
 use crate::worker::thread_priority;
 
 use crate::worker::service::{IDLE, Shared, generator_threads, panic_text};
@@ -53,9 +53,9 @@ pub fn run(shared: &Shared) {
                     shared.schedule.lock().board_mut().surveyed(entries);
                 }
                 Some(DeviceTask::Try { loaded, choice, serial, interrupt }) => {
-                    let (outcome, station) = try_all(&loaded, choice, &interrupt);
-                    if let Some(station) = station {
-                        sessions.keep(&loaded, serial, station);
+                    let (outcome, renderer) = try_all(&loaded, choice, &interrupt);
+                    if let Some(renderer) = renderer {
+                        sessions.insert(&loaded, serial, renderer);
                     }
                     shared.schedule.lock().finish_trial(&loaded, serial, &outcome);
                     shared.work.notify_all();
@@ -79,7 +79,7 @@ pub fn survey() -> Vec<Entry> {
 }
 
 /// Tries the chosen devices on a model, keeps the fastest of those that pay, and tells of all.
-fn try_all(loaded: &Loaded, choice: Choice, interrupt: &Interrupt) -> (Outcome, Option<Station>) {
+fn try_all(loaded: &Loaded, choice: Choice, interrupt: &Interrupt) -> (Outcome, Option<Renderer>) {
     let mut outcome = Outcome::default();
     let mut best: Option<(Provider, Trial, Generator)> = None;
     for (provider, index) in choice.candidates() {
@@ -104,13 +104,13 @@ fn try_all(loaded: &Loaded, choice: Choice, interrupt: &Interrupt) -> (Outcome, 
             }
         }
     }
-    let station = best.map(|(provider, trial, generator)| {
+    let renderer = best.map(|(provider, trial, generator)| {
         let entry = outcome.entries.iter_mut().find(|entry| entry.provider == provider);
         entry.expect("it was put in above").standing = Standing::Renders;
         outcome.renders = Some((provider, trial));
-        Station::of(generator, &loaded.model)
+        Renderer::of(generator, &loaded.model)
     });
-    (outcome, station)
+    (outcome, renderer)
 }
 
 /// What `timbrel info` tells: all devices of this system, those chosen with the figures of a trial.
@@ -143,9 +143,9 @@ fn tried(
 
 fn render(shared: &Shared, sessions: &mut Sessions, loaded: &Arc<Loaded>, keys: &[NoteKey], interrupt: &Interrupt) {
     let start = Instant::now();
-    let station = sessions.of(loaded);
-    let rendered = catch_unwind(AssertUnwindSafe(|| match station {
-        Some(station) => station.render_batch(loaded, keys, interrupt),
+    let renderer = sessions.of(loaded);
+    let rendered = catch_unwind(AssertUnwindSafe(|| match renderer {
+        Some(renderer) => renderer.render_batch(loaded, keys, interrupt),
         None => Err(anyhow!("its session is gone")),
     }));
     let rendered = rendered.unwrap_or_else(|panic| Err(anyhow!("{}", panic_text(&*panic))));
@@ -155,7 +155,7 @@ fn render(shared: &Shared, sessions: &mut Sessions, loaded: &Arc<Loaded>, keys: 
         // The session is kept for a run that was ended on purpose: it is as good as before.
         Err(_) if interrupt.is_raised() => shared.schedule.lock().abandon_batch(keys),
         Err(error) => {
-            sessions.forget(loaded);
+            sessions.remove(loaded);
             shared.schedule.lock().lose_device(loaded.model.id, keys, &first_line(&format!("{error:#}")));
             // The processor takes the notes over at once.
             shared.work.notify_all();
@@ -174,26 +174,26 @@ struct Session {
     model: ModelId,
     /// The choice of the device.
     serial: u64,
-    station: Station,
+    renderer: Renderer,
 }
 
 #[derive(Default)]
 struct Sessions(Vec<Session>);
 
 impl Sessions {
-    fn keep(&mut self, loaded: &Arc<Loaded>, serial: u64, station: Station) {
-        self.0.push(Session { loaded: Arc::downgrade(loaded), model: loaded.model.id, serial, station });
+    fn insert(&mut self, loaded: &Arc<Loaded>, serial: u64, renderer: Renderer) {
+        self.0.push(Session { loaded: Arc::downgrade(loaded), model: loaded.model.id, serial, renderer });
     }
 
-    fn of(&mut self, loaded: &Arc<Loaded>) -> Option<&mut Station> {
-        self.0.iter_mut().find(|session| session.is_of(loaded)).map(|session| &mut session.station)
+    fn of(&mut self, loaded: &Arc<Loaded>) -> Option<&mut Renderer> {
+        self.0.iter_mut().find(|session| session.is_of(loaded)).map(|session| &mut session.renderer)
     }
 
     fn has(&self, loaded: &Arc<Loaded>) -> bool {
         self.0.iter().any(|session| session.is_of(loaded))
     }
 
-    fn forget(&mut self, loaded: &Arc<Loaded>) {
+    fn remove(&mut self, loaded: &Arc<Loaded>) {
         self.0.retain(|session| !session.is_of(loaded));
     }
 

@@ -33,7 +33,7 @@ const MOST_ATTEMPTS: usize = 5;
 
 pub struct Folder {
     root: PathBuf,
-    renderer: String,
+    fingerprint: String,
 }
 
 /// What lies in the folder.
@@ -79,8 +79,8 @@ impl Shelf {
 
 impl Folder {
     /// The notes of one renderer in a folder, which need not be there.
-    pub fn new(root: PathBuf, renderer: String) -> Self {
-        Self { root, renderer }
+    pub fn new(root: PathBuf, fingerprint: String) -> Self {
+        Self { root, fingerprint }
     }
 
     pub fn contents(&self) -> Contents {
@@ -185,7 +185,7 @@ impl Folder {
 
     fn shelf(&self, sound: Sound) -> PathBuf {
         let model = hex(&sound.model.0.to_be_bytes());
-        self.root.join(&self.renderer).join(model).join(hex(&entry::timbre_bytes(&sound.timbre)))
+        self.root.join(&self.fingerprint).join(model).join(hex(&entry::timbre_bytes(&sound.timbre)))
     }
 
     fn file(&self, key: NoteKey) -> PathBuf {
@@ -195,10 +195,11 @@ impl Folder {
     /// The timbres of all renderers.
     fn shelves(&self) -> Vec<Shelf> {
         let mut shelves = Vec::new();
-        for renderer in names(&self.root).into_iter().filter(|name| unhex::<8>(name).is_some()) {
-            let of_renderer = self.root.join(&renderer);
-            for (model, name) in names(&of_renderer).into_iter().filter_map(|name| Some((unhex::<8>(&name)?, name))) {
-                let of_model = of_renderer.join(name);
+        for fingerprint in names(&self.root).into_iter().filter(|name| unhex::<8>(name).is_some()) {
+            let of_fingerprint = self.root.join(&fingerprint);
+            for (model, name) in names(&of_fingerprint).into_iter().filter_map(|name| Some((unhex::<8>(&name)?, name)))
+            {
+                let of_model = of_fingerprint.join(name);
                 for (timbre, name) in
                     names(&of_model).into_iter().filter_map(|name| Some((unhex::<TIMBRE_BYTES>(&name)?, name)))
                 {
@@ -212,7 +213,7 @@ impl Folder {
                             note_bytes = fs::metadata(path.join(name)).map_or(0, |metadata| metadata.len());
                         }
                     }
-                    let sound = (renderer == self.renderer).then_some(sound);
+                    let sound = (fingerprint == self.fingerprint).then_some(sound);
                     shelves.push(Shelf { path, sound, pitches, note_bytes });
                 }
             }
@@ -270,8 +271,8 @@ mod tests {
 
     const HERE: &str = "0123456789abcdef";
 
-    fn folder(scratch: &Scratch, renderer: &str) -> Folder {
-        Folder::new(scratch.join("notes"), renderer.into())
+    fn folder(scratch: &Scratch, fingerprint: &str) -> Folder {
+        Folder::new(scratch.join("notes"), fingerprint.into())
     }
 
     /// Writes a timbre of so many notes, used so long ago.

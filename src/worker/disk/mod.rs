@@ -5,14 +5,14 @@
 //! for it for longer than [`ledger`] says, and it writes only while no sounding note waits to be rendered.
 //!
 //! A note from the disk is the note that would be rendered, bit by bit: `entry` keeps exactly what the note in memory
-//! holds, and `renderer` keeps apart what may differ. So an offline render may use it like one from memory.
+//! holds, and `fingerprint` keeps apart what may differ. So an offline render may use it like one from memory.
 //!
 //! `ledger` knows, under the service's lock, what is there and what is to be done; `folder` does it.
 
 pub mod entry;
 pub mod folder;
 pub mod ledger;
-pub mod renderer;
+pub mod fingerprint;
 mod thread;
 
 pub use ledger::{Finished, LEAST_PATIENCE, Ledger, MOST_PATIENCE, Outcome, Task};

@@ -1,8 +1,8 @@
 //! What the thread that keeps notes does, one task at a time, with no lock held.
 
+use super::fingerprint;
 use super::folder::Folder;
 use super::ledger::{Outcome, Task};
-use super::renderer;
 
 /// The folder, once the renderer is known.
 #[derive(Default)]
@@ -14,7 +14,7 @@ impl Keeper {
     pub fn perform(&mut self, task: Task) -> Outcome {
         match task {
             Task::Look { root, device } => {
-                let folder = self.folder.insert(Folder::new(root, renderer::name(&device)));
+                let folder = self.folder.insert(Folder::new(root, fingerprint::fingerprint(&device)));
                 Outcome::Looked(folder.contents())
             }
             Task::Read(key) => Outcome::Read(key, self.folder.as_ref().and_then(|folder| folder.read(key))),

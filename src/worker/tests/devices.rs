@@ -14,7 +14,7 @@ use crate::worker::device::trial::{Trial, try_device};
 use crate::worker::device::{Choice, Provider, Standing, provider};
 use crate::worker::generator::{self, Generator};
 use crate::worker::interrupt::Interrupt;
-use crate::worker::loaded::{Loaded, Station};
+use crate::worker::loaded::{Loaded, Renderer};
 
 /// The provider that is stood in for, and the file that its sessions are made of; none for the model's own.
 static STAND_IN: Mutex<Option<(Provider, Option<Vec<u8>>)>> = Mutex::new(None);
@@ -109,7 +109,7 @@ fn a_device_takes_over_and_renders_the_same_sounds() {
     let notes = player.keyboard(501);
     assert!(notes.iter().all(|note| note.origin == Origin::Device));
     let loaded = Loaded::new(Model::read(&path).unwrap());
-    let mut cpu = Station::new(&loaded.model, &Interrupt::default()).unwrap();
+    let mut cpu = Renderer::new(&loaded.model, &Interrupt::default()).unwrap();
     for note in notes {
         let expected = cpu.render(&loaded, note.key, &Interrupt::default()).unwrap();
         let (made, expected) = (magnitudes(&note), magnitudes(&expected));
@@ -410,7 +410,7 @@ fn a_real_device_renders_the_keyboard_as_the_processor_does() {
     println!("{}: {}; {}", provider.name(), trial.speed(), trial.agreement());
     // Batches of every size, also of those that do not pay here.
     let loaded = Loaded::new(Model::read(&path).unwrap());
-    let mut cpu = Station::new(&model, &interrupt).unwrap();
+    let mut cpu = Renderer::new(&model, &interrupt).unwrap();
     let keys: Vec<_> = (40..57).map(|pitch| NoteKey { model: model.id, timbre: timbre(3), pitch }).collect();
     let expected: Vec<_> = keys.iter().map(|&key| cpu.render(&loaded, key, &interrupt).unwrap()).collect();
     if device.takes_batches() {
@@ -420,9 +420,9 @@ fn a_real_device_renders_the_keyboard_as_the_processor_does() {
             16
         );
     }
-    let mut station = Station::of(device, &model);
+    let mut renderer = Renderer::of(device, &model);
     for size in [1, 2, 3, 5, 16] {
-        let notes = station.render_batch(&loaded, &keys[..size], &interrupt).unwrap();
+        let notes = renderer.render_batch(&loaded, &keys[..size], &interrupt).unwrap();
         for (note, expected) in notes.into_iter().zip(&expected) {
             let note = note.unwrap();
             let (made, expected) = (magnitudes(&note), magnitudes(expected));
@@ -432,7 +432,7 @@ fn a_real_device_renders_the_keyboard_as_the_processor_does() {
             assert!(below_db > 40.0, "batch of {size}, pitch {}: {below_db:.0} dB", note.key.pitch);
         }
     }
-    drop(station);
+    drop(renderer);
     // And in the service.
     let mut player = Player::playing(path);
     player.ear.want(timbre(4), &[]);
