@@ -143,7 +143,7 @@ impl Instance {
     /// Shows devices as if they had been looked at.
     #[cfg(test)]
     pub fn pretend_survey(&self, entries: Vec<device::Entry>) {
-        self.with(|service| service.shared.schedule.lock().board_mut().surveyed(entries));
+        self.with(|service| service.shared.schedule.lock().devices_mut().surveyed(entries));
     }
 
     /// The model that the host's state should name: the one that plays, or one that is on its way or missing, so that a
@@ -228,5 +228,5 @@ pub fn try_out(model: &Model) -> anyhow::Result<()> {
 
 /// Looks which devices are there, and tries those that are chosen on a model, as the service would.
 pub fn try_devices(model: Model) -> Vec<device::Entry> {
-    device::thread::survey_and_try(model, device::setting::Settings::load().now().device)
+    device::thread::survey_and_probe(model, device::setting::Settings::load().now().device)
 }

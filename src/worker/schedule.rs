@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::cache::NoteCache;
 use super::client::{Client, LoadOrder, Priority};
-use super::device::board::{Board, Lane};
+use super::device::devices::{Backend, Devices};
 use super::disk::{Finished, LEAST_PATIENCE, Ledger, MOST_PATIENCE, Outcome, Task as DiskTask};
 use super::interrupt::Interrupt;
 use super::loaded::Loaded;
@@ -36,7 +36,7 @@ pub enum Task {
 pub(super) struct Flight {
     pub key: NoteKey,
     priority: Priority,
-    pub lane: Lane,
+    pub backend: Backend,
     pub since: Instant,
     /// The instance whose turn it was.
     client: ClientId,
@@ -66,7 +66,7 @@ pub struct Schedule {
     loading: Option<Loading>,
     /// Sessions that are being made for notes to come.
     preparing: Vec<Weak<Interrupt>>,
-    pub(super) board: Board,
+    pub(super) devices: Devices,
     /// What the processor's last note took.
     render_time: Duration,
     /// Counts the tasks given out.
@@ -88,7 +88,7 @@ impl Schedule {
             models: Vec::new(),
             loading: None,
             preparing: Vec::new(),
-            board: Board::default(),
+            devices: Devices::default(),
             render_time: MOST_PATIENCE,
             turns: 0,
             stopping: false,
@@ -124,7 +124,7 @@ impl Schedule {
             loading.interrupt.raise();
         }
         self.preparing.iter().filter_map(Weak::upgrade).for_each(|interrupt| interrupt.raise());
-        self.board.interrupt();
+        self.devices.interrupt();
     }
 
     /// A change of an instance's model order: the load that it replaces is given up.
@@ -211,9 +211,9 @@ impl Schedule {
         if unwanted.is_empty() {
             return;
         }
-        let [on_cpu, on_device] = [Lane::Cpu, Lane::Device].map(|lane| self.most_urgent(lane));
+        let [on_cpu, on_device] = [Backend::Cpu, Backend::Device].map(|backend| self.most_urgent(backend));
         for flight in &unwanted {
-            let waiting = if flight.lane == Lane::Cpu { on_cpu } else { on_device };
+            let waiting = if flight.backend == Backend::Cpu { on_cpu } else { on_device };
             // A run ends for all of its notes.
             let is_alone = |other: &Flight| {
                 !Arc::ptr_eq(&other.interrupt, &flight.interrupt) || unwanted.iter().any(|known| known.key == other.key)
@@ -246,10 +246,10 @@ impl Schedule {
 
     fn pick_render(&mut self) -> Option<Task> {
         self.failed.retain(|_, since| since.elapsed() < RETRY_AFTER);
-        let priority = self.most_urgent(Lane::Cpu)?;
-        let (id, key) = self.next_render(priority, Lane::Cpu, None)?;
+        let priority = self.most_urgent(Backend::Cpu)?;
+        let (id, key) = self.next_render(priority, Backend::Cpu, None)?;
         let interrupt = Arc::new(Interrupt::default());
-        let loaded = self.take_off(priority, Lane::Cpu, id, key, &interrupt)?;
+        let loaded = self.take_off(priority, Backend::Cpu, id, key, &interrupt)?;
         self.deliver();
         Some(Task::Render { loaded, key, interrupt })
     }
@@ -258,7 +258,7 @@ impl Schedule {
     pub(super) fn take_off(
         &mut self,
         priority: Priority,
-        lane: Lane,
+        backend: Backend,
         id: ClientId,
         key: NoteKey,
         interrupt: &Arc<Interrupt>,
@@ -268,21 +268,21 @@ impl Schedule {
         client.serve(priority, &key, self.turns);
         let loaded = Arc::clone(client.model()?);
         let since = Instant::now();
-        self.flights.push(Flight { key, priority, lane, since, client: id, interrupt: Arc::clone(interrupt) });
+        self.flights.push(Flight { key, priority, backend, since, client: id, interrupt: Arc::clone(interrupt) });
         self.touch(key.model);
         Some(loaded)
     }
 
-    /// The most urgent priority of which a note waits for a lane.
-    pub(super) fn most_urgent(&self, lane: Lane) -> Option<Priority> {
-        Priority::ALL.into_iter().find(|&priority| self.next_render(priority, lane, None).is_some())
+    /// The most urgent priority of which a note waits for a backend.
+    pub(super) fn most_urgent(&self, backend: Backend) -> Option<Priority> {
+        Priority::ALL.into_iter().find(|&priority| self.next_render(priority, backend, None).is_some())
     }
 
-    /// The next note of a priority for a lane, of the instance that has waited longest for its turn; `only` of one model.
+    /// The next note of a priority for a backend, of the instance that has waited longest for its turn; `only` of one model.
     pub(super) fn next_render(
         &self,
         priority: Priority,
-        lane: Lane,
+        backend: Backend,
         only: Option<ModelId>,
     ) -> Option<(ClientId, NoteKey)> {
         // A note that sounds is rendered once that takes no longer than to wait.
@@ -291,7 +291,7 @@ impl Schedule {
             Priority::Recent | Priority::Rest => MOST_PATIENCE,
         };
         self.next_of(priority, |key, exact| {
-            self.board.lane_of(key, exact) == lane
+            self.devices.backend_of(key, exact) == backend
                 && only.is_none_or(|model| key.model == model)
                 && self.is_missing(key, exact)
                 && !self.failed.contains_key(key)
@@ -301,7 +301,7 @@ impl Schedule {
 
     /// Whether a note is neither in memory nor being rendered, for an instance that may want the processor's own.
     fn is_missing(&self, key: &NoteKey, exact: bool) -> bool {
-        let is_under_way = |flight: &Flight| flight.key == *key && (!exact || flight.lane == Lane::Cpu);
+        let is_under_way = |flight: &Flight| flight.key == *key && (!exact || flight.backend == Backend::Cpu);
         !self.cache.serves(key, exact) && !self.flights.iter().any(is_under_way)
     }
 
@@ -323,34 +323,34 @@ impl Schedule {
         took: Duration,
         trash: &mut Vec<Arc<Note>>,
     ) {
-        self.land(Lane::Cpu, key, result, took, trash);
+        self.land(Backend::Cpu, key, result, took, trash);
         self.deliver();
     }
 
-    /// The same for a note of either lane. What it changes is yet to be sent.
+    /// The same for a note of either backend. What it changes is yet to be sent.
     pub(super) fn land(
         &mut self,
-        lane: Lane,
+        backend: Backend,
         key: NoteKey,
         result: anyhow::Result<Arc<Note>>,
         took: Duration,
         trash: &mut Vec<Arc<Note>>,
     ) {
-        let is_it = |flight: &Flight| flight.key == key && flight.lane == lane;
+        let is_it = |flight: &Flight| flight.key == key && flight.backend == backend;
         let Some(index) = self.flights.iter().position(is_it) else { return };
         let flight = self.flights.swap_remove(index);
         self.touch(key.model);
         match result {
             Ok(note) => {
-                if lane == Lane::Cpu {
+                if backend == Backend::Cpu {
                     self.render_time = took;
                 }
                 // A note of the processor serves everybody, and makes way for none of a device.
                 if note.serves(true) || !self.cache.serves(&key, true) {
                     trash.extend(self.cache.insert(Arc::clone(&note)));
                 }
-                if lane == Lane::Cpu {
-                    self.board.hear(key.model);
+                if backend == Backend::Cpu {
+                    self.devices.mark_rendered(key.model);
                 }
                 if let Some(client) = self.clients.get_mut(&flight.client) {
                     let status = client.status();

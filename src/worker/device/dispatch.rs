@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::board::{Board, Lane, Outcome};
 use super::choice::Choice;
+use super::devices::{Backend, Devices, ProbeOutcome};
 use super::report::Report;
 use super::setting::Settings;
 use super::thread::SOUNDING_BATCH;
@@ -23,7 +23,7 @@ const RUN_LIMIT: Duration = Duration::from_secs(10);
 pub enum DeviceTask {
     /// To look which devices are there.
     Survey,
-    Try {
+    Probe {
         loaded: Arc<Loaded>,
         choice: Choice,
         serial: u64,
@@ -37,12 +37,12 @@ pub enum DeviceTask {
 }
 
 impl Schedule {
-    pub fn board(&self) -> &Board {
-        &self.board
+    pub fn devices(&self) -> &Devices {
+        &self.devices
     }
 
-    pub fn board_mut(&mut self) -> &mut Board {
-        &mut self.board
+    pub fn devices_mut(&mut self) -> &mut Devices {
+        &mut self.devices
     }
 
     /// Gives out the device thread's next task. `has_session` tells whether it has one of a model.
@@ -50,28 +50,28 @@ impl Schedule {
         if self.is_stopping() {
             return None;
         }
-        self.pick_batch(&has_session).or_else(|| self.pick_trial())
+        self.pick_batch(&has_session).or_else(|| self.pick_probe())
     }
 
     /// Notes of one model and one class. What sounds is not held up by what is only rendered ahead.
     fn pick_batch(&mut self, has_session: &impl Fn(&Arc<Loaded>) -> bool) -> Option<DeviceTask> {
-        let priority = self.most_urgent(Lane::Device)?;
-        let (id, key) = self.next_render(priority, Lane::Device, None)?;
+        let priority = self.most_urgent(Backend::Device)?;
+        let (id, key) = self.next_render(priority, Backend::Device, None)?;
         let model = key.model;
         let loaded = Arc::clone(self.client(id)?.model()?);
         if !has_session(&loaded) {
             // The model was let go and loaded again: it is tried again, too.
-            self.board.forget(model);
+            self.devices.remove_model(model);
             return None;
         }
-        let (_, batch) = self.board.device_of(model)?;
+        let (_, batch) = self.devices.device_of(model)?;
         let most = if priority == Priority::Sounding { batch.min(SOUNDING_BATCH) } else { batch };
         let interrupt = Arc::new(Interrupt::default());
         let mut keys = Vec::with_capacity(most);
         while keys.len() < most
-            && let Some((id, key)) = self.next_render(priority, Lane::Device, Some(model))
+            && let Some((id, key)) = self.next_render(priority, Backend::Device, Some(model))
         {
-            self.take_off(priority, Lane::Device, id, key, &interrupt)?;
+            self.take_off(priority, Backend::Device, id, key, &interrupt)?;
             keys.push(key);
         }
         self.deliver();
@@ -79,30 +79,30 @@ impl Schedule {
     }
 
     /// Devices are tried once somebody plays live, and nobody waits for a note that sounds or was just struck.
-    fn pick_trial(&mut self) -> Option<DeviceTask> {
-        if self.most_urgent(Lane::Cpu).is_some_and(|priority| priority != Priority::Rest) {
+    fn pick_probe(&mut self) -> Option<DeviceTask> {
+        if self.most_urgent(Backend::Cpu).is_some_and(|priority| priority != Priority::Rest) {
             return None;
         }
         let played = self.clients.values().filter(|client| client.is_live()).filter_map(|client| client.model());
         let played: Vec<_> = played.cloned().collect();
         // ONNX Runtime has to be there before it can be asked, and before the first model it is not.
-        if self.board.wants_survey() && !played.is_empty() {
+        if self.devices.wants_survey() && !played.is_empty() {
             return Some(DeviceTask::Survey);
         }
-        let loaded = played.into_iter().find(|loaded| self.board.wants_trial(loaded.model.id))?;
+        let loaded = played.into_iter().find(|loaded| self.devices.wants_probe(loaded.model.id))?;
         let interrupt = Arc::new(Interrupt::default());
-        self.board.begin_trial(loaded.model.id, Arc::clone(&interrupt));
-        let (choice, serial) = (self.board.choice(), self.board.serial());
-        Some(DeviceTask::Try { loaded, choice, serial, interrupt })
+        self.devices.begin_probe(loaded.model.id, Arc::clone(&interrupt));
+        let (choice, serial) = (self.devices.choice(), self.devices.serial());
+        Some(DeviceTask::Probe { loaded, choice, serial, interrupt })
     }
 
-    /// Takes the outcome of a trial in. A device that somebody has asked for and that cannot be had is told of.
-    pub fn finish_trial(&mut self, loaded: &Loaded, serial: u64, outcome: &Outcome) {
+    /// Takes the outcome of a probe in. A device that somebody has asked for and that cannot be had is told of.
+    pub fn finish_probe(&mut self, loaded: &Loaded, serial: u64, outcome: &ProbeOutcome) {
         let model = loaded.model.id;
-        if !self.board.finish_trial(serial, model, outcome) {
+        if !self.devices.finish_probe(serial, model, outcome) {
             return;
         }
-        if outcome.renders.is_none() && self.board.choice() != Choice::Automatic {
+        if outcome.renders.is_none() && self.devices.choice() != Choice::Automatic {
             for entry in &outcome.entries {
                 self.say(model, format!("{} Notes are rendered on the processor.", entry.sentence));
             }
@@ -121,10 +121,10 @@ impl Schedule {
         let took = took / keys.len().max(1) as u32;
         for (key, note) in keys.iter().zip(notes) {
             match note {
-                Ok(note) => self.land(Lane::Device, *key, Ok(note), took, trash),
+                Ok(note) => self.land(Backend::Device, *key, Ok(note), took, trash),
                 // Whose fault it is, the processor will tell.
                 Err(_) => {
-                    self.board.keep_to_cpu(*key);
+                    self.devices.keep_to_cpu(*key);
                     self.take_back(std::slice::from_ref(key));
                 }
             }
@@ -141,10 +141,10 @@ impl Schedule {
     /// A run has failed: from here on the processor renders the model, and these notes first, in their order of urgency.
     pub fn lose_device(&mut self, model: ModelId, keys: &[NoteKey], reason: &str) {
         self.take_back(keys);
-        let Some((provider, _)) = self.board.device_of(model) else { return };
+        let Some((provider, _)) = self.devices.device_of(model) else { return };
         let name = provider.name();
         let sentence = format!("{name} failed while it rendered ({reason}): choose it again to try it once more.");
-        self.board.lose(model, &sentence);
+        self.devices.lose(model, &sentence);
         self.say(model, format!("{sentence} Notes are rendered on the processor."));
         self.tell_devices();
         self.deliver();
@@ -152,15 +152,15 @@ impl Schedule {
 
     /// A run that never ends must not keep its notes.
     pub(in crate::worker) fn lose_hanging_device(&mut self) {
-        let is_hanging = |lane, since: std::time::Instant| lane == Lane::Device && since.elapsed() > RUN_LIMIT;
-        let hanging = self.flights.iter().filter(|flight| is_hanging(flight.lane, flight.since));
+        let is_hanging = |backend, since: std::time::Instant| backend == Backend::Device && since.elapsed() > RUN_LIMIT;
+        let hanging = self.flights.iter().filter(|flight| is_hanging(flight.backend, flight.since));
         let keys: Vec<_> = hanging.inspect(|flight| flight.interrupt.raise()).map(|flight| flight.key).collect();
         let Some(first) = keys.first() else { return };
         self.lose_device(first.model, &keys, &format!("it gave no answer in {} s", RUN_LIMIT.as_secs()));
     }
 
     fn take_back(&mut self, keys: &[NoteKey]) {
-        self.flights.retain(|flight| flight.lane != Lane::Device || !keys.contains(&flight.key));
+        self.flights.retain(|flight| flight.backend != Backend::Device || !keys.contains(&flight.key));
         for key in keys {
             self.touch(key.model);
         }
@@ -173,13 +173,13 @@ impl Schedule {
                 client.show(sentence.clone());
             }
         }
-        self.board.say(sentence);
+        self.devices.remember_message(sentence);
     }
 
     /// Goes over to what the settings say now.
     pub fn follow(&mut self, settings: &Settings) {
         let setting = settings.now();
-        if setting.device != self.board.choice() {
+        if setting.device != self.devices.choice() {
             self.choose(setting.device);
         }
         for client in self.clients.values_mut() {
@@ -191,7 +191,7 @@ impl Schedule {
 
     /// Goes over to another device, or tries the same one once more.
     pub fn choose(&mut self, choice: Choice) {
-        for sentence in self.board.choose(choice) {
+        for sentence in self.devices.choose(choice) {
             self.withdraw(&sentence);
         }
         self.tell_devices();
@@ -200,7 +200,7 @@ impl Schedule {
     /// Brings what every instance shows, and does when it bounces, up to date.
     pub fn tell_devices(&mut self) {
         for client in self.clients.values().filter(|client| client.is_started()) {
-            let device = client.model().and_then(|loaded| self.board.device_of(loaded.model.id));
+            let device = client.model().and_then(|loaded| self.devices.device_of(loaded.model.id));
             *client.status().device.lock() = match device {
                 None => Service::device(),
                 Some((provider, 1)) => provider.name().to_owned(),
@@ -215,7 +215,7 @@ impl Schedule {
             setting: settings.now(),
             device_is_fixed: settings.is_device_fixed(),
             bounce_is_fixed: settings.is_bounce_fixed(),
-            entries: self.board.entries(),
+            entries: self.devices.entries(),
         }
     }
 }

@@ -8,12 +8,12 @@ use std::time::Instant;
 use anyhow::{Result, anyhow};
 use parking_lot::MutexGuard;
 
-use super::board::Outcome;
 use super::choice::{Choice, Provider};
+use super::devices::ProbeOutcome;
 use super::dispatch::DeviceTask;
+use super::probe::{Probe, probe_device};
 use super::provider;
 use super::report::{Entry, Standing};
-use super::trial::{Trial, try_device};
 use crate::model::Model;
 use crate::note::{ModelId, NoteKey};
 use crate::worker::generator::{Generator, first_line};
@@ -37,7 +37,7 @@ pub fn run(shared: &Shared) {
         if schedule.is_stopping() {
             break;
         }
-        let serial = schedule.board().serial();
+        let serial = schedule.devices().serial();
         if task.is_none() && trash.is_empty() && !sessions.has_unused(serial) {
             shared.work.wait_for(&mut schedule, IDLE);
             continue;
@@ -45,19 +45,19 @@ pub fn run(shared: &Shared) {
         MutexGuard::unlocked(&mut schedule, || {
             trash.clear();
             for model in sessions.drop_unused(serial) {
-                shared.schedule.lock().board_mut().forget(model);
+                shared.schedule.lock().devices_mut().remove_model(model);
             }
             match task {
                 Some(DeviceTask::Survey) => {
                     let entries = survey();
-                    shared.schedule.lock().board_mut().surveyed(entries);
+                    shared.schedule.lock().devices_mut().surveyed(entries);
                 }
-                Some(DeviceTask::Try { loaded, choice, serial, interrupt }) => {
-                    let (outcome, renderer) = try_all(&loaded, choice, &interrupt);
+                Some(DeviceTask::Probe { loaded, choice, serial, interrupt }) => {
+                    let (outcome, renderer) = probe_all(&loaded, choice, &interrupt);
                     if let Some(renderer) = renderer {
                         sessions.insert(&loaded, serial, renderer);
                     }
-                    shared.schedule.lock().finish_trial(&loaded, serial, &outcome);
+                    shared.schedule.lock().finish_probe(&loaded, serial, &outcome);
                     shared.work.notify_all();
                 }
                 Some(DeviceTask::Render { loaded, keys, interrupt }) => {
@@ -79,23 +79,23 @@ pub fn survey() -> Vec<Entry> {
 }
 
 /// Tries the chosen devices on a model, keeps the fastest of those that pay, and tells of all.
-fn try_all(loaded: &Loaded, choice: Choice, interrupt: &Interrupt) -> (Outcome, Option<Renderer>) {
-    let mut outcome = Outcome::default();
-    let mut best: Option<(Provider, Trial, Generator)> = None;
+fn probe_all(loaded: &Loaded, choice: Choice, interrupt: &Interrupt) -> (ProbeOutcome, Option<Renderer>) {
+    let mut outcome = ProbeOutcome::default();
+    let mut best: Option<(Provider, Probe, Generator)> = None;
     for (provider, index) in choice.candidates() {
         if interrupt.is_raised() {
             return Default::default();
         }
         let is_chosen = choice != Choice::Automatic;
-        match tried(provider, index, is_chosen, &loaded.model, interrupt) {
+        match probe_one(provider, index, is_chosen, &loaded.model, interrupt) {
             Ok(None) => {}
-            Ok(Some((generator, trial))) => {
-                let sentence = format!("{}. {}.", capital(&trial.speed()), capital(&trial.agreement()));
-                let pays = is_chosen || trial.pays(generator_threads());
-                let is_best = best.as_ref().is_none_or(|(_, known, _)| trial.batch_ms < known.batch_ms);
+            Ok(Some((generator, probe))) => {
+                let sentence = format!("{}. {}.", capital(&probe.speed()), capital(&probe.agreement()));
+                let pays = is_chosen || probe.pays(generator_threads());
+                let is_best = best.as_ref().is_none_or(|(_, known, _)| probe.batch_ms < known.batch_ms);
                 outcome.entries.push(Entry { provider, standing: Standing::Slower, sentence });
                 if pays && is_best {
-                    best = Some((provider, trial, generator));
+                    best = Some((provider, probe, generator));
                 }
             }
             Err(error) => {
@@ -104,18 +104,18 @@ fn try_all(loaded: &Loaded, choice: Choice, interrupt: &Interrupt) -> (Outcome, 
             }
         }
     }
-    let renderer = best.map(|(provider, trial, generator)| {
+    let renderer = best.map(|(provider, probe, generator)| {
         let entry = outcome.entries.iter_mut().find(|entry| entry.provider == provider);
         entry.expect("it was put in above").standing = Standing::Renders;
-        outcome.renders = Some((provider, trial));
+        outcome.renders = Some((provider, probe));
         Renderer::of(generator, &loaded.model)
     });
     (outcome, renderer)
 }
 
-/// What `timbrel info` tells: all devices of this system, those chosen with the figures of a trial.
-pub fn survey_and_try(model: Model, choice: Choice) -> Vec<Entry> {
-    let (outcome, _) = try_all(&Loaded::new(model), choice, &Interrupt::default());
+/// What `timbrel info` tells: all devices of this system, those chosen with the figures of a probe.
+pub fn survey_and_probe(model: Model, choice: Choice) -> Vec<Entry> {
+    let (outcome, _) = probe_all(&Loaded::new(model), choice, &Interrupt::default());
     let mut entries = survey();
     for found in outcome.entries {
         match entries.iter_mut().find(|entry| entry.provider == found.provider) {
@@ -126,18 +126,18 @@ pub fn survey_and_try(model: Model, choice: Choice) -> Vec<Entry> {
     entries
 }
 
-/// One device's trial. `None` where it is not installed and nobody has asked for it.
-fn tried(
+/// One device's probe. `None` where it is not installed and nobody has asked for it.
+fn probe_one(
     provider: Provider,
     index: u32,
     is_chosen: bool,
     model: &Model,
     interrupt: &Interrupt,
-) -> Result<Option<(Generator, Trial)>> {
+) -> Result<Option<(Generator, Probe)>> {
     if !is_chosen && provider::check_installed(provider).is_err() {
         return Ok(None);
     }
-    let tried = catch_unwind(AssertUnwindSafe(|| try_device(provider, index, model, interrupt)));
+    let tried = catch_unwind(AssertUnwindSafe(|| probe_device(provider, index, model, interrupt)));
     tried.unwrap_or_else(|panic| Err(anyhow!("{} failed ({}).", provider.name(), panic_text(&*panic)))).map(Some)
 }
 

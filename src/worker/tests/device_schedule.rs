@@ -6,9 +6,9 @@ use crate::model::handmade::{Folder, Handmade};
 use crate::note::{Note, NoteKey, Origin};
 use crate::storage::Limits;
 use crate::worker::client::Client;
-use crate::worker::device::board::{Lane, Outcome};
+use crate::worker::device::devices::{Backend, ProbeOutcome};
 use crate::worker::device::dispatch::DeviceTask;
-use crate::worker::device::trial::{Difference, Trial};
+use crate::worker::device::probe::{Difference, Probe};
 use crate::worker::device::{Choice, Provider};
 use crate::worker::interrupt::Interrupt;
 use crate::worker::loaded::Loaded;
@@ -37,9 +37,9 @@ impl Batch {
     }
 }
 
-fn trial() -> Trial {
+fn probe() -> Probe {
     let exact = Difference { common: 0.0, rms: 0.0 };
-    Trial { level: exact, angle: exact, batch: BATCH, alone_ms: 1.0, batch_ms: 0.2, cpu_ms: 10.0 }
+    Probe { level: exact, angle: exact, batch: BATCH, alone_ms: 1.0, batch_ms: 0.2, cpu_ms: 10.0 }
 }
 
 impl Desk {
@@ -66,14 +66,14 @@ impl Desk {
         let key = desk.pick_cpu().unwrap();
         desk.finish_cpu(key);
         let serial = loop {
-            match desk.pick().expect("a trial comes") {
-                DeviceTask::Survey => desk.schedule.board_mut().surveyed(Vec::new()),
-                DeviceTask::Try { serial, .. } => break serial,
+            match desk.pick().expect("a probe comes") {
+                DeviceTask::Survey => desk.schedule.devices_mut().surveyed(Vec::new()),
+                DeviceTask::Probe { serial, .. } => break serial,
                 DeviceTask::Render { .. } => panic!("nothing was tried yet"),
             }
         };
-        let outcome = Outcome { renders: Some((Provider::WebGpu, trial())), entries: Vec::new() };
-        desk.schedule.finish_trial(&desk.loaded, serial, &outcome);
+        let outcome = ProbeOutcome { renders: Some((Provider::WebGpu, probe())), entries: Vec::new() };
+        desk.schedule.finish_probe(&desk.loaded, serial, &outcome);
         // What was asked for until now counts no more.
         desk.ear.want(timbre(0), &[]);
         desk.schedule.attend(&mut Vec::new());
@@ -262,7 +262,7 @@ fn a_bounce_and_live_play_of_one_note_both_get_theirs() {
     let batch = desk.pick_batch().unwrap();
     assert_eq!(batch.pitches(), [70]);
     let key = desk.pick_cpu().unwrap();
-    assert_eq!(key, batch.keys[0], "each lane renders its own");
+    assert_eq!(key, batch.keys[0], "each backend renders its own");
     desk.finish(&batch);
     assert_eq!(live.hear().iter().map(|note| note.origin).collect::<Vec<_>>(), [Origin::Device]);
     assert!(desk.heard().is_empty());
@@ -290,14 +290,14 @@ fn nothing_is_tried_before_the_first_note_nor_while_one_is_waited_for_nor_in_a_b
     let key = desk.pick_cpu().unwrap();
     desk.finish_cpu(key);
     assert!(matches!(desk.pick(), Some(DeviceTask::Survey)));
-    desk.schedule.board_mut().surveyed(Vec::new());
+    desk.schedule.devices_mut().surveyed(Vec::new());
     desk.ear.want(timbre(2), &[request(2, 61)]);
     assert!(desk.pick().is_none(), "a note is waited for");
     desk.offline(2, &[]);
     assert!(desk.pick().is_none(), "nobody plays live");
     desk.ear.want(timbre(2), &[]);
-    assert!(matches!(desk.pick(), Some(DeviceTask::Try { .. })));
-    assert!(desk.pick().is_none(), "one trial is enough");
+    assert!(matches!(desk.pick(), Some(DeviceTask::Probe { .. })));
+    assert!(desk.pick().is_none(), "one probe is enough");
 }
 
 #[test]
@@ -308,24 +308,24 @@ fn on_the_processor_nothing_is_ever_tried() {
     let key = desk.pick_cpu().unwrap();
     desk.finish_cpu(key);
     assert!(matches!(desk.pick(), Some(DeviceTask::Survey)));
-    desk.schedule.board_mut().surveyed(Vec::new());
+    desk.schedule.devices_mut().surveyed(Vec::new());
     assert!(desk.pick().is_none());
 }
 
 #[test]
-fn the_outcome_of_a_trial_for_an_earlier_choice_changes_nothing() {
+fn the_outcome_of_a_probe_for_an_earlier_choice_changes_nothing() {
     let mut desk = Desk::fresh();
     desk.ear.want(timbre(1), &[]);
     let key = desk.pick_cpu().unwrap();
     desk.finish_cpu(key);
     assert!(matches!(desk.pick(), Some(DeviceTask::Survey)));
-    desk.schedule.board_mut().surveyed(Vec::new());
-    let Some(DeviceTask::Try { serial, interrupt, .. }) = desk.pick() else { panic!("a trial comes") };
+    desk.schedule.devices_mut().surveyed(Vec::new());
+    let Some(DeviceTask::Probe { serial, interrupt, .. }) = desk.pick() else { panic!("a probe comes") };
     desk.schedule.choose(Choice::Cpu);
     assert!(interrupt.is_raised(), "it is ended");
-    let outcome = Outcome { renders: Some((Provider::WebGpu, trial())), entries: Vec::new() };
-    desk.schedule.finish_trial(&desk.loaded, serial, &outcome);
+    let outcome = ProbeOutcome { renders: Some((Provider::WebGpu, probe())), entries: Vec::new() };
+    desk.schedule.finish_probe(&desk.loaded, serial, &outcome);
     assert!(desk.pick_cpu().is_some());
-    let lane = desk.schedule.board().lane_of(&key, false);
-    assert_eq!(lane, Lane::Cpu);
+    let backend = desk.schedule.devices().backend_of(&key, false);
+    assert_eq!(backend, Backend::Cpu);
 }

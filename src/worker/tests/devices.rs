@@ -9,8 +9,8 @@ use crate::files;
 use crate::model::Model;
 use crate::model::handmade::{Folder, Handmade, Sound};
 use crate::note::{NoteKey, Origin};
+use crate::worker::device::probe::{Probe, probe_device};
 use crate::worker::device::setting::DEVICE_VARIABLE;
-use crate::worker::device::trial::{Trial, try_device};
 use crate::worker::device::{Choice, Provider, Standing, provider};
 use crate::worker::generator::{self, Generator};
 use crate::worker::interrupt::Interrupt;
@@ -194,9 +194,9 @@ fn the_default_model_renders_batches_as_it_renders_single_notes() {
     let _stand_in = StandIn::new(None);
     let model = Model::read(&files::default_model().unwrap()).unwrap();
     let interrupt = Interrupt::default();
-    let (mut device, trial) = try_device(STOOD_IN, 0, &model, &interrupt).unwrap();
+    let (mut device, probe) = probe_device(STOOD_IN, 0, &model, &interrupt).unwrap();
     assert!(device.takes_batches());
-    assert!(trial.level.common < 1e-4 && trial.angle.common < 1e-4, "{trial:?}");
+    assert!(probe.level.common < 1e-4 && probe.angle.common < 1e-4, "{probe:?}");
     let latents = vec![0.5; model.manifest.latent_size * 16];
     let images = device.generate_batch(&latents, &[60; 16], &interrupt, |_, output| Ok(output.image.len())).unwrap();
     assert_eq!(images.len(), 16);
@@ -208,9 +208,9 @@ fn a_model_of_one_note_a_run_is_tried_with_one() {
     let _stand_in = StandIn::new(None);
     let folder = Folder::new();
     let model = Model::read(&Handmade::named("single").write(&folder, "single.onnx")).unwrap();
-    let (device, trial) = try_device(STOOD_IN, 0, &model, &Interrupt::default()).unwrap();
+    let (device, probe) = probe_device(STOOD_IN, 0, &model, &Interrupt::default()).unwrap();
     assert!(!device.takes_batches());
-    assert_eq!(trial.batch, 1);
+    assert_eq!(probe.batch, 1);
 }
 
 #[test]
@@ -222,12 +222,12 @@ fn a_graph_that_breaks_its_promise_of_batches_is_run_with_one_note() {
     // What the graph computes for several notes is that of another number of frames, which no manifest promises.
     let single = Handmade { one_note_inside: true, ..batched("liar", Sound::Even) };
     let _stand_in = StandIn::new(Some(single.bytes()));
-    let (_, trial) = try_device(STOOD_IN, 0, &model, &interrupt).unwrap();
-    assert_eq!(trial.batch, 1);
+    let (_, probe) = probe_device(STOOD_IN, 0, &model, &interrupt).unwrap();
+    assert_eq!(probe.batch, 1);
 }
 
 #[test]
-fn the_last_instance_ends_a_trial_that_is_under_way() {
+fn the_last_instance_ends_a_probe_that_is_under_way() {
     let _turn = turn();
     // The lowest pitch is one of those that are tried.
     let _stand_in = StandIn::sounding(Sound::EndlessAt(24));
@@ -237,7 +237,7 @@ fn the_last_instance_ends_a_trial_that_is_under_way() {
     player.ear.want(timbre(900), &[]);
     player.wait_until("the device is on trial", |player| {
         player.ear.hear();
-        player.instance.devices().chosen().is_some_and(|entry| entry.standing == Standing::Trying)
+        player.instance.devices().chosen().is_some_and(|entry| entry.standing == Standing::Probing)
     });
     drop(player.instance);
     assert!(super::lifetime::the_threads_are_gone(), "the threads are joined");
@@ -387,12 +387,12 @@ fn child_with_directml() {
 
 #[test]
 fn a_device_pays_only_where_it_is_faster_than_all_threads_and_for_one_note() {
-    let exact = crate::worker::device::trial::Difference { common: 0.0, rms: 0.0 };
-    let trial = |alone_ms, batch_ms, cpu_ms| Trial { level: exact, angle: exact, batch: 8, alone_ms, batch_ms, cpu_ms };
-    assert!(trial(4.0, 1.0, 5.0).pays(2));
-    assert!(!trial(4.0, 1.0, 5.0).pays(4), "four threads are nearly as fast");
-    assert!(!trial(9.0, 1.0, 5.0).pays(2), "a struck key would wait longer");
-    assert!(trial(5.0, 5.0, 380.0).pays(16));
+    let exact = crate::worker::device::probe::Difference { common: 0.0, rms: 0.0 };
+    let probe = |alone_ms, batch_ms, cpu_ms| Probe { level: exact, angle: exact, batch: 8, alone_ms, batch_ms, cpu_ms };
+    assert!(probe(4.0, 1.0, 5.0).pays(2));
+    assert!(!probe(4.0, 1.0, 5.0).pays(4), "four threads are nearly as fast");
+    assert!(!probe(9.0, 1.0, 5.0).pays(2), "a struck key would wait longer");
+    assert!(probe(5.0, 5.0, 380.0).pays(16));
 }
 
 /// For a machine with a device: `TIMBREL_DEVICE=cuda cargo test --release -p timbrel --lib real_device -- --ignored
@@ -406,8 +406,8 @@ fn a_real_device_renders_the_keyboard_as_the_processor_does() {
     let path = files::default_model().unwrap();
     let model = Model::read(&path).unwrap();
     let interrupt = Interrupt::default();
-    let (mut device, trial) = try_device(provider, index, &model, &interrupt).unwrap();
-    println!("{}: {}; {}", provider.name(), trial.speed(), trial.agreement());
+    let (mut device, probe) = probe_device(provider, index, &model, &interrupt).unwrap();
+    println!("{}: {}; {}", provider.name(), probe.speed(), probe.agreement());
     // Batches of every size, also of those that do not pay here.
     let loaded = Loaded::new(Model::read(&path).unwrap());
     let mut cpu = Renderer::new(&model, &interrupt).unwrap();
