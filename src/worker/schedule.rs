@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::cache::NoteCache;
 use super::client::{Client, LoadOrder, Priority};
 use super::device::devices::{Backend, Devices};
-use super::disk::{Finished, LEAST_PATIENCE, Ledger, MOST_PATIENCE, Outcome, Task as DiskTask};
+use super::disk::{DiskOutcome, DiskTask, Finished, Index, LEAST_PATIENCE, MOST_PATIENCE};
 use super::interrupt::Interrupt;
 use super::loaded::Loaded;
 use crate::model::{ModelRef, Stamp};
@@ -58,7 +58,7 @@ pub struct Schedule {
     pub(super) clients: BTreeMap<ClientId, Client>,
     next_client: ClientId,
     cache: NoteCache,
-    disk: Ledger,
+    disk: Index,
     limits: Limits,
     pub(super) flights: Vec<Flight>,
     failed: HashMap<NoteKey, Instant>,
@@ -81,7 +81,7 @@ impl Schedule {
             clients: BTreeMap::new(),
             next_client: 0,
             cache: NoteCache::new(limits.memory_bytes()),
-            disk: Ledger::new(notes_folder, limits.disk_bytes()),
+            disk: Index::new(notes_folder, limits.disk_bytes()),
             limits,
             flights: Vec::new(),
             failed: HashMap::new(),
@@ -423,7 +423,7 @@ impl Schedule {
     }
 
     /// The most urgent note that is wanted, is not in memory and lies on the disk.
-    fn next_read(&self, disk: &Ledger) -> Option<NoteKey> {
+    fn next_read(&self, disk: &Index) -> Option<NoteKey> {
         let open = |key: &NoteKey, exact| disk.holds(key) && self.is_missing(key, exact);
         Priority::ALL.into_iter().find_map(|priority| self.next_of(priority, open)).map(|(_, key)| key)
     }
@@ -445,7 +445,7 @@ impl Schedule {
     }
 
     /// Takes the outcome of a task of the thread that keeps notes in. Notes that had to go for it go to `trash`.
-    pub fn finish_disk(&mut self, outcome: Outcome, trash: &mut Vec<Arc<Note>>) {
+    pub fn finish_disk(&mut self, outcome: DiskOutcome, trash: &mut Vec<Arc<Note>>) {
         match self.disk.finish(outcome, trash) {
             Finished::Note(note) => {
                 self.touch(note.key.model);
@@ -486,7 +486,7 @@ impl Schedule {
     /// A session is saved with what an instance plays.
     pub fn save(&mut self, id: ClientId) {
         if let Some(sound) = self.clients.get_mut(&id).and_then(Client::save) {
-            self.disk.want(sound);
+            self.disk.mark_saved(sound);
         }
     }
 

@@ -17,7 +17,7 @@ use parking_lot::{Condvar, Mutex};
 use super::client::LoadOrder;
 use super::device;
 use super::device::setting::Settings;
-use super::disk::{Keeper, LEAST_PATIENCE};
+use super::disk::{LEAST_PATIENCE, Store};
 use super::interrupt::Interrupt;
 use super::loaded::{Loaded, Renderer};
 use super::schedule::{Schedule, Task};
@@ -56,7 +56,7 @@ pub struct Service {
     pub shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// Reads and writes notes on the disk; runs once anything is kept there.
-    keeper: Mutex<Option<JoinHandle<()>>>,
+    store: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What all threads share.
@@ -104,7 +104,7 @@ impl Service {
         let mut service = SERVICE.lock();
         service.upgrade().unwrap_or_else(|| {
             let shared = Arc::new(Shared::new());
-            let new = Arc::new(Self { shared, threads: Mutex::default(), keeper: Mutex::default() });
+            let new = Arc::new(Self { shared, threads: Mutex::default(), store: Mutex::default() });
             *service = Arc::downgrade(&new);
             new
         })
@@ -132,7 +132,7 @@ impl Service {
             })?);
         }
         drop(threads);
-        self.start_keeper();
+        self.start_store();
         Ok(())
     }
 
@@ -147,15 +147,15 @@ impl Service {
     }
 
     /// Starts the thread that keeps notes, where any are kept and unless it runs. Without it notes are only rendered.
-    fn start_keeper(&self) {
-        let mut keeper = self.keeper.lock();
-        if keeper.is_some() || !self.shared.schedule.lock().has_disk() {
+    fn start_store(&self) {
+        let mut store = self.store.lock();
+        if store.is_some() || !self.shared.schedule.lock().has_disk() {
             return;
         }
         let shared = Arc::clone(&self.shared);
         let started = std::thread::Builder::new().name("timbrel-store".into()).spawn(move || keep(&shared));
         match started {
-            Ok(thread) => *keeper = Some(thread),
+            Ok(thread) => *store = Some(thread),
             Err(_) => self.shared.schedule.lock().give_up_disk(),
         }
     }
@@ -173,7 +173,7 @@ impl Drop for Service {
         self.shared.work.notify_all();
         self.shared.disk.notify_all();
         self.shared.look.notify_all();
-        for thread in self.threads.get_mut().drain(..).chain(self.keeper.get_mut().take()) {
+        for thread in self.threads.get_mut().drain(..).chain(self.store.get_mut().take()) {
             // A thread catches the panics of its work; one that ended by another has nothing left to be waited for.
             let _ = thread.join();
         }
@@ -207,7 +207,7 @@ fn dispatch(shared: &Shared) {
 /// Reads and writes notes on the disk, one after the other.
 fn keep(shared: &Shared) {
     thread_priority::make_way();
-    let mut keeper = Keeper::default();
+    let mut store = Store::default();
     let mut trash = Vec::new();
     let mut schedule = shared.schedule.lock();
     while !schedule.is_stopping() {
@@ -217,7 +217,7 @@ fn keep(shared: &Shared) {
         };
         let outcome = parking_lot::MutexGuard::unlocked(&mut schedule, || {
             trash.clear();
-            catch_unwind(AssertUnwindSafe(|| keeper.perform(task)))
+            catch_unwind(AssertUnwindSafe(|| store.perform(task)))
         });
         match outcome {
             Ok(outcome) => schedule.finish_disk(outcome, &mut trash),

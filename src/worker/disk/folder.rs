@@ -131,7 +131,7 @@ impl Folder {
     }
 
     /// Notes that a timbre is used now. That it cannot be noted only makes the timbre look older.
-    pub fn touch(&self, sound: Sound) {
+    pub fn mark_used(&self, sound: Sound) {
         let folder = self.shelf(sound);
         if folder.is_dir() {
             let file = fs::File::create(folder.join(USED));
@@ -279,7 +279,7 @@ mod tests {
     fn put(folder: &Folder, seed: u32, notes: u8, minutes_ago: u64) -> Sound {
         (60..60 + notes).for_each(|pitch| folder.write(&note(key(seed, pitch))).unwrap());
         let sound = key(seed, 60).sound();
-        folder.touch(sound);
+        folder.mark_used(sound);
         let used = fs::File::options().write(true).open(folder.shelf(sound).join(USED)).unwrap();
         used.set_modified(SystemTime::now() - Duration::from_secs(60 * minutes_ago)).unwrap();
         sound
@@ -334,7 +334,7 @@ mod tests {
         folder.trim(8 * note_bytes());
         assert_eq!(folder.contents().sounds, HashMap::from([(old, 7 << 60), (new, 7 << 60)]));
         assert!(!folder.shelf(oldest).exists());
-        folder.touch(old);
+        folder.mark_used(old);
         folder.trim(5 * note_bytes());
         assert_eq!(folder.contents().sounds, HashMap::from([(old, 7 << 60)]), "it was used last");
     }
@@ -429,7 +429,7 @@ mod tests {
         let folder = folder(&scratch, HERE);
         assert!(folder.write(&note(key(1, 60))).is_err());
         assert!(folder.read(key(1, 60)).is_none() && folder.contents().sounds.is_empty());
-        folder.touch(key(1, 60).sound());
+        folder.mark_used(key(1, 60).sound());
         folder.trim(0);
         folder.clear();
     }
