@@ -1,24 +1,51 @@
 //! Renders notes: the inference service that all instances of the process share.
 //!
-//! Threads of its own; never the audio thread, never the host's. From top to bottom: [`Instance`] is what the plugin holds;
-//! `service` has the threads, `schedule` decides what they do next, `client` is one instance's part in it; `cache` keeps
-//! what was rendered, `disk` keeps it over the sessions; `loaded`, `generator` and `runtime` are a model, one session of it,
-//! and ONNX Runtime; `prepare` and `sustain` make a playable note of what the generator puts out. [`device`] is all that is
-//! about rendering elsewhere than on the processor.
+//! Threads of its own; never the audio thread, never the host's. From top to bottom:
+//!
+//! - [`Instance`] is what the plugin holds; `service` starts and ends the threads, and `shared` is what they share.
+//! - The threads: `dispatcher` looks at what is wanted and sends it, `render_thread` loads and renders, `disk_thread` reads and
+//!   writes, `device::thread` renders on a device.
+//! - `schedule` picks what a thread does next, and `events` takes in what came of it. They hold four parts that know nothing of
+//!   one another: `clients` is what is wanted, `notes` what is there or on its way, `models` what is loaded, `device::devices` what
+//!   may render.
+//! - One `client` an instance: `wishes` are what it wants as notes, `model_slot` has its model and its orders, `delivery` sends its
+//!   notes, `messages` are what its user is told.
+//! - `notes` are made of `cache`, what is in memory; `in_flight`, what is being rendered; and `disk`, what is kept over the sessions.
+//! - `load` finds and checks a model; `renderer` renders its notes on one thread, by a `generator`, which is a session of ONNX
+//!   Runtime (`runtime`), and `prepare` and `sustain`, which make a playable note of what it puts out.
 
 mod cache;
+mod client;
+mod clients;
+mod cpu;
+mod delivery;
 pub mod device;
 pub mod disk;
+mod disk_thread;
+mod dispatcher;
+mod events;
 pub mod generator;
+mod in_flight;
 pub mod interrupt;
+mod load;
 mod loaded;
-mod client;
+mod messages;
+mod model_slot;
+mod models;
+mod notes;
+mod panic;
 pub mod prepare;
-mod thread_priority;
+mod priority;
+mod render_thread;
+mod renderer;
+mod renderer_pool;
 mod runtime;
 mod schedule;
 mod service;
+mod shared;
 mod sustain;
+mod thread_priority;
+mod wishes;
 #[cfg(test)]
 pub mod tests;
 
@@ -43,7 +70,7 @@ pub struct Instance {
     /// `None` from the end on. Locked for as long as a call takes: while another thread's call held on to the service, the last
     /// instance would end without it.
     service: Mutex<Option<Arc<Service>>>,
-    id: schedule::ClientId,
+    id: priority::ClientId,
 }
 
 impl Instance {
@@ -70,11 +97,11 @@ impl Instance {
         let complaint = self.with(|service| {
             let mut settings = service.shared.settings.lock();
             let mut schedule = service.shared.schedule.lock();
-            if let Some(client) = schedule.client(self.id) {
+            if let Some(client) = schedule.clients.get_mut(self.id) {
                 client.start();
             }
-            schedule.follow(&settings);
-            schedule.tell_devices();
+            schedule.apply(&settings);
+            schedule.show_devices();
             // Once, to the first instance: it says nothing of the others.
             settings.complaint.take()
         });
@@ -89,7 +116,7 @@ impl Instance {
         let is_started = self.with(|service| {
             let mut schedule = service.shared.schedule.lock();
             schedule.order(self.id, model);
-            schedule.client(self.id).is_some_and(|client| client.is_started())
+            schedule.clients.get_mut(self.id).is_some_and(|client| client.is_started())
         });
         if is_started == Some(true) {
             self.set_to_work();
@@ -100,7 +127,7 @@ impl Instance {
     pub fn notice(&self, sentence: Option<String>) {
         let Some(sentence) = sentence else { return };
         self.with(|service| {
-            if let Some(client) = service.shared.schedule.lock().client(self.id) {
+            if let Some(client) = service.shared.schedule.lock().clients.get_mut(self.id) {
                 *client.status().error.lock() = Some(sentence);
             }
         });
@@ -134,7 +161,7 @@ impl Instance {
             let mut settings = service.shared.settings.lock();
             let setting = device::Setting { bounce_on_cpu, ..settings.stored() };
             let unsaved = settings.store(setting).err();
-            service.shared.schedule.lock().follow(&settings);
+            service.shared.schedule.lock().apply(&settings);
             unsaved
         });
         self.notice(unsaved.flatten());
@@ -143,14 +170,14 @@ impl Instance {
     /// Shows devices as if they had been looked at.
     #[cfg(test)]
     pub fn pretend_survey(&self, entries: Vec<device::Entry>) {
-        self.with(|service| service.shared.schedule.lock().devices_mut().surveyed(entries));
+        self.with(|service| service.shared.schedule.lock().devices.surveyed(entries));
     }
 
     /// The model that the host's state should name: the one that plays, or one that is on its way or missing, so that a
     /// session is not rewritten by opening it where its model is not.
     pub fn model(&self) -> ModelRef {
-        let model =
-            self.with(|service| service.shared.schedule.lock().client(self.id).map(|client| client.reference()));
+        let model = self
+            .with(|service| service.shared.schedule.lock().clients.get_mut(self.id).map(|client| client.reference()));
         model.flatten().unwrap_or_default()
     }
 
@@ -159,17 +186,17 @@ impl Instance {
         self.with(|service| service.shared.schedule.lock().note(self.id, key)).flatten()
     }
 
-    /// Notes that a session is being saved with what this instance plays, so that its notes are kept on the disk.
+    /// A session is being saved with what this instance plays, so that its notes are kept on the disk.
     pub fn session_is_saved(&self) {
         self.with(|service| {
-            service.shared.schedule.lock().save(self.id);
+            service.shared.schedule.lock().session_is_saved(self.id);
             service.shared.disk.notify_all();
         });
     }
 
     /// What the rendered notes of all instances take.
     pub fn usage(&self) -> Usage {
-        self.with(|service| service.shared.schedule.lock().usage()).unwrap_or_default()
+        self.with(|service| service.shared.schedule.lock().notes.usage()).unwrap_or_default()
     }
 
     /// Changes what the rendered notes of all instances may take, for now and for the next time.
@@ -177,7 +204,7 @@ impl Instance {
         let is_started = self.with(|service| {
             let mut schedule = service.shared.schedule.lock();
             let gone = schedule.set_limits(limits);
-            let is_started = schedule.client(self.id).is_some_and(|client| client.is_started());
+            let is_started = schedule.clients.get_mut(self.id).is_some_and(|client| client.is_started());
             drop(schedule);
             drop(gone);
             is_started
@@ -200,7 +227,7 @@ impl Instance {
     fn set_to_work(&self) {
         self.with(|service| {
             if let Err(error) = service.start()
-                && let Some(client) = service.shared.schedule.lock().client(self.id)
+                && let Some(client) = service.shared.schedule.lock().clients.get_mut(self.id)
             {
                 client.fail(format!("{error:#}"));
             }
@@ -223,7 +250,7 @@ impl Drop for Instance {
 
 /// Loads a model's session and lets it render its lowest and highest pitch. Errors are sentences.
 pub fn try_out(model: &Model) -> anyhow::Result<()> {
-    loaded::Renderer::tried_out(model, &interrupt::Interrupt::default()).map(drop)
+    renderer::Renderer::tried_out(model, &interrupt::Interrupt::default()).map(drop)
 }
 
 /// Looks which devices are there, and tries those that are chosen on a model, as the service would.

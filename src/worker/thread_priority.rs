@@ -7,7 +7,7 @@ pub const NICER: i32 = 10;
 
 /// Lets the calling thread make way for all others of the process, for good: a user may not raise a priority again. Where the
 /// system has no such thing for one thread, nothing changes.
-pub fn make_way() {
+pub fn lower() {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     // SAFETY: neither call changes memory. On Linux 0 stands for the calling thread, not for the whole process. What lies
     // beyond the lowest priority is taken for it.

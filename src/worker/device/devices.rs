@@ -12,7 +12,7 @@ use crate::worker::interrupt::Interrupt;
 /// Where a note is rendered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Backend {
-    /// On the generator threads, one note a run.
+    /// On the render threads, one note a run.
     Cpu,
     /// On the device thread, in batches.
     Device,
@@ -100,7 +100,7 @@ impl Devices {
         self.entries = entries;
     }
 
-    /// Notes that a note of a model has been rendered on the processor.
+    /// Records that a note of a model has been rendered on the processor.
     pub fn mark_rendered(&mut self, model: ModelId) {
         if !self.rendered.contains(&model) {
             self.rendered.push(model);

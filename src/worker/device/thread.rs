@@ -10,7 +10,6 @@ use parking_lot::MutexGuard;
 
 use super::choice::{Choice, Provider};
 use super::devices::ProbeOutcome;
-use super::dispatch::DeviceTask;
 use super::probe::{Probe, probe_device};
 use super::provider;
 use super::report::{Entry, Standing};
@@ -18,50 +17,49 @@ use crate::model::Model;
 use crate::note::{ModelId, NoteKey};
 use crate::worker::generator::{Generator, first_line};
 use crate::worker::interrupt::Interrupt;
-use crate::worker::loaded::{Loaded, Renderer};
-use crate::worker::thread_priority;
-
-use crate::worker::service::{IDLE, Shared, generator_threads, panic_text};
-
-/// Most notes of a run for notes that sound: a chord. The first of them waits for the last.
-pub const SOUNDING_BATCH: usize = 4;
+use crate::worker::loaded::Loaded;
+use crate::worker::panic::panic_text;
+use crate::worker::renderer::Renderer;
+use crate::worker::schedule::DeviceTask;
+use crate::worker::shared::{IDLE, Shared};
+use crate::worker::{cpu, thread_priority};
 
 pub fn run(shared: &Shared) {
-    thread_priority::make_way();
-    let mut sessions = Sessions::default();
+    thread_priority::lower();
+    let mut renderers = DeviceRenderers::default();
     let mut trash = Vec::new();
     let mut schedule = shared.schedule.lock();
     loop {
-        shared.attend(&mut schedule, &mut trash);
-        let task = schedule.pick_for_device(|model| sessions.has(model));
+        shared.poll(&mut schedule, &mut trash);
+        let task = schedule.pick_for_device(|model| renderers.has(model));
         if schedule.is_stopping() {
             break;
         }
-        let serial = schedule.devices().serial();
-        if task.is_none() && trash.is_empty() && !sessions.has_unused(serial) {
+        let serial = schedule.devices.serial();
+        if task.is_none() && trash.is_empty() && !renderers.has_unused(serial) {
             shared.work.wait_for(&mut schedule, IDLE);
             continue;
         }
         MutexGuard::unlocked(&mut schedule, || {
             trash.clear();
-            for model in sessions.drop_unused(serial) {
-                shared.schedule.lock().devices_mut().remove_model(model);
+            for model in renderers.drop_unused(serial) {
+                shared.schedule.lock().devices.remove_model(model);
             }
             match task {
                 Some(DeviceTask::Survey) => {
                     let entries = survey();
-                    shared.schedule.lock().devices_mut().surveyed(entries);
+                    shared.schedule.lock().devices.surveyed(entries);
                 }
                 Some(DeviceTask::Probe { loaded, choice, serial, interrupt }) => {
                     let (outcome, renderer) = probe_all(&loaded, choice, &interrupt);
                     if let Some(renderer) = renderer {
-                        sessions.insert(&loaded, serial, renderer);
+                        renderers.insert(&loaded, serial, renderer);
                     }
                     shared.schedule.lock().finish_probe(&loaded, serial, &outcome);
                     shared.work.notify_all();
                 }
                 Some(DeviceTask::Render { loaded, keys, interrupt }) => {
-                    render(shared, &mut sessions, &loaded, &keys, &interrupt);
+                    render(shared, &mut renderers, &loaded, &keys, &interrupt);
                 }
                 None => {}
             }
@@ -91,7 +89,7 @@ fn probe_all(loaded: &Loaded, choice: Choice, interrupt: &Interrupt) -> (ProbeOu
             Ok(None) => {}
             Ok(Some((generator, probe))) => {
                 let sentence = format!("{}. {}.", capital(&probe.speed()), capital(&probe.agreement()));
-                let pays = is_chosen || probe.pays(generator_threads());
+                let pays = is_chosen || probe.pays(cpu::render_threads());
                 let is_best = best.as_ref().is_none_or(|(_, known, _)| probe.batch_ms < known.batch_ms);
                 outcome.entries.push(Entry { provider, standing: Standing::Slower, sentence });
                 if pays && is_best {
@@ -141,9 +139,15 @@ fn probe_one(
     tried.unwrap_or_else(|panic| Err(anyhow!("{} failed ({}).", provider.name(), panic_text(&*panic)))).map(Some)
 }
 
-fn render(shared: &Shared, sessions: &mut Sessions, loaded: &Arc<Loaded>, keys: &[NoteKey], interrupt: &Interrupt) {
+fn render(
+    shared: &Shared,
+    renderers: &mut DeviceRenderers,
+    loaded: &Arc<Loaded>,
+    keys: &[NoteKey],
+    interrupt: &Interrupt,
+) {
     let start = Instant::now();
-    let renderer = sessions.of(loaded);
+    let renderer = renderers.of(loaded);
     let rendered = catch_unwind(AssertUnwindSafe(|| match renderer {
         Some(renderer) => renderer.render_batch(loaded, keys, interrupt),
         None => Err(anyhow!("its session is gone")),
@@ -152,10 +156,10 @@ fn render(shared: &Shared, sessions: &mut Sessions, loaded: &Arc<Loaded>, keys: 
     let mut trash = Vec::new();
     match rendered {
         Ok(notes) => shared.schedule.lock().finish_batch(keys, notes, start.elapsed(), &mut trash),
-        // The session is kept for a run that was ended on purpose: it is as good as before.
+        // The renderer is kept for a run that was ended on purpose: it is as good as before.
         Err(_) if interrupt.is_raised() => shared.schedule.lock().abandon_batch(keys),
         Err(error) => {
-            sessions.remove(loaded);
+            renderers.remove(loaded);
             shared.schedule.lock().lose_device(loaded.model.id, keys, &first_line(&format!("{error:#}")));
             // The processor takes the notes over at once.
             shared.work.notify_all();
@@ -168,8 +172,8 @@ fn capital(text: &str) -> String {
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-/// A session on a device, and what it was made for.
-struct Session {
+/// A renderer on a device, and what it was made for.
+struct DeviceRenderer {
     loaded: Weak<Loaded>,
     model: ModelId,
     /// The choice of the device.
@@ -178,39 +182,39 @@ struct Session {
 }
 
 #[derive(Default)]
-struct Sessions(Vec<Session>);
+struct DeviceRenderers(Vec<DeviceRenderer>);
 
-impl Sessions {
+impl DeviceRenderers {
     fn insert(&mut self, loaded: &Arc<Loaded>, serial: u64, renderer: Renderer) {
-        self.0.push(Session { loaded: Arc::downgrade(loaded), model: loaded.model.id, serial, renderer });
+        self.0.push(DeviceRenderer { loaded: Arc::downgrade(loaded), model: loaded.model.id, serial, renderer });
     }
 
     fn of(&mut self, loaded: &Arc<Loaded>) -> Option<&mut Renderer> {
-        self.0.iter_mut().find(|session| session.is_of(loaded)).map(|session| &mut session.renderer)
+        self.0.iter_mut().find(|known| known.is_of(loaded)).map(|known| &mut known.renderer)
     }
 
     fn has(&self, loaded: &Arc<Loaded>) -> bool {
-        self.0.iter().any(|session| session.is_of(loaded))
+        self.0.iter().any(|known| known.is_of(loaded))
     }
 
     fn remove(&mut self, loaded: &Arc<Loaded>) {
-        self.0.retain(|session| !session.is_of(loaded));
+        self.0.retain(|known| !known.is_of(loaded));
     }
 
     fn has_unused(&self, serial: u64) -> bool {
-        self.0.iter().any(|session| !session.is_in_use(serial))
+        self.0.iter().any(|known| !known.is_in_use(serial))
     }
 
-    /// Ends the sessions of models that no instance plays any more, and of earlier choices. Returns the former.
+    /// Ends the renderers of models that no instance plays any more, and of earlier choices. Returns the former.
     fn drop_unused(&mut self, serial: u64) -> Vec<ModelId> {
-        let unplayed = self.0.iter().filter(|session| session.loaded.strong_count() == 0);
-        let unplayed = unplayed.map(|session| session.model).collect();
-        self.0.retain(|session| session.is_in_use(serial));
+        let unplayed = self.0.iter().filter(|known| known.loaded.strong_count() == 0);
+        let unplayed = unplayed.map(|known| known.model).collect();
+        self.0.retain(|known| known.is_in_use(serial));
         unplayed
     }
 }
 
-impl Session {
+impl DeviceRenderer {
     fn is_of(&self, loaded: &Arc<Loaded>) -> bool {
         std::ptr::eq(self.loaded.as_ptr(), Arc::as_ptr(loaded))
     }

@@ -292,7 +292,7 @@ impl Index {
         }
     }
 
-    /// Notes that nothing can be written now; gives what is to be said of it, which is said once.
+    /// Records that nothing can be written now; gives what is to be said of it, which is said once.
     fn fail(&mut self, error: &io::Error) -> Option<String> {
         let since = Instant::now();
         if let Some(failure) = &mut self.failure {

@@ -14,7 +14,8 @@ use crate::worker::device::setting::DEVICE_VARIABLE;
 use crate::worker::device::{Choice, Provider, Standing, provider};
 use crate::worker::generator::{self, Generator};
 use crate::worker::interrupt::Interrupt;
-use crate::worker::loaded::{Loaded, Renderer};
+use crate::worker::loaded::Loaded;
+use crate::worker::renderer::Renderer;
 
 /// The provider that is stood in for, and the file that its sessions are made of; none for the model's own.
 static STAND_IN: Mutex<Option<(Provider, Option<Vec<u8>>)>> = Mutex::new(None);

@@ -5,7 +5,8 @@ use crate::model::handmade::{Folder, Handmade};
 use crate::model::{self, Model};
 use crate::note::{ModelId, NoteKey};
 use crate::worker::interrupt::Interrupt;
-use crate::worker::loaded::{Loaded, Renderer};
+use crate::worker::loaded::Loaded;
+use crate::worker::renderer::Renderer;
 #[cfg(target_os = "linux")]
 use crate::worker::thread_priority::NICER;
 
