@@ -75,6 +75,13 @@ impl Default for Timbrel {
     }
 }
 
+impl Drop for Timbrel {
+    fn drop(&mut self) {
+        // A window's thread may hold the instance for longer, and a process must not end with the service's threads at work.
+        self.instance.end();
+    }
+}
+
 impl Plugin for Timbrel {
     const NAME: &'static str = "Timbrel";
     const VENDOR: &'static str = "Timbrel";

@@ -103,6 +103,12 @@ pub struct Usage {
     pub folder: Option<PathBuf>,
 }
 
+impl Default for Usage {
+    fn default() -> Self {
+        Self { memory_bytes: 0, disk_bytes: 0, note_bytes: NOTE_BYTES, limits: Limits::default(), folder: None }
+    }
+}
+
 /// Unit tests neither read nor write what is the user's.
 fn file() -> Option<PathBuf> {
     if cfg!(test) { None } else { Some(files::settings_folder()?.join("cache.json")) }

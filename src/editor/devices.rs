@@ -155,7 +155,7 @@ fn standing(entry: &Entry) -> (&'static str, Color32) {
         Standing::Unknown => ("", FAINT),
         Standing::Missing => ("Not installed", FAINT),
         Standing::Installed => ("Installed", TEXT),
-        Standing::Trying => ("On trial", TEXT),
+        Standing::Probing => ("On trial", TEXT),
         Standing::Slower => ("Works, not the fastest", TEXT),
         Standing::Failed => ("Does not work", ALARM),
         Standing::Renders => ("Renders", AMBER),

@@ -25,7 +25,7 @@ struct Keyboard {
     notes: HashMap<u8, Arc<Note>>,
     last_use: u64,
     /// Whether the timbre was at rest.
-    settled: bool,
+    was_at_rest: bool,
 }
 
 impl Keyboard {
@@ -70,11 +70,11 @@ impl NoteCache {
         gone
     }
 
-    /// Notes that a timbre is at rest, and used.
-    pub fn settle(&mut self, sound: &Sound) {
+    /// Records that a timbre is at rest, and used.
+    pub fn mark_at_rest(&mut self, sound: &Sound) {
         self.clock += 1;
         if let Some(keyboard) = self.keyboards.get_mut(sound) {
-            keyboard.settled = true;
+            keyboard.was_at_rest = true;
             keyboard.last_use = self.clock;
         }
     }
@@ -99,7 +99,8 @@ impl NoteCache {
         let mut gone = Vec::new();
         while self.bytes > self.budget_bytes {
             let others = self.keyboards.iter().filter(|(sound, _)| Some(**sound) != kept);
-            let first = others.min_by_key(|(_, keyboard)| (keyboard.is_held(), keyboard.settled, keyboard.last_use));
+            let first =
+                others.min_by_key(|(_, keyboard)| (keyboard.is_held(), keyboard.was_at_rest, keyboard.last_use));
             let Some(sound) = first.map(|(sound, _)| *sound) else { break };
             for note in self.keyboards.remove(&sound).into_iter().flat_map(|keyboard| keyboard.notes.into_values()) {
                 self.bytes -= note.bytes();
@@ -164,14 +165,14 @@ mod tests {
     fn steps_of_a_moving_timbre_go_before_one_that_was_at_rest() {
         let mut cache = cache(8);
         put(&mut cache, 0, 3);
-        cache.settle(&key(0, 0).sound());
+        cache.mark_at_rest(&key(0, 0).sound());
         (1..100).for_each(|seed| _ = put(&mut cache, seed, 1));
         assert_eq!(count(&cache, 0), 3);
         assert_eq!((95..100).map(|seed| count(&cache, seed)).sum::<usize>(), 5);
         // Among timbres that all were at rest, it is the oldest.
         for seed in 200..204 {
             put(&mut cache, seed, 2);
-            cache.settle(&key(seed, 0).sound());
+            cache.mark_at_rest(&key(seed, 0).sound());
         }
         assert_eq!((count(&cache, 0), count(&cache, 203)), (0, 2));
     }

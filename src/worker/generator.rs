@@ -10,7 +10,7 @@ use ort::session::{RunOptions, Session};
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 
 use super::interrupt::Interrupt;
-use super::prepare::Output;
+use super::prepare::{NOT_FINITE, Output};
 use crate::expression::{Movement, TOUCH_POINTS};
 use crate::geometry::Geometry;
 use crate::latent::Latents;
@@ -141,9 +141,6 @@ impl Generator {
         Ok(())
     }
 }
-
-/// What is wrong with an image that holds infinities or what is no number.
-pub const NOT_FINITE: &str = "puts out numbers that are not finite";
 
 /// Refuses an image that is [`NOT_FINITE`].
 pub fn check_finite(image: &[f32]) -> Result<()> {

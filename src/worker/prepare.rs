@@ -7,13 +7,15 @@ use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 
-use super::generator::NOT_FINITE;
 use super::sustain;
 use crate::expression::{GENERATED_VELOCITY, HEAD_VELOCITIES, Movement, Touch};
 use crate::frames::{FrameEncoder, Frames};
 use crate::geometry::Geometry;
 use crate::note::{Note, NoteKey, Origin};
 use crate::spectral::{FramePlan, FrameSynth, PolarMap, Representation};
+
+/// What is wrong with an image that holds infinities or what is no number.
+pub const NOT_FINITE: &str = "puts out numbers that are not finite";
 
 /// What a model puts out for one note.
 #[derive(Clone, Copy)]

@@ -1,18 +1,19 @@
-//! How the service's threads make way for others, the host's audio thread above all: many hosts on Linux run it at the
-//! priority of every other thread, and two threads that render keep two cores busy for as long as a timbre moves.
+//! How urgently a note is wanted, and by whom.
 
-/// By how much. A host that was started with a low priority of its own is made way for as well.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub const NICER: i32 = 10;
+/// One instance, as the service counts them.
+pub type ClientId = u64;
 
-/// Lets the calling thread make way for all others of the process, for good: a user may not raise a priority again. Where the
-/// system has no such thing for one thread, nothing changes.
-pub fn make_way() {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    // SAFETY: neither call changes memory. On Linux 0 stands for the calling thread, not for the whole process. What lies
-    // beyond the lowest priority is taken for it.
-    unsafe {
-        let own = libc::getpriority(libc::PRIO_PROCESS, 0);
-        libc::setpriority(libc::PRIO_PROCESS, 0, own + NICER);
-    }
+/// How urgent a rendering is, most urgent first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Priority {
+    /// A note sounds and waits for it.
+    Sounding,
+    /// A key that was struck lately, in the keyboard's timbre.
+    Recent,
+    /// The rest of the keyboard.
+    Rest,
+}
+
+impl Priority {
+    pub const ALL: [Self; 3] = [Self::Sounding, Self::Recent, Self::Rest];
 }

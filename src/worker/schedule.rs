@@ -1,76 +1,59 @@
-//! What is to be done next, and for whom: the service's state. Pure bookkeeping under the service's lock; nothing is
-//! rendered or loaded here, and no thread is known.
+//! What is to be done next, and for whom. Under the service's lock; nothing is rendered or loaded here, and no thread is known.
+//!
+//! The four parts know nothing of one another: what is wanted ([`Clients`]), which notes are there or on their way ([`Notes`]),
+//! which models are loaded ([`Models`]), and which devices may render ([`Devices`]). Here is only picked; what happens to them is
+//! in `events`.
 
-use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
-use super::cache::NoteCache;
-use super::device::board::{Board, Lane};
-use super::disk::{Finished, LEAST_PATIENCE, Ledger, MOST_PATIENCE, Outcome, Task as DiskTask};
+use super::clients::Clients;
+use super::device::devices::{Backend, Devices};
+use super::device::setting::Settings;
+use super::device::{Choice, Report};
+use super::disk::DiskTask;
+use super::in_flight::Rendering;
 use super::interrupt::Interrupt;
 use super::loaded::Loaded;
-use super::place::{Class, LoadOrder, Place};
-use crate::model::{ModelRef, Stamp};
-use crate::note::{ModelId, Note, NoteKey, Origin, Sound};
-use crate::storage::{Limits, NOTE_BYTES, Usage};
+use super::model_slot::LoadOrder;
+use super::models::Models;
+use super::notes::Notes;
+use super::priority::{ClientId, Priority};
+use crate::note::{ModelId, Note, NoteKey};
+use crate::storage::Limits;
 
-/// A note that could not be rendered is not tried again before this time is over: long enough to cost nothing, short
-/// enough that a passing lack of memory heals.
-const RETRY_AFTER: Duration = Duration::from_secs(10);
+/// Most notes of a device's run for notes that sound: a chord. The first of them waits for the last.
+const SOUNDING_BATCH: usize = 4;
 
-/// No model that an instrument can use takes this long to be loaded and to render two notes.
-const LOAD_LIMIT: Duration = Duration::from_secs(60);
-
-pub type PlaceId = u64;
-
-/// One thing for a generator thread to do.
+/// One thing for a render thread to do.
 pub enum Task {
-    Load { place: PlaceId, order: LoadOrder, interrupt: Arc<Interrupt> },
+    Load { client: ClientId, order: LoadOrder, interrupt: Arc<Interrupt> },
     Render { loaded: Arc<Loaded>, key: NoteKey, interrupt: Arc<Interrupt> },
 }
 
-/// A note that is being rendered. Those of one run share their interrupt.
-pub(super) struct Flight {
-    pub key: NoteKey,
-    class: Class,
-    pub lane: Lane,
-    pub since: Instant,
-    /// The instance whose turn it was.
-    place: PlaceId,
-    pub interrupt: Arc<Interrupt>,
+/// One thing for the device thread to do.
+pub enum DeviceTask {
+    /// To look which devices are there.
+    Survey,
+    Probe {
+        loaded: Arc<Loaded>,
+        choice: Choice,
+        serial: u64,
+        interrupt: Arc<Interrupt>,
+    },
+    Render {
+        loaded: Arc<Loaded>,
+        keys: Vec<NoteKey>,
+        interrupt: Arc<Interrupt>,
+    },
 }
-
-/// A model that is being loaded. One at a time, so that instances that open together load it once.
-struct Loading {
-    place: PlaceId,
-    serial: u64,
-    since: Instant,
-    interrupt: Arc<Interrupt>,
-}
-
-/// The outcome of a load.
-pub type LoadResult = anyhow::Result<(Arc<Loaded>, PathBuf)>;
 
 pub struct Schedule {
-    pub(super) places: BTreeMap<PlaceId, Place>,
-    next_place: PlaceId,
-    cache: NoteCache,
-    disk: Ledger,
-    limits: Limits,
-    pub(super) flights: Vec<Flight>,
-    failed: HashMap<NoteKey, Instant>,
-    models: Vec<Weak<Loaded>>,
-    loading: Option<Loading>,
-    /// Sessions that are being made for notes to come.
-    preparing: Vec<Weak<Interrupt>>,
-    pub(super) board: Board,
-    /// What the processor's last note took.
-    render_time: Duration,
-    /// Counts the tasks given out.
-    turns: u64,
+    pub clients: Clients,
+    pub notes: Notes,
+    pub models: Models,
+    pub devices: Devices,
     stopping: bool,
 }
 
@@ -78,38 +61,12 @@ impl Schedule {
     /// With room for notes in memory and, where there is a folder for them, on the disk.
     pub fn new(limits: Limits, notes_folder: Option<PathBuf>) -> Self {
         Self {
-            places: BTreeMap::new(),
-            next_place: 0,
-            cache: NoteCache::new(limits.memory_bytes()),
-            disk: Ledger::new(notes_folder, limits.disk_bytes()),
-            limits,
-            flights: Vec::new(),
-            failed: HashMap::new(),
-            models: Vec::new(),
-            loading: None,
-            preparing: Vec::new(),
-            board: Board::default(),
-            render_time: MOST_PATIENCE,
-            turns: 0,
+            clients: Clients::default(),
+            notes: Notes::new(limits, notes_folder),
+            models: Models::default(),
+            devices: Devices::default(),
             stopping: false,
         }
-    }
-
-    pub fn add(&mut self, place: Place) -> PlaceId {
-        self.next_place += 1;
-        self.places.insert(self.next_place, place);
-        self.next_place
-    }
-
-    /// Takes an instance out. What is returned is to be dropped where no lock is held.
-    pub fn remove(&mut self, id: PlaceId) -> Option<Place> {
-        let removed = self.places.remove(&id);
-        self.drop_stale_load();
-        removed
-    }
-
-    pub fn place(&mut self, id: PlaceId) -> Option<&mut Place> {
-        self.places.get_mut(&id)
     }
 
     pub fn is_stopping(&self) -> bool {
@@ -119,107 +76,12 @@ impl Schedule {
     /// Ends all that is under way; nothing is given out after it.
     pub fn stop(&mut self) {
         self.stopping = true;
-        self.flights.iter().for_each(|flight| flight.interrupt.raise());
-        if let Some(loading) = &self.loading {
-            loading.interrupt.raise();
-        }
-        self.preparing.iter().filter_map(Weak::upgrade).for_each(|interrupt| interrupt.raise());
-        self.board.interrupt();
+        self.notes.in_flight().interrupt_all();
+        self.models.interrupt_all();
+        self.devices.interrupt();
     }
 
-    /// A change of an instance's model order: the load that it replaces is given up.
-    pub fn order(&mut self, id: PlaceId, reference: ModelRef) {
-        // A load command is the user's way to say "try again".
-        self.failed.clear();
-        if let Some(place) = self.places.get_mut(&id) {
-            place.order(reference);
-        }
-        self.drop_stale_load();
-    }
-
-    fn drop_stale_load(&self) {
-        if let Some(loading) = &self.loading
-            && !self.places.get(&loading.place).is_some_and(|place| place.is_pending(loading.serial))
-        {
-            loading.interrupt.raise();
-        }
-    }
-
-    /// A model that is loaded already and is the one that a session names.
-    pub fn loaded_with_hash(&self, sha256: &str) -> Option<Arc<Loaded>> {
-        self.live_models().find(|loaded| loaded.model.sha256.eq_ignore_ascii_case(sha256))
-    }
-
-    /// A model that was loaded from this very file.
-    pub fn loaded_from(&self, path: &std::path::Path, stamp: Stamp) -> Option<Arc<Loaded>> {
-        self.live_models().find(|loaded| loaded.model.path == path && loaded.model.stamp == stamp)
-    }
-
-    fn live_models(&self) -> impl Iterator<Item = Arc<Loaded>> + '_ {
-        self.models.iter().filter_map(Weak::upgrade)
-    }
-
-    /// Looks at what the audio threads want, sends what is there, and ends what nobody wants any more. Returns whether
-    /// there may be something new to do. Notes that are no longer used go to `trash`.
-    pub fn attend(&mut self, trash: &mut Vec<Arc<Note>>) -> bool {
-        let mut changed = false;
-        for place in self.places.values_mut().filter(|place| place.is_started()) {
-            changed |= place.poll(trash);
-        }
-        self.deliver();
-        self.places.values().filter_map(Place::resting).for_each(|sound| self.cache.settle(&sound));
-        if changed {
-            self.cancel_unwanted();
-        }
-        if let Some(loading) = self.loading.as_ref().filter(|loading| loading.since.elapsed() > LOAD_LIMIT) {
-            loading.interrupt.raise();
-        }
-        self.lose_hanging_device();
-        changed
-    }
-
-    /// A model that is played, of those that a thread which has nothing to render `lacks` a session of. The interrupt ends
-    /// the making of one.
-    pub fn prepare(&mut self, lacks: impl Fn(&Arc<Loaded>) -> bool) -> Option<(Arc<Loaded>, Arc<Interrupt>)> {
-        let loaded = self.places.values().filter_map(Place::model).find(|loaded| lacks(loaded))?;
-        let interrupt = Arc::new(Interrupt::default());
-        self.preparing.retain(|preparing| preparing.strong_count() > 0);
-        self.preparing.push(Arc::downgrade(&interrupt));
-        Some((Arc::clone(loaded), interrupt))
-    }
-
-    pub(super) fn deliver(&mut self) {
-        let (flights, failed) = (&self.flights, &self.failed);
-        for place in self.places.values_mut().filter(|place| place.is_dirty()) {
-            place.deliver(
-                &mut self.cache,
-                |key| flights.iter().any(|flight| flight.key == *key),
-                |key| failed.contains_key(key),
-            );
-        }
-    }
-
-    /// Renderings for the keyboard that nobody wants any more make way where something more urgent waits. One for a
-    /// sounding note is never ended: under steady automation each is unwanted before it is done, and none would ever be.
-    fn cancel_unwanted(&mut self) {
-        let is_wanted = |key: &NoteKey| self.places.values().any(|place| place.class_of(key).is_some());
-        let unwanted: Vec<_> =
-            self.flights.iter().filter(|flight| flight.class != Class::Sounding && !is_wanted(&flight.key)).collect();
-        if unwanted.is_empty() {
-            return;
-        }
-        let [on_cpu, on_device] = [Lane::Cpu, Lane::Device].map(|lane| self.most_urgent(lane));
-        for flight in &unwanted {
-            let waiting = if flight.lane == Lane::Cpu { on_cpu } else { on_device };
-            // A run ends for all of its notes.
-            let is_alone = |other: &Flight| {
-                !Arc::ptr_eq(&other.interrupt, &flight.interrupt) || unwanted.iter().any(|known| known.key == other.key)
-            };
-            if waiting.is_some_and(|class| class < flight.class) && self.flights.iter().all(is_alone) {
-                flight.interrupt.raise();
-            }
-        }
-    }
+    // For the render threads.
 
     /// Gives out the next task.
     pub fn pick(&mut self) -> Option<Task> {
@@ -230,294 +92,147 @@ impl Schedule {
     }
 
     fn pick_load(&mut self) -> Option<Task> {
-        if self.loading.is_some() {
+        if self.models.is_loading() {
             return None;
         }
-        let (&place, order) = self.places.iter().find_map(|(id, place)| Some((id, place.pending()?)))?;
+        let (client, order) = self.clients.pending()?;
         let order = order.clone();
-        let interrupt = Arc::new(Interrupt::default());
-        let since = Instant::now();
-        self.loading = Some(Loading { place, serial: order.serial, since, interrupt: Arc::clone(&interrupt) });
-        Some(Task::Load { place, order, interrupt })
+        let interrupt = self.models.begin_load(client, order.serial);
+        Some(Task::Load { client, order, interrupt })
     }
 
     fn pick_render(&mut self) -> Option<Task> {
-        self.failed.retain(|_, since| since.elapsed() < RETRY_AFTER);
-        let class = self.most_urgent(Lane::Cpu)?;
-        let (id, key) = self.next_render(class, Lane::Cpu, None)?;
+        self.notes.retry_due();
+        let priority = self.most_urgent(Backend::Cpu)?;
+        let (id, key) = self.next_render(priority, Backend::Cpu, None)?;
         let interrupt = Arc::new(Interrupt::default());
-        let loaded = self.take_off(class, Lane::Cpu, id, key, &interrupt)?;
-        self.deliver();
+        let loaded = self.begin_render(priority, Backend::Cpu, id, key, &interrupt)?;
+        self.clients.deliver(&mut self.notes);
         Some(Task::Render { loaded, key, interrupt })
     }
 
-    /// Notes that a note is on its way, for the instance whose turn it is.
-    pub(super) fn take_off(
+    /// A model that is played, of those that a thread which has nothing to render `lacks` a renderer of. The interrupt ends the
+    /// making of one.
+    pub fn pick_preparation(&mut self, lacks: impl Fn(&Arc<Loaded>) -> bool) -> Option<(Arc<Loaded>, Arc<Interrupt>)> {
+        let loaded = Arc::clone(self.clients.models().find(|loaded| lacks(loaded))?);
+        Some((loaded, self.models.begin_preparing()))
+    }
+
+    /// A note is on its way, for the instance whose turn it is.
+    fn begin_render(
         &mut self,
-        class: Class,
-        lane: Lane,
-        id: PlaceId,
+        priority: Priority,
+        backend: Backend,
+        client: ClientId,
         key: NoteKey,
         interrupt: &Arc<Interrupt>,
     ) -> Option<Arc<Loaded>> {
-        self.turns += 1;
-        let place = self.places.get_mut(&id)?;
-        place.serve(class, &key, self.turns);
-        let loaded = Arc::clone(place.model()?);
-        let since = Instant::now();
-        self.flights.push(Flight { key, class, lane, since, place: id, interrupt: Arc::clone(interrupt) });
-        self.touch(key.model);
+        let loaded = self.clients.serve(client, priority, &key)?;
+        let (since, interrupt) = (Instant::now(), Arc::clone(interrupt));
+        self.notes.begin(Rendering { key, priority, backend, since, client, interrupt });
+        self.clients.mark_dirty(key.model);
         Some(loaded)
     }
 
-    /// The most urgent class of which a note waits for a lane.
-    pub(super) fn most_urgent(&self, lane: Lane) -> Option<Class> {
-        Class::ALL.into_iter().find(|&class| self.next_render(class, lane, None).is_some())
+    /// The most urgent priority of which a note waits for a backend.
+    pub fn most_urgent(&self, backend: Backend) -> Option<Priority> {
+        Priority::ALL.into_iter().find(|&priority| self.next_render(priority, backend, None).is_some())
     }
 
-    /// The next note of a class for a lane, of the instance that has waited longest for its turn; `only` of one model.
-    pub(super) fn next_render(&self, class: Class, lane: Lane, only: Option<ModelId>) -> Option<(PlaceId, NoteKey)> {
-        // A note that sounds is rendered once that takes no longer than to wait.
-        let patience = match class {
-            Class::Sounding => self.render_time.clamp(LEAST_PATIENCE, MOST_PATIENCE),
-            Class::Recent | Class::Rest => MOST_PATIENCE,
-        };
-        self.next_of(class, |key, exact| {
-            self.board.lane_of(key, exact) == lane
+    /// The next note of a priority for a backend, of the instance that has waited longest for its turn; `only` of one model.
+    fn next_render(&self, priority: Priority, backend: Backend, only: Option<ModelId>) -> Option<(ClientId, NoteKey)> {
+        self.clients.next(priority, |key, exact| {
+            self.devices.backend_of(key, exact) == backend
                 && only.is_none_or(|model| key.model == model)
-                && self.is_missing(key, exact)
-                && !self.failed.contains_key(key)
-                && !self.disk.expects(key, patience)
+                && self.notes.is_to_render(key, exact, priority)
         })
     }
 
-    /// Whether a note is neither in memory nor being rendered, for an instance that may want the processor's own.
-    fn is_missing(&self, key: &NoteKey, exact: bool) -> bool {
-        let is_under_way = |flight: &Flight| flight.key == *key && (!exact || flight.lane == Lane::Cpu);
-        !self.cache.serves(key, exact) && !self.flights.iter().any(is_under_way)
-    }
+    // For the device thread.
 
-    /// The next note of a class that is `open`, of the instance that has waited longest for its turn. `open` is told as well
-    /// whether the instance wants the processor's own.
-    fn next_of(&self, class: Class, open: impl Fn(&NoteKey, bool) -> bool) -> Option<(PlaceId, NoteKey)> {
-        let waiting = self.places.iter().filter_map(|(id, place)| {
-            let exact = place.is_exact();
-            Some((place.served(), *id, place.next(class, |key| open(key, exact))?))
-        });
-        waiting.min_by_key(|(served, ..)| *served).map(|(_, id, key)| (id, key))
-    }
-
-    /// Takes a rendered note in and sends it to all who want it. Notes that had to go for it go to `trash`.
-    pub fn finish(
-        &mut self,
-        key: NoteKey,
-        result: anyhow::Result<Arc<Note>>,
-        took: Duration,
-        trash: &mut Vec<Arc<Note>>,
-    ) {
-        self.land(Lane::Cpu, key, result, took, trash);
-        self.deliver();
-    }
-
-    /// The same for a note of either lane. What it changes is yet to be sent.
-    pub(super) fn land(
-        &mut self,
-        lane: Lane,
-        key: NoteKey,
-        result: anyhow::Result<Arc<Note>>,
-        took: Duration,
-        trash: &mut Vec<Arc<Note>>,
-    ) {
-        let is_it = |flight: &Flight| flight.key == key && flight.lane == lane;
-        let Some(index) = self.flights.iter().position(is_it) else { return };
-        let flight = self.flights.swap_remove(index);
-        self.touch(key.model);
-        match result {
-            Ok(note) => {
-                if lane == Lane::Cpu {
-                    self.render_time = took;
-                }
-                // A note of the processor serves everybody, and makes way for none of a device.
-                if note.serves(true) || !self.cache.serves(&key, true) {
-                    trash.extend(self.cache.insert(Arc::clone(&note)));
-                }
-                if lane == Lane::Cpu {
-                    self.board.hear(key.model);
-                }
-                if let Some(place) = self.places.get_mut(&flight.place) {
-                    let status = place.status();
-                    status.notes_rendered.fetch_add(1, Ordering::Relaxed);
-                    status.inference_us.store(took.as_micros().min(u128::from(u32::MAX)) as u32, Ordering::Relaxed);
-                    if flight.class == Class::Sounding {
-                        place.deliver_late(&note);
-                    }
-                }
-            }
-            // What was ended on purpose is no failure.
-            Err(_) if flight.interrupt.is_raised() => {}
-            Err(error) => {
-                self.failed.insert(key, Instant::now());
-                if let Some(place) = self.places.get_mut(&flight.place) {
-                    place.show(format!(
-                        "The note of pitch {} could not be rendered (the generator {error:#}): choose another timbre or \
-                         load the model again.",
-                        key.pitch
-                    ));
-                }
-            }
-        }
-    }
-
-    /// Takes the outcome of a load in. What is returned is to be dropped where no lock is held.
-    pub fn finish_load(&mut self, id: PlaceId, order: &LoadOrder, result: LoadResult) -> Option<Arc<Loaded>> {
-        let timed_out = self.loading.take().is_some_and(|loading| loading.since.elapsed() > LOAD_LIMIT);
-        self.models.retain(|model| model.strong_count() > 0);
-        let place = self.places.get_mut(&id).filter(|place| place.is_pending(order.serial));
-        match (result, place) {
-            (Ok((loaded, path)), Some(place)) => {
-                if self.models.iter().all(|model| !std::ptr::eq(model.as_ptr(), Arc::as_ptr(&loaded))) {
-                    self.models.push(Arc::downgrade(&loaded));
-                }
-                let before = place.switch(loaded, path);
-                self.tell_devices();
-                self.disk.begin();
-                self.deliver();
-                before
-            }
-            // Somebody may still want it: the thread that loaded it holds it until the next task.
-            (Ok((loaded, _)), None) => Some(loaded),
-            (Err(error), Some(place)) => {
-                let label = order.reference.label();
-                place.refuse(if timed_out {
-                    let limit = LOAD_LIMIT.as_secs();
-                    format!("The model \"{label}\" did not load within {limit} s and was given up: choose another one.")
-                } else {
-                    format!("{error:#}")
-                });
-                None
-            }
-            (Err(_), None) => None,
-        }
-    }
-
-    // Notes on the disk.
-
-    /// Gives the thread that keeps notes its next task. What renders is on `device`.
-    pub fn pick_disk(&mut self, device: &str) -> Option<DiskTask> {
-        // Which model plays is known once ONNX Runtime is loaded, and what lies on the disk depends on it.
-        if self.stopping || self.places.values().all(|place| place.model().is_none()) {
+    /// Gives out the device thread's next task. `has_renderer` tells whether it has one of a model.
+    pub fn pick_for_device(&mut self, has_renderer: impl Fn(&Arc<Loaded>) -> bool) -> Option<DeviceTask> {
+        if self.stopping {
             return None;
         }
-        let mut disk = std::mem::take(&mut self.disk);
-        let task = disk.pick(device, |disk| self.next_read(disk), || self.resting_notes());
-        self.disk = disk;
-        task
+        self.pick_batch(&has_renderer).or_else(|| self.pick_probe())
     }
 
-    /// The most urgent note that is wanted, is not in memory and lies on the disk.
-    fn next_read(&self, disk: &Ledger) -> Option<NoteKey> {
-        let open = |key: &NoteKey, exact| disk.holds(key) && self.is_missing(key, exact);
-        Class::ALL.into_iter().find_map(|class| self.next_of(class, open)).map(|(_, key)| key)
-    }
-
-    /// The notes in memory of the timbres at rest, while no sounding note is waited for.
-    fn resting_notes(&self) -> Vec<(Sound, Vec<Arc<Note>>)> {
-        let is_busy = self.flights.iter().any(|flight| flight.class == Class::Sounding)
-            || self.next_of(Class::Sounding, |key, exact| !self.cache.serves(key, exact)).is_some();
-        if is_busy {
-            return Vec::new();
+    /// Notes of one model and one priority. What sounds is not held up by what is only rendered ahead.
+    fn pick_batch(&mut self, has_renderer: &impl Fn(&Arc<Loaded>) -> bool) -> Option<DeviceTask> {
+        let priority = self.most_urgent(Backend::Device)?;
+        let (id, key) = self.next_render(priority, Backend::Device, None)?;
+        let model = key.model;
+        let loaded = Arc::clone(self.clients.get(id)?.model()?);
+        if !has_renderer(&loaded) {
+            // The model was let go and loaded again: it is probed again, too.
+            self.devices.remove_model(model);
+            return None;
         }
-        let of_place = |place: &Place| {
-            // A device's notes are of this machine's driver as well, which no name of a folder tells.
-            let own = |key: NoteKey| self.cache.peek(&key).filter(|note| note.origin == Origin::Cpu).cloned();
-            let notes = place.keyboard().filter_map(own).collect();
-            Some((place.resting()?, notes))
+        let (_, batch) = self.devices.device_of(model)?;
+        let most = if priority == Priority::Sounding { batch.min(SOUNDING_BATCH) } else { batch };
+        let interrupt = Arc::new(Interrupt::default());
+        let mut keys = Vec::with_capacity(most);
+        while keys.len() < most
+            && let Some((id, key)) = self.next_render(priority, Backend::Device, Some(model))
+        {
+            self.begin_render(priority, Backend::Device, id, key, &interrupt)?;
+            keys.push(key);
+        }
+        self.clients.deliver(&mut self.notes);
+        Some(DeviceTask::Render { loaded, keys, interrupt })
+    }
+
+    /// Devices are probed once somebody plays live, and nobody waits for a note that sounds or was just struck.
+    fn pick_probe(&mut self) -> Option<DeviceTask> {
+        if self.most_urgent(Backend::Cpu).is_some_and(|priority| priority != Priority::Rest) {
+            return None;
+        }
+        // ONNX Runtime has to be there before it can be asked, and before the first model it is not.
+        if self.devices.wants_survey() && self.clients.live_models().next().is_some() {
+            return Some(DeviceTask::Survey);
+        }
+        let loaded = self.clients.live_models().find(|loaded| self.devices.wants_probe(loaded.model.id))?;
+        let loaded = Arc::clone(loaded);
+        let interrupt = Arc::new(Interrupt::default());
+        self.devices.begin_probe(loaded.model.id, Arc::clone(&interrupt));
+        let (choice, serial) = (self.devices.choice(), self.devices.serial());
+        Some(DeviceTask::Probe { loaded, choice, serial, interrupt })
+    }
+
+    // For the disk thread.
+
+    /// Gives out the disk thread's next task. `device` is what renders, in words.
+    pub fn pick_for_disk(&mut self, device: &str) -> Option<DiskTask> {
+        // Which model plays is known once ONNX Runtime is loaded, and what lies on the disk depends on it.
+        if self.stopping || self.clients.models().next().is_none() {
+            return None;
+        }
+        let clients = &self.clients;
+        let next_to_read = |can_be_read: &dyn Fn(&NoteKey, bool) -> bool| {
+            let next = |priority| clients.next(priority, can_be_read);
+            Priority::ALL.into_iter().find_map(next).map(|(_, key)| key)
         };
-        self.places.values().filter_map(of_place).collect()
+        let is_any_waiting =
+            |is_missing: &dyn Fn(&NoteKey, bool) -> bool| clients.next(Priority::Sounding, is_missing).is_some();
+        self.notes.pick_disk(device, next_to_read, is_any_waiting, || clients.keyboards_at_rest())
     }
 
-    /// Takes the outcome of a task of the thread that keeps notes in. Notes that had to go for it go to `trash`.
-    pub fn finish_disk(&mut self, outcome: Outcome, trash: &mut Vec<Arc<Note>>) {
-        match self.disk.finish(outcome, trash) {
-            Finished::Note(note) => {
-                self.touch(note.key.model);
-                trash.extend(self.cache.insert(note));
-            }
-            Finished::Complaint(sentence) => {
-                for place in self.places.values_mut().filter(|place| place.is_started()) {
-                    place.mention(&sentence);
-                }
-            }
-            Finished::Mended(sentence) => self.withdraw(&sentence),
-            Finished::Nothing => {}
-        }
-        self.deliver();
-    }
-
-    /// Takes a sentence back wherever it is shown.
-    pub(super) fn withdraw(&mut self, sentence: &str) {
-        self.places.values_mut().for_each(|place| place.withdraw(sentence));
-    }
-
-    /// Whether there may be notes whose rendering is put off until the disk has taken too long.
-    pub fn waits_for_disk(&self) -> bool {
-        self.disk.is_busy()
-    }
-
-    /// Goes on without the disk.
-    pub fn give_up_disk(&mut self) {
-        self.disk.give_up();
-    }
+    // For those who ask.
 
     /// The note that a key of an instance plays, where it is rendered already.
-    pub fn note(&self, id: PlaceId, key: u8) -> Option<Arc<Note>> {
-        let key = self.places.get(&id)?.keyboard_key(key)?;
-        self.cache.peek(&key).cloned()
+    pub fn note(&self, id: ClientId, key: u8) -> Option<Arc<Note>> {
+        let key = self.clients.get(id)?.wishes()?.of_key(key);
+        self.notes.peek(&key).cloned()
     }
 
-    /// A session is saved with what an instance plays.
-    pub fn save(&mut self, id: PlaceId) {
-        if let Some(sound) = self.places.get_mut(&id).and_then(Place::save) {
-            self.disk.want(sound);
-        }
-    }
-
-    /// Changes what notes may take; returns those that had to go.
-    pub fn set_limits(&mut self, limits: Limits) -> Vec<Arc<Note>> {
-        self.limits = limits;
-        if let Some(complaint) = self.disk.set_limit(limits.disk_bytes()) {
-            self.withdraw(&complaint);
-        }
-        self.cache.set_budget(limits.memory_bytes())
-    }
-
-    /// Lets all notes go that lie on the disk.
-    pub fn clear_disk(&mut self) {
-        if let Some(complaint) = self.disk.clear() {
-            self.withdraw(&complaint);
-        }
-    }
-
-    pub fn usage(&self) -> Usage {
-        Usage {
-            memory_bytes: self.cache.bytes() as u64,
-            disk_bytes: self.disk.bytes(),
-            note_bytes: self.cache.note_bytes().unwrap_or(NOTE_BYTES),
-            limits: self.limits,
-            folder: self.disk.root().map(Into::into),
-        }
-    }
-
-    /// Whether notes are kept on the disk.
-    pub fn has_disk(&self) -> bool {
-        self.disk.root().is_some()
-    }
-
-    pub(super) fn touch(&mut self, model: ModelId) {
-        for place in self.places.values_mut() {
-            if place.model().is_some_and(|loaded| loaded.model.id == model) {
-                place.touch();
-            }
+    /// What is known of the devices.
+    pub fn report(&self, settings: &Settings) -> Report {
+        Report {
+            setting: settings.now(),
+            device_is_fixed: settings.is_device_fixed(),
+            bounce_is_fixed: settings.is_bounce_fixed(),
+            entries: self.devices.entries(),
         }
     }
 }

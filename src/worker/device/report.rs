@@ -13,7 +13,7 @@ pub enum Standing {
     /// Its parts are there; whether it works will be known once it was tried.
     Installed,
     /// Its test run is under way.
-    Trying,
+    Probing,
     /// It works, and the processor or another device is faster.
     Slower,
     /// It does not work, or was lost while it rendered; the sentence says why.
@@ -41,7 +41,7 @@ impl Entry {
                 self.sentence.strip_prefix(name).map_or(self.sentence.as_str(), str::trim_start).to_owned()
             }
             Standing::Installed => "installed, not tried".to_owned(),
-            Standing::Trying => "on trial".to_owned(),
+            Standing::Probing => "on trial".to_owned(),
             Standing::Slower => format!("works, and is not the fastest. {}", self.sentence),
             Standing::Renders => format!("renders. {}", self.sentence),
         }
@@ -49,7 +49,7 @@ impl Entry {
 }
 
 /// What the editor's panel shows.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Report {
     /// What holds now.
     pub setting: Setting,

@@ -8,60 +8,58 @@ use std::time::Instant;
 use anyhow::{Result, anyhow};
 use parking_lot::MutexGuard;
 
-use super::board::Outcome;
 use super::choice::{Choice, Provider};
-use super::dispatch::DeviceTask;
+use super::devices::ProbeOutcome;
+use super::probe::{Probe, probe_device};
 use super::provider;
 use super::report::{Entry, Standing};
-use super::trial::{Trial, try_device};
 use crate::model::Model;
 use crate::note::{ModelId, NoteKey};
 use crate::worker::generator::{Generator, first_line};
 use crate::worker::interrupt::Interrupt;
-use crate::worker::loaded::{Loaded, Station};
-use crate::worker::priority;
-
-use crate::worker::service::{IDLE, Shared, generator_threads, panic_text};
-
-/// Most notes of a run for notes that sound: a chord. The first of them waits for the last.
-pub const SOUNDING_BATCH: usize = 4;
+use crate::worker::loaded::Loaded;
+use crate::worker::panic::panic_text;
+use crate::worker::renderer::Renderer;
+use crate::worker::schedule::DeviceTask;
+use crate::worker::shared::{IDLE, Shared};
+use crate::worker::{cpu, thread_priority};
 
 pub fn run(shared: &Shared) {
-    priority::make_way();
-    let mut sessions = Sessions::default();
+    thread_priority::lower();
+    let mut renderers = DeviceRenderers::default();
     let mut trash = Vec::new();
     let mut schedule = shared.schedule.lock();
     loop {
-        shared.attend(&mut schedule, &mut trash);
-        let task = schedule.pick_for_device(|model| sessions.has(model));
+        shared.poll(&mut schedule, &mut trash);
+        let task = schedule.pick_for_device(|model| renderers.has(model));
         if schedule.is_stopping() {
             break;
         }
-        let serial = schedule.board().serial();
-        if task.is_none() && trash.is_empty() && !sessions.has_unused(serial) {
+        let serial = schedule.devices.serial();
+        if task.is_none() && trash.is_empty() && !renderers.has_unused(serial) {
             shared.work.wait_for(&mut schedule, IDLE);
             continue;
         }
         MutexGuard::unlocked(&mut schedule, || {
             trash.clear();
-            for model in sessions.drop_unused(serial) {
-                shared.schedule.lock().board_mut().forget(model);
+            for model in renderers.drop_unused(serial) {
+                shared.schedule.lock().devices.remove_model(model);
             }
             match task {
                 Some(DeviceTask::Survey) => {
                     let entries = survey();
-                    shared.schedule.lock().board_mut().surveyed(entries);
+                    shared.schedule.lock().devices.surveyed(entries);
                 }
-                Some(DeviceTask::Try { loaded, choice, serial, interrupt }) => {
-                    let (outcome, station) = try_all(&loaded, choice, &interrupt);
-                    if let Some(station) = station {
-                        sessions.keep(&loaded, serial, station);
+                Some(DeviceTask::Probe { loaded, choice, serial, interrupt }) => {
+                    let (outcome, renderer) = probe_all(&loaded, choice, &interrupt);
+                    if let Some(renderer) = renderer {
+                        renderers.insert(&loaded, serial, renderer);
                     }
-                    shared.schedule.lock().finish_trial(&loaded, serial, &outcome);
+                    shared.schedule.lock().finish_probe(&loaded, serial, &outcome);
                     shared.work.notify_all();
                 }
                 Some(DeviceTask::Render { loaded, keys, interrupt }) => {
-                    render(shared, &mut sessions, &loaded, &keys, &interrupt);
+                    render(shared, &mut renderers, &loaded, &keys, &interrupt);
                 }
                 None => {}
             }
@@ -79,23 +77,23 @@ pub fn survey() -> Vec<Entry> {
 }
 
 /// Tries the chosen devices on a model, keeps the fastest of those that pay, and tells of all.
-fn try_all(loaded: &Loaded, choice: Choice, interrupt: &Interrupt) -> (Outcome, Option<Station>) {
-    let mut outcome = Outcome::default();
-    let mut best: Option<(Provider, Trial, Generator)> = None;
+fn probe_all(loaded: &Loaded, choice: Choice, interrupt: &Interrupt) -> (ProbeOutcome, Option<Renderer>) {
+    let mut outcome = ProbeOutcome::default();
+    let mut best: Option<(Provider, Probe, Generator)> = None;
     for (provider, index) in choice.candidates() {
         if interrupt.is_raised() {
             return Default::default();
         }
         let is_chosen = choice != Choice::Automatic;
-        match tried(provider, index, is_chosen, &loaded.model, interrupt) {
+        match probe_one(provider, index, is_chosen, &loaded.model, interrupt) {
             Ok(None) => {}
-            Ok(Some((generator, trial))) => {
-                let sentence = format!("{}. {}.", capital(&trial.speed()), capital(&trial.agreement()));
-                let pays = is_chosen || trial.pays(generator_threads());
-                let is_best = best.as_ref().is_none_or(|(_, known, _)| trial.batch_ms < known.batch_ms);
+            Ok(Some((generator, probe))) => {
+                let sentence = format!("{}. {}.", capital(&probe.speed()), capital(&probe.agreement()));
+                let pays = is_chosen || probe.pays(cpu::render_threads());
+                let is_best = best.as_ref().is_none_or(|(_, known, _)| probe.batch_ms < known.batch_ms);
                 outcome.entries.push(Entry { provider, standing: Standing::Slower, sentence });
                 if pays && is_best {
-                    best = Some((provider, trial, generator));
+                    best = Some((provider, probe, generator));
                 }
             }
             Err(error) => {
@@ -104,18 +102,18 @@ fn try_all(loaded: &Loaded, choice: Choice, interrupt: &Interrupt) -> (Outcome, 
             }
         }
     }
-    let station = best.map(|(provider, trial, generator)| {
+    let renderer = best.map(|(provider, probe, generator)| {
         let entry = outcome.entries.iter_mut().find(|entry| entry.provider == provider);
         entry.expect("it was put in above").standing = Standing::Renders;
-        outcome.renders = Some((provider, trial));
-        Station::of(generator, &loaded.model)
+        outcome.renders = Some((provider, probe));
+        Renderer::of(generator, &loaded.model)
     });
-    (outcome, station)
+    (outcome, renderer)
 }
 
-/// What `timbrel info` tells: all devices of this system, those chosen with the figures of a trial.
-pub fn survey_and_try(model: Model, choice: Choice) -> Vec<Entry> {
-    let (outcome, _) = try_all(&Loaded::new(model), choice, &Interrupt::default());
+/// What `timbrel info` tells: all devices of this system, those chosen with the figures of a probe.
+pub fn survey_and_probe(model: Model, choice: Choice) -> Vec<Entry> {
+    let (outcome, _) = probe_all(&Loaded::new(model), choice, &Interrupt::default());
     let mut entries = survey();
     for found in outcome.entries {
         match entries.iter_mut().find(|entry| entry.provider == found.provider) {
@@ -126,36 +124,42 @@ pub fn survey_and_try(model: Model, choice: Choice) -> Vec<Entry> {
     entries
 }
 
-/// One device's trial. `None` where it is not installed and nobody has asked for it.
-fn tried(
+/// One device's probe. `None` where it is not installed and nobody has asked for it.
+fn probe_one(
     provider: Provider,
     index: u32,
     is_chosen: bool,
     model: &Model,
     interrupt: &Interrupt,
-) -> Result<Option<(Generator, Trial)>> {
+) -> Result<Option<(Generator, Probe)>> {
     if !is_chosen && provider::check_installed(provider).is_err() {
         return Ok(None);
     }
-    let tried = catch_unwind(AssertUnwindSafe(|| try_device(provider, index, model, interrupt)));
+    let tried = catch_unwind(AssertUnwindSafe(|| probe_device(provider, index, model, interrupt)));
     tried.unwrap_or_else(|panic| Err(anyhow!("{} failed ({}).", provider.name(), panic_text(&*panic)))).map(Some)
 }
 
-fn render(shared: &Shared, sessions: &mut Sessions, loaded: &Arc<Loaded>, keys: &[NoteKey], interrupt: &Interrupt) {
+fn render(
+    shared: &Shared,
+    renderers: &mut DeviceRenderers,
+    loaded: &Arc<Loaded>,
+    keys: &[NoteKey],
+    interrupt: &Interrupt,
+) {
     let start = Instant::now();
-    let station = sessions.of(loaded);
-    let rendered = catch_unwind(AssertUnwindSafe(|| match station {
-        Some(station) => station.render_batch(loaded, keys, interrupt),
+    let renderer = renderers.of(loaded);
+    let rendered = catch_unwind(AssertUnwindSafe(|| match renderer {
+        Some(renderer) => renderer.render_batch(loaded, keys, interrupt),
         None => Err(anyhow!("its session is gone")),
     }));
     let rendered = rendered.unwrap_or_else(|panic| Err(anyhow!("{}", panic_text(&*panic))));
     let mut trash = Vec::new();
     match rendered {
         Ok(notes) => shared.schedule.lock().finish_batch(keys, notes, start.elapsed(), &mut trash),
-        // The session is kept for a run that was ended on purpose: it is as good as before.
+        // The renderer is kept for a run that was ended on purpose: it is as good as before.
         Err(_) if interrupt.is_raised() => shared.schedule.lock().abandon_batch(keys),
         Err(error) => {
-            sessions.forget(loaded);
+            renderers.remove(loaded);
             shared.schedule.lock().lose_device(loaded.model.id, keys, &first_line(&format!("{error:#}")));
             // The processor takes the notes over at once.
             shared.work.notify_all();
@@ -168,49 +172,49 @@ fn capital(text: &str) -> String {
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-/// A session on a device, and what it was made for.
-struct Session {
+/// A renderer on a device, and what it was made for.
+struct DeviceRenderer {
     loaded: Weak<Loaded>,
     model: ModelId,
     /// The choice of the device.
     serial: u64,
-    station: Station,
+    renderer: Renderer,
 }
 
 #[derive(Default)]
-struct Sessions(Vec<Session>);
+struct DeviceRenderers(Vec<DeviceRenderer>);
 
-impl Sessions {
-    fn keep(&mut self, loaded: &Arc<Loaded>, serial: u64, station: Station) {
-        self.0.push(Session { loaded: Arc::downgrade(loaded), model: loaded.model.id, serial, station });
+impl DeviceRenderers {
+    fn insert(&mut self, loaded: &Arc<Loaded>, serial: u64, renderer: Renderer) {
+        self.0.push(DeviceRenderer { loaded: Arc::downgrade(loaded), model: loaded.model.id, serial, renderer });
     }
 
-    fn of(&mut self, loaded: &Arc<Loaded>) -> Option<&mut Station> {
-        self.0.iter_mut().find(|session| session.is_of(loaded)).map(|session| &mut session.station)
+    fn of(&mut self, loaded: &Arc<Loaded>) -> Option<&mut Renderer> {
+        self.0.iter_mut().find(|known| known.is_of(loaded)).map(|known| &mut known.renderer)
     }
 
     fn has(&self, loaded: &Arc<Loaded>) -> bool {
-        self.0.iter().any(|session| session.is_of(loaded))
+        self.0.iter().any(|known| known.is_of(loaded))
     }
 
-    fn forget(&mut self, loaded: &Arc<Loaded>) {
-        self.0.retain(|session| !session.is_of(loaded));
+    fn remove(&mut self, loaded: &Arc<Loaded>) {
+        self.0.retain(|known| !known.is_of(loaded));
     }
 
     fn has_unused(&self, serial: u64) -> bool {
-        self.0.iter().any(|session| !session.is_in_use(serial))
+        self.0.iter().any(|known| !known.is_in_use(serial))
     }
 
-    /// Ends the sessions of models that no instance plays any more, and of earlier choices. Returns the former.
+    /// Ends the renderers of models that no instance plays any more, and of earlier choices. Returns the former.
     fn drop_unused(&mut self, serial: u64) -> Vec<ModelId> {
-        let unplayed = self.0.iter().filter(|session| session.loaded.strong_count() == 0);
-        let unplayed = unplayed.map(|session| session.model).collect();
-        self.0.retain(|session| session.is_in_use(serial));
+        let unplayed = self.0.iter().filter(|known| known.loaded.strong_count() == 0);
+        let unplayed = unplayed.map(|known| known.model).collect();
+        self.0.retain(|known| known.is_in_use(serial));
         unplayed
     }
 }
 
-impl Session {
+impl DeviceRenderer {
     fn is_of(&self, loaded: &Arc<Loaded>) -> bool {
         std::ptr::eq(self.loaded.as_ptr(), Arc::as_ptr(loaded))
     }

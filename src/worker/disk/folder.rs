@@ -33,7 +33,7 @@ const MOST_ATTEMPTS: usize = 5;
 
 pub struct Folder {
     root: PathBuf,
-    renderer: String,
+    fingerprint: String,
 }
 
 /// What lies in the folder.
@@ -46,7 +46,7 @@ pub struct Contents {
 }
 
 /// One timbre's folder.
-struct Shelf {
+struct TimbreFolder {
     path: PathBuf,
     /// The timbre, where it is one of this renderer.
     sound: Option<Sound>,
@@ -55,7 +55,7 @@ struct Shelf {
     note_bytes: u64,
 }
 
-impl Shelf {
+impl TimbreFolder {
     fn bytes(&self) -> u64 {
         u64::from(self.pitches.count_ones()) * self.note_bytes
     }
@@ -79,16 +79,16 @@ impl Shelf {
 
 impl Folder {
     /// The notes of one renderer in a folder, which need not be there.
-    pub fn new(root: PathBuf, renderer: String) -> Self {
-        Self { root, renderer }
+    pub fn new(root: PathBuf, fingerprint: String) -> Self {
+        Self { root, fingerprint }
     }
 
     pub fn contents(&self) -> Contents {
         let mut contents = Contents::default();
-        for shelf in self.shelves() {
-            contents.bytes += shelf.bytes();
-            if let Some(sound) = shelf.sound.filter(|_| shelf.pitches != 0) {
-                contents.sounds.insert(sound, shelf.pitches);
+        for timbre_folder in self.timbre_folders() {
+            contents.bytes += timbre_folder.bytes();
+            if let Some(sound) = timbre_folder.sound.filter(|_| timbre_folder.pitches != 0) {
+                contents.sounds.insert(sound, timbre_folder.pitches);
             }
         }
         contents
@@ -119,7 +119,7 @@ impl Folder {
     }
 
     fn write_once(&self, key: NoteKey, bytes: &[u8]) -> io::Result<()> {
-        let folder = self.shelf(key.sound());
+        let folder = self.timbre_folder(key.sound());
         fs::create_dir_all(&folder)?;
         // The process's number keeps two that write the same note apart; each process writes one at a time.
         let unfinished = folder.join(format!("{}-{}.{UNFINISHED}", key.pitch, std::process::id()));
@@ -130,9 +130,9 @@ impl Folder {
         written
     }
 
-    /// Notes that a timbre is used now. That it cannot be noted only makes the timbre look older.
-    pub fn touch(&self, sound: Sound) {
-        let folder = self.shelf(sound);
+    /// Records that a timbre is used now. That it cannot be recorded only makes the timbre look older.
+    pub fn mark_used(&self, sound: Sound) {
+        let folder = self.timbre_folder(sound);
         if folder.is_dir() {
             let file = fs::File::create(folder.join(USED));
             let _ = file.and_then(|file| file.set_modified(SystemTime::now()));
@@ -141,27 +141,27 @@ impl Folder {
 
     /// Removes whole timbres, that used longest ago first, until the rest takes no more than so many bytes.
     pub fn trim(&self, most_bytes: u64) {
-        let mut shelves: Vec<(SystemTime, Shelf)> =
-            self.shelves().into_iter().map(|shelf| (shelf.used(), shelf)).collect();
-        shelves.sort_by_key(|(used, _)| *used);
-        let mut bytes: u64 = shelves.iter().map(|(_, shelf)| shelf.bytes()).sum();
-        for (_, shelf) in shelves {
+        let mut timbre_folders: Vec<(SystemTime, TimbreFolder)> =
+            self.timbre_folders().into_iter().map(|timbre_folder| (timbre_folder.used(), timbre_folder)).collect();
+        timbre_folders.sort_by_key(|(used, _)| *used);
+        let mut bytes: u64 = timbre_folders.iter().map(|(_, timbre_folder)| timbre_folder.bytes()).sum();
+        for (_, timbre_folder) in timbre_folders {
             if bytes <= most_bytes {
                 break;
             }
-            bytes -= shelf.bytes();
-            shelf.remove();
+            bytes -= timbre_folder.bytes();
+            timbre_folder.remove();
         }
         self.remove_abandoned();
     }
 
     /// Removes every note, of other renderers, too.
     pub fn clear(&self) {
-        let shelves = self.shelves();
-        shelves.iter().for_each(Shelf::remove);
-        for shelf in &shelves {
+        let timbre_folders = self.timbre_folders();
+        timbre_folders.iter().for_each(TimbreFolder::remove);
+        for timbre_folder in &timbre_folders {
             // The folders above go with their last timbre.
-            for folder in shelf.path.ancestors().skip(1).take(2) {
+            for folder in timbre_folder.path.ancestors().skip(1).take(2) {
                 let _ = fs::remove_dir(folder);
             }
         }
@@ -173,9 +173,11 @@ impl Folder {
             // One of a time to come was begun before the clock was set back.
             Some(modified.elapsed().unwrap_or_else(|ahead| ahead.duration()) > ABANDONED)
         };
-        for shelf in self.shelves() {
-            for name in names(&shelf.path).into_iter().filter(|name| name.ends_with(UNFINISHED) && is_ours(name)) {
-                let path = shelf.path.join(name);
+        for timbre_folder in self.timbre_folders() {
+            for name in
+                names(&timbre_folder.path).into_iter().filter(|name| name.ends_with(UNFINISHED) && is_ours(name))
+            {
+                let path = timbre_folder.path.join(name);
                 if is_old(&path) == Some(true) {
                     let _ = fs::remove_file(path);
                 }
@@ -183,22 +185,23 @@ impl Folder {
         }
     }
 
-    fn shelf(&self, sound: Sound) -> PathBuf {
+    fn timbre_folder(&self, sound: Sound) -> PathBuf {
         let model = hex(&sound.model.0.to_be_bytes());
-        self.root.join(&self.renderer).join(model).join(hex(&entry::timbre_bytes(&sound.timbre)))
+        self.root.join(&self.fingerprint).join(model).join(hex(&entry::timbre_bytes(&sound.timbre)))
     }
 
     fn file(&self, key: NoteKey) -> PathBuf {
-        self.shelf(key.sound()).join(format!("{}.{NOTE}", key.pitch))
+        self.timbre_folder(key.sound()).join(format!("{}.{NOTE}", key.pitch))
     }
 
     /// The timbres of all renderers.
-    fn shelves(&self) -> Vec<Shelf> {
-        let mut shelves = Vec::new();
-        for renderer in names(&self.root).into_iter().filter(|name| unhex::<8>(name).is_some()) {
-            let of_renderer = self.root.join(&renderer);
-            for (model, name) in names(&of_renderer).into_iter().filter_map(|name| Some((unhex::<8>(&name)?, name))) {
-                let of_model = of_renderer.join(name);
+    fn timbre_folders(&self) -> Vec<TimbreFolder> {
+        let mut timbre_folders = Vec::new();
+        for fingerprint in names(&self.root).into_iter().filter(|name| unhex::<8>(name).is_some()) {
+            let of_fingerprint = self.root.join(&fingerprint);
+            for (model, name) in names(&of_fingerprint).into_iter().filter_map(|name| Some((unhex::<8>(&name)?, name)))
+            {
+                let of_model = of_fingerprint.join(name);
                 for (timbre, name) in
                     names(&of_model).into_iter().filter_map(|name| Some((unhex::<TIMBRE_BYTES>(&name)?, name)))
                 {
@@ -212,12 +215,12 @@ impl Folder {
                             note_bytes = fs::metadata(path.join(name)).map_or(0, |metadata| metadata.len());
                         }
                     }
-                    let sound = (renderer == self.renderer).then_some(sound);
-                    shelves.push(Shelf { path, sound, pitches, note_bytes });
+                    let sound = (fingerprint == self.fingerprint).then_some(sound);
+                    timbre_folders.push(TimbreFolder { path, sound, pitches, note_bytes });
                 }
             }
         }
-        shelves
+        timbre_folders
     }
 }
 
@@ -270,16 +273,16 @@ mod tests {
 
     const HERE: &str = "0123456789abcdef";
 
-    fn folder(scratch: &Scratch, renderer: &str) -> Folder {
-        Folder::new(scratch.join("notes"), renderer.into())
+    fn folder(scratch: &Scratch, fingerprint: &str) -> Folder {
+        Folder::new(scratch.join("notes"), fingerprint.into())
     }
 
     /// Writes a timbre of so many notes, used so long ago.
     fn put(folder: &Folder, seed: u32, notes: u8, minutes_ago: u64) -> Sound {
         (60..60 + notes).for_each(|pitch| folder.write(&note(key(seed, pitch))).unwrap());
         let sound = key(seed, 60).sound();
-        folder.touch(sound);
-        let used = fs::File::options().write(true).open(folder.shelf(sound).join(USED)).unwrap();
+        folder.mark_used(sound);
+        let used = fs::File::options().write(true).open(folder.timbre_folder(sound).join(USED)).unwrap();
         used.set_modified(SystemTime::now() - Duration::from_secs(60 * minutes_ago)).unwrap();
         sound
     }
@@ -332,8 +335,8 @@ mod tests {
         assert_eq!(folder.contents().sounds.len(), 3, "there is room for all");
         folder.trim(8 * note_bytes());
         assert_eq!(folder.contents().sounds, HashMap::from([(old, 7 << 60), (new, 7 << 60)]));
-        assert!(!folder.shelf(oldest).exists());
-        folder.touch(old);
+        assert!(!folder.timbre_folder(oldest).exists());
+        folder.mark_used(old);
         folder.trim(5 * note_bytes());
         assert_eq!(folder.contents().sounds, HashMap::from([(old, 7 << 60)]), "it was used last");
     }
@@ -345,7 +348,8 @@ mod tests {
         let (future, old) = (put(&folder, 1, 1, 0), put(&folder, 2, 1, 500));
         let ahead = SystemTime::now() + Duration::from_secs(86_400 * 365);
         let set = |name: &str| {
-            let file = fs::File::options().create(true).append(true).open(folder.shelf(future).join(name)).unwrap();
+            let file =
+                fs::File::options().create(true).append(true).open(folder.timbre_folder(future).join(name)).unwrap();
             file.set_modified(ahead).unwrap();
         };
         set(USED);
@@ -355,7 +359,7 @@ mod tests {
         put(&folder, 1, 1, 0);
         set("60-1.tmp");
         folder.trim(2 * note_bytes());
-        assert!(!folder.shelf(future).join("60-1.tmp").exists() && folder.contents().sounds.len() == 2);
+        assert!(!folder.timbre_folder(future).join("60-1.tmp").exists() && folder.contents().sounds.len() == 2);
     }
 
     #[test]
@@ -364,7 +368,7 @@ mod tests {
         let folder = folder(&scratch, HERE);
         let sound = put(&folder, 1, 1, 0);
         let letters = [scratch.join("notes/letter.txt"), scratch.join("notes").join(HERE).join("60.note")];
-        let within = folder.shelf(sound).join("my.note");
+        let within = folder.timbre_folder(sound).join("my.note");
         letters.iter().chain([&within]).for_each(|letter| fs::write(letter, "dear").unwrap());
         folder.trim(0);
         folder.clear();
@@ -387,7 +391,8 @@ mod tests {
         let scratch = Scratch::new();
         let folder = folder(&scratch, HERE);
         let sound = put(&folder, 1, 1, 0);
-        let [dead, alive] = [1, 2].map(|process| folder.shelf(sound).join(format!("60-{process}.{UNFINISHED}")));
+        let [dead, alive] =
+            [1, 2].map(|process| folder.timbre_folder(sound).join(format!("60-{process}.{UNFINISHED}")));
         for (path, minutes) in [(&dead, 61), (&alive, 1)] {
             fs::write(path, "half a no").unwrap();
             let file = fs::File::options().write(true).open(path).unwrap();
@@ -428,7 +433,7 @@ mod tests {
         let folder = folder(&scratch, HERE);
         assert!(folder.write(&note(key(1, 60))).is_err());
         assert!(folder.read(key(1, 60)).is_none() && folder.contents().sounds.is_empty());
-        folder.touch(key(1, 60).sound());
+        folder.mark_used(key(1, 60).sound());
         folder.trim(0);
         folder.clear();
     }

@@ -5,14 +5,14 @@ use crate::model::Model;
 use crate::model::handmade::{Folder, Handmade};
 use crate::note::{Note, NoteKey, Origin};
 use crate::storage::Limits;
-use crate::worker::device::board::{Lane, Outcome};
-use crate::worker::device::dispatch::DeviceTask;
-use crate::worker::device::trial::{Difference, Trial};
+use crate::worker::client::Client;
+use crate::worker::device::devices::{Backend, ProbeOutcome};
+use crate::worker::device::probe::{Difference, Probe};
 use crate::worker::device::{Choice, Provider};
 use crate::worker::interrupt::Interrupt;
 use crate::worker::loaded::Loaded;
-use crate::worker::place::Place;
-use crate::worker::schedule::{PlaceId, Schedule, Task};
+use crate::worker::priority::ClientId;
+use crate::worker::schedule::{DeviceTask, Schedule, Task};
 
 const BATCH: usize = 8;
 
@@ -20,7 +20,7 @@ const BATCH: usize = 8;
 struct Desk {
     schedule: Schedule,
     loaded: Arc<Loaded>,
-    id: PlaceId,
+    id: ClientId,
     ear: Ear,
     _folder: Folder,
 }
@@ -37,9 +37,9 @@ impl Batch {
     }
 }
 
-fn trial() -> Trial {
+fn probe() -> Probe {
     let exact = Difference { common: 0.0, rms: 0.0 };
-    Trial { level: exact, angle: exact, batch: BATCH, alone_ms: 1.0, batch_ms: 0.2, cpu_ms: 10.0 }
+    Probe { level: exact, angle: exact, batch: BATCH, alone_ms: 1.0, batch_ms: 0.2, cpu_ms: 10.0 }
 }
 
 impl Desk {
@@ -50,11 +50,11 @@ impl Desk {
         let loaded = Arc::new(Loaded::new(model));
         let mut schedule = Schedule::new(Limits::default(), None);
         let (ear, end) = Ear::new();
-        let id = schedule.add(Place::new(end));
-        schedule.place(id).unwrap().start();
-        let Some(Task::Load { place, order, .. }) = schedule.pick() else { panic!("a load comes first") };
+        let id = schedule.add(Client::new(end));
+        schedule.clients.get_mut(id).unwrap().start();
+        let Some(Task::Load { client, order, .. }) = schedule.pick() else { panic!("a load comes first") };
         let path = loaded.model.path.clone();
-        schedule.finish_load(place, &order, Ok((Arc::clone(&loaded), path)));
+        schedule.finish_load(client, &order, Ok((Arc::clone(&loaded), path)));
         Self { schedule, loaded, id, ear, _folder: folder }
     }
 
@@ -66,23 +66,23 @@ impl Desk {
         let key = desk.pick_cpu().unwrap();
         desk.finish_cpu(key);
         let serial = loop {
-            match desk.pick().expect("a trial comes") {
-                DeviceTask::Survey => desk.schedule.board_mut().surveyed(Vec::new()),
-                DeviceTask::Try { serial, .. } => break serial,
+            match desk.pick().expect("a probe comes") {
+                DeviceTask::Survey => desk.schedule.devices.surveyed(Vec::new()),
+                DeviceTask::Probe { serial, .. } => break serial,
                 DeviceTask::Render { .. } => panic!("nothing was tried yet"),
             }
         };
-        let outcome = Outcome { renders: Some((Provider::WebGpu, trial())), entries: Vec::new() };
-        desk.schedule.finish_trial(&desk.loaded, serial, &outcome);
+        let outcome = ProbeOutcome { renders: Some((Provider::WebGpu, probe())), entries: Vec::new() };
+        desk.schedule.finish_probe(&desk.loaded, serial, &outcome);
         // What was asked for until now counts no more.
         desk.ear.want(timbre(0), &[]);
-        desk.schedule.attend(&mut Vec::new());
+        desk.schedule.poll(&mut Vec::new());
         desk.ear.hear();
         desk
     }
 
     fn pick(&mut self) -> Option<DeviceTask> {
-        self.schedule.attend(&mut Vec::new());
+        self.schedule.poll(&mut Vec::new());
         self.schedule.pick_for_device(|_| true)
     }
 
@@ -94,7 +94,7 @@ impl Desk {
     }
 
     fn pick_cpu(&mut self) -> Option<NoteKey> {
-        self.schedule.attend(&mut Vec::new());
+        self.schedule.poll(&mut Vec::new());
         match self.schedule.pick()? {
             Task::Render { key, .. } => Some(key),
             Task::Load { .. } => panic!("no load was asked for"),
@@ -103,7 +103,7 @@ impl Desk {
 
     fn finish_cpu(&mut self, key: NoteKey) {
         let note = Arc::new(super::scheduling::blank(key, Origin::Cpu));
-        self.schedule.finish(key, Ok(note), Duration::ZERO, &mut Vec::new());
+        self.schedule.finish_render(key, Ok(note), Duration::ZERO, &mut Vec::new());
     }
 
     fn finish(&mut self, batch: &Batch) {
@@ -186,11 +186,9 @@ fn a_run_that_never_ends_is_given_up_and_its_notes_are_not() {
     let mut desk = Desk::new();
     desk.ear.want(timbre(3), &[request(3, 50)]);
     let batch = desk.pick_batch().unwrap();
-    desk.schedule.attend(&mut Vec::new());
+    desk.schedule.poll(&mut Vec::new());
     assert!(!batch.interrupt.is_raised());
-    for flight in &mut desk.schedule.flights {
-        flight.since -= Duration::from_secs(11);
-    }
+    desk.schedule.notes.in_flight_mut().age(Duration::from_secs(11));
     assert_eq!(desk.pick_cpu().unwrap().pitch, 50);
     assert!(batch.interrupt.is_raised());
     assert!(desk.ear.error().contains("gave no answer"), "{}", desk.ear.error());
@@ -207,10 +205,10 @@ fn a_batch_that_nobody_wants_is_ended_for_what_is_urgent_and_only_as_a_whole() {
     // One of its notes is still asked for.
     let kept = batch.keys[3];
     desk.ear.want(timbre(2), &[request(1, kept.pitch), request(2, 60)]);
-    desk.schedule.attend(&mut Vec::new());
+    desk.schedule.poll(&mut Vec::new());
     assert!(!batch.interrupt.is_raised());
     desk.ear.want(timbre(2), &[request(2, 60)]);
-    desk.schedule.attend(&mut Vec::new());
+    desk.schedule.poll(&mut Vec::new());
     assert!(batch.interrupt.is_raised());
     desk.schedule.abandon_batch(&batch.keys);
     assert_eq!(desk.pick_batch().unwrap().pitches(), [60]);
@@ -234,7 +232,7 @@ fn a_bounce_takes_notes_of_the_processor_although_the_device_has_rendered_them()
 
     // The processor's note serves live play as well, and is never replaced by the device's.
     desk.ear.want(timbre(1), &[request(1, 50)]);
-    desk.schedule.attend(&mut Vec::new());
+    desk.schedule.poll(&mut Vec::new());
     assert_eq!(desk.heard(), [(50, Origin::Cpu)]);
     desk.schedule.finish_batch(
         &[key],
@@ -243,7 +241,7 @@ fn a_bounce_takes_notes_of_the_processor_although_the_device_has_rendered_them()
         &mut Vec::new(),
     );
     desk.offline(1, &[request(1, 50)]);
-    desk.schedule.attend(&mut Vec::new());
+    desk.schedule.poll(&mut Vec::new());
     assert_eq!(desk.heard(), [(50, Origin::Cpu)]);
 }
 
@@ -251,18 +249,18 @@ fn a_bounce_takes_notes_of_the_processor_although_the_device_has_rendered_them()
 fn a_bounce_and_live_play_of_one_note_both_get_theirs() {
     let mut desk = Desk::new();
     let (mut live, end) = Ear::new();
-    let id = desk.schedule.add(Place::new(end));
-    desk.schedule.place(id).unwrap().start();
-    let Some(Task::Load { place, order, .. }) = desk.schedule.pick() else { panic!("a load comes first") };
+    let id = desk.schedule.add(Client::new(end));
+    desk.schedule.clients.get_mut(id).unwrap().start();
+    let Some(Task::Load { client, order, .. }) = desk.schedule.pick() else { panic!("a load comes first") };
     let path = desk.loaded.model.path.clone();
-    desk.schedule.finish_load(place, &order, Ok((Arc::clone(&desk.loaded), path)));
+    desk.schedule.finish_load(client, &order, Ok((Arc::clone(&desk.loaded), path)));
 
     desk.offline(5, &[request(5, 70)]);
     live.want(timbre(5), &[request(5, 70)]);
     let batch = desk.pick_batch().unwrap();
     assert_eq!(batch.pitches(), [70]);
     let key = desk.pick_cpu().unwrap();
-    assert_eq!(key, batch.keys[0], "each lane renders its own");
+    assert_eq!(key, batch.keys[0], "each backend renders its own");
     desk.finish(&batch);
     assert_eq!(live.hear().iter().map(|note| note.origin).collect::<Vec<_>>(), [Origin::Device]);
     assert!(desk.heard().is_empty());
@@ -273,7 +271,7 @@ fn a_bounce_and_live_play_of_one_note_both_get_theirs() {
 #[test]
 fn a_bounce_may_take_the_devices_notes_where_the_user_has_said_so() {
     let mut desk = Desk::new();
-    desk.schedule.place(desk.id).unwrap().status().bounce_on_cpu.store(false, Ordering::Relaxed);
+    desk.schedule.clients.get_mut(desk.id).unwrap().status().bounce_on_cpu.store(false, Ordering::Relaxed);
     desk.offline(1, &[request(1, 50)]);
     assert!(desk.pick_cpu().is_none());
     let batch = desk.pick_batch().unwrap();
@@ -290,14 +288,14 @@ fn nothing_is_tried_before_the_first_note_nor_while_one_is_waited_for_nor_in_a_b
     let key = desk.pick_cpu().unwrap();
     desk.finish_cpu(key);
     assert!(matches!(desk.pick(), Some(DeviceTask::Survey)));
-    desk.schedule.board_mut().surveyed(Vec::new());
+    desk.schedule.devices.surveyed(Vec::new());
     desk.ear.want(timbre(2), &[request(2, 61)]);
     assert!(desk.pick().is_none(), "a note is waited for");
     desk.offline(2, &[]);
     assert!(desk.pick().is_none(), "nobody plays live");
     desk.ear.want(timbre(2), &[]);
-    assert!(matches!(desk.pick(), Some(DeviceTask::Try { .. })));
-    assert!(desk.pick().is_none(), "one trial is enough");
+    assert!(matches!(desk.pick(), Some(DeviceTask::Probe { .. })));
+    assert!(desk.pick().is_none(), "one probe is enough");
 }
 
 #[test]
@@ -308,24 +306,24 @@ fn on_the_processor_nothing_is_ever_tried() {
     let key = desk.pick_cpu().unwrap();
     desk.finish_cpu(key);
     assert!(matches!(desk.pick(), Some(DeviceTask::Survey)));
-    desk.schedule.board_mut().surveyed(Vec::new());
+    desk.schedule.devices.surveyed(Vec::new());
     assert!(desk.pick().is_none());
 }
 
 #[test]
-fn the_outcome_of_a_trial_for_an_earlier_choice_changes_nothing() {
+fn the_outcome_of_a_probe_for_an_earlier_choice_changes_nothing() {
     let mut desk = Desk::fresh();
     desk.ear.want(timbre(1), &[]);
     let key = desk.pick_cpu().unwrap();
     desk.finish_cpu(key);
     assert!(matches!(desk.pick(), Some(DeviceTask::Survey)));
-    desk.schedule.board_mut().surveyed(Vec::new());
-    let Some(DeviceTask::Try { serial, interrupt, .. }) = desk.pick() else { panic!("a trial comes") };
+    desk.schedule.devices.surveyed(Vec::new());
+    let Some(DeviceTask::Probe { serial, interrupt, .. }) = desk.pick() else { panic!("a probe comes") };
     desk.schedule.choose(Choice::Cpu);
     assert!(interrupt.is_raised(), "it is ended");
-    let outcome = Outcome { renders: Some((Provider::WebGpu, trial())), entries: Vec::new() };
-    desk.schedule.finish_trial(&desk.loaded, serial, &outcome);
+    let outcome = ProbeOutcome { renders: Some((Provider::WebGpu, probe())), entries: Vec::new() };
+    desk.schedule.finish_probe(&desk.loaded, serial, &outcome);
     assert!(desk.pick_cpu().is_some());
-    let lane = desk.schedule.board().lane_of(&key, false);
-    assert_eq!(lane, Lane::Cpu);
+    let backend = desk.schedule.devices.backend_of(&key, false);
+    assert_eq!(backend, Backend::Cpu);
 }

@@ -9,12 +9,13 @@ use crate::files;
 use crate::model::Model;
 use crate::model::handmade::{Folder, Handmade, Sound};
 use crate::note::{NoteKey, Origin};
+use crate::worker::device::probe::{Probe, probe_device};
 use crate::worker::device::setting::DEVICE_VARIABLE;
-use crate::worker::device::trial::{Trial, try_device};
 use crate::worker::device::{Choice, Provider, Standing, provider};
 use crate::worker::generator::{self, Generator};
 use crate::worker::interrupt::Interrupt;
-use crate::worker::loaded::{Loaded, Station};
+use crate::worker::loaded::Loaded;
+use crate::worker::renderer::Renderer;
 
 /// The provider that is stood in for, and the file that its sessions are made of; none for the model's own.
 static STAND_IN: Mutex<Option<(Provider, Option<Vec<u8>>)>> = Mutex::new(None);
@@ -109,7 +110,7 @@ fn a_device_takes_over_and_renders_the_same_sounds() {
     let notes = player.keyboard(501);
     assert!(notes.iter().all(|note| note.origin == Origin::Device));
     let loaded = Loaded::new(Model::read(&path).unwrap());
-    let mut cpu = Station::new(&loaded.model, &Interrupt::default()).unwrap();
+    let mut cpu = Renderer::new(&loaded.model, &Interrupt::default()).unwrap();
     for note in notes {
         let expected = cpu.render(&loaded, note.key, &Interrupt::default()).unwrap();
         let (made, expected) = (magnitudes(&note), magnitudes(&expected));
@@ -194,9 +195,9 @@ fn the_default_model_renders_batches_as_it_renders_single_notes() {
     let _stand_in = StandIn::new(None);
     let model = Model::read(&files::default_model().unwrap()).unwrap();
     let interrupt = Interrupt::default();
-    let (mut device, trial) = try_device(STOOD_IN, 0, &model, &interrupt).unwrap();
+    let (mut device, probe) = probe_device(STOOD_IN, 0, &model, &interrupt).unwrap();
     assert!(device.takes_batches());
-    assert!(trial.level.common < 1e-4 && trial.angle.common < 1e-4, "{trial:?}");
+    assert!(probe.level.common < 1e-4 && probe.angle.common < 1e-4, "{probe:?}");
     let latents = vec![0.5; model.manifest.latent_size * 16];
     let images = device.generate_batch(&latents, &[60; 16], &interrupt, |_, output| Ok(output.image.len())).unwrap();
     assert_eq!(images.len(), 16);
@@ -208,9 +209,9 @@ fn a_model_of_one_note_a_run_is_tried_with_one() {
     let _stand_in = StandIn::new(None);
     let folder = Folder::new();
     let model = Model::read(&Handmade::named("single").write(&folder, "single.onnx")).unwrap();
-    let (device, trial) = try_device(STOOD_IN, 0, &model, &Interrupt::default()).unwrap();
+    let (device, probe) = probe_device(STOOD_IN, 0, &model, &Interrupt::default()).unwrap();
     assert!(!device.takes_batches());
-    assert_eq!(trial.batch, 1);
+    assert_eq!(probe.batch, 1);
 }
 
 #[test]
@@ -222,12 +223,12 @@ fn a_graph_that_breaks_its_promise_of_batches_is_run_with_one_note() {
     // What the graph computes for several notes is that of another number of frames, which no manifest promises.
     let single = Handmade { one_note_inside: true, ..batched("liar", Sound::Even) };
     let _stand_in = StandIn::new(Some(single.bytes()));
-    let (_, trial) = try_device(STOOD_IN, 0, &model, &interrupt).unwrap();
-    assert_eq!(trial.batch, 1);
+    let (_, probe) = probe_device(STOOD_IN, 0, &model, &interrupt).unwrap();
+    assert_eq!(probe.batch, 1);
 }
 
 #[test]
-fn the_last_instance_ends_a_trial_that_is_under_way() {
+fn the_last_instance_ends_a_probe_that_is_under_way() {
     let _turn = turn();
     // The lowest pitch is one of those that are tried.
     let _stand_in = StandIn::sounding(Sound::EndlessAt(24));
@@ -237,7 +238,7 @@ fn the_last_instance_ends_a_trial_that_is_under_way() {
     player.ear.want(timbre(900), &[]);
     player.wait_until("the device is on trial", |player| {
         player.ear.hear();
-        player.instance.devices().chosen().is_some_and(|entry| entry.standing == Standing::Trying)
+        player.instance.devices().chosen().is_some_and(|entry| entry.standing == Standing::Probing)
     });
     drop(player.instance);
     assert!(super::lifetime::the_threads_are_gone(), "the threads are joined");
@@ -387,12 +388,12 @@ fn child_with_directml() {
 
 #[test]
 fn a_device_pays_only_where_it_is_faster_than_all_threads_and_for_one_note() {
-    let exact = crate::worker::device::trial::Difference { common: 0.0, rms: 0.0 };
-    let trial = |alone_ms, batch_ms, cpu_ms| Trial { level: exact, angle: exact, batch: 8, alone_ms, batch_ms, cpu_ms };
-    assert!(trial(4.0, 1.0, 5.0).pays(2));
-    assert!(!trial(4.0, 1.0, 5.0).pays(4), "four threads are nearly as fast");
-    assert!(!trial(9.0, 1.0, 5.0).pays(2), "a struck key would wait longer");
-    assert!(trial(5.0, 5.0, 380.0).pays(16));
+    let exact = crate::worker::device::probe::Difference { common: 0.0, rms: 0.0 };
+    let probe = |alone_ms, batch_ms, cpu_ms| Probe { level: exact, angle: exact, batch: 8, alone_ms, batch_ms, cpu_ms };
+    assert!(probe(4.0, 1.0, 5.0).pays(2));
+    assert!(!probe(4.0, 1.0, 5.0).pays(4), "four threads are nearly as fast");
+    assert!(!probe(9.0, 1.0, 5.0).pays(2), "a struck key would wait longer");
+    assert!(probe(5.0, 5.0, 380.0).pays(16));
 }
 
 /// For a machine with a device: `TIMBREL_DEVICE=cuda cargo test --release -p timbrel --lib real_device -- --ignored
@@ -406,11 +407,11 @@ fn a_real_device_renders_the_keyboard_as_the_processor_does() {
     let path = files::default_model().unwrap();
     let model = Model::read(&path).unwrap();
     let interrupt = Interrupt::default();
-    let (mut device, trial) = try_device(provider, index, &model, &interrupt).unwrap();
-    println!("{}: {}; {}", provider.name(), trial.speed(), trial.agreement());
+    let (mut device, probe) = probe_device(provider, index, &model, &interrupt).unwrap();
+    println!("{}: {}; {}", provider.name(), probe.speed(), probe.agreement());
     // Batches of every size, also of those that do not pay here.
     let loaded = Loaded::new(Model::read(&path).unwrap());
-    let mut cpu = Station::new(&model, &interrupt).unwrap();
+    let mut cpu = Renderer::new(&model, &interrupt).unwrap();
     let keys: Vec<_> = (40..57).map(|pitch| NoteKey { model: model.id, timbre: timbre(3), pitch }).collect();
     let expected: Vec<_> = keys.iter().map(|&key| cpu.render(&loaded, key, &interrupt).unwrap()).collect();
     if device.takes_batches() {
@@ -420,9 +421,9 @@ fn a_real_device_renders_the_keyboard_as_the_processor_does() {
             16
         );
     }
-    let mut station = Station::of(device, &model);
+    let mut renderer = Renderer::of(device, &model);
     for size in [1, 2, 3, 5, 16] {
-        let notes = station.render_batch(&loaded, &keys[..size], &interrupt).unwrap();
+        let notes = renderer.render_batch(&loaded, &keys[..size], &interrupt).unwrap();
         for (note, expected) in notes.into_iter().zip(&expected) {
             let note = note.unwrap();
             let (made, expected) = (magnitudes(&note), magnitudes(expected));
@@ -432,7 +433,7 @@ fn a_real_device_renders_the_keyboard_as_the_processor_does() {
             assert!(below_db > 40.0, "batch of {size}, pitch {}: {below_db:.0} dB", note.key.pitch);
         }
     }
-    drop(station);
+    drop(renderer);
     // And in the service.
     let mut player = Player::playing(path);
     player.ear.want(timbre(4), &[]);

@@ -11,8 +11,8 @@ use super::*;
 use crate::files::CACHE_VARIABLE;
 use crate::model::handmade::{Folder, Handmade};
 use crate::storage::{DISK_VARIABLE, MEMORY_VARIABLE};
+use crate::worker::client::REST;
 use crate::worker::disk::entry;
-use crate::worker::place::REST;
 
 /// Runs an ignored test of this file in a process whose notes are kept in `notes`.
 fn run(test: &str, notes: &Path) {

@@ -93,7 +93,7 @@ fn twenty_instances_share_the_threads_and_the_model() {
     let folder = Folder::new();
     let path = Handmade::named("many").write(&folder, "many.onnx");
     let mut players: Vec<_> = (0..20).map(|_| Player::playing(path.clone())).collect();
-    let expected = super::super::service::generator_threads() + 2;
+    let expected = super::super::cpu::render_threads() + 2;
     assert!(matches!(service_threads(), None | Some(_)) && service_threads().is_none_or(|count| count == expected));
     for (seed, player) in players.iter_mut().enumerate() {
         player.ear.want(timbre(0), &[NoteRequest { timbre: timbre(seed as u32), key: 50 }]);

@@ -32,7 +32,7 @@ pub fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     let turn = TURN.lock();
     // The service of the test before may live on in an editor that is tested meanwhile.
-    Service::get().forget_choices();
+    Service::get().reset_settings();
     turn
 }
 

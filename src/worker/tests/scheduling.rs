@@ -8,10 +8,11 @@ use crate::model::handmade::{Folder, Handmade};
 use crate::note::{NoteKey, Origin, Sustain};
 use crate::spectral::{FramePlan, Representation};
 use crate::storage::Limits;
+use crate::worker::client::Client;
 use crate::worker::interrupt::Interrupt;
 use crate::worker::loaded::Loaded;
-use crate::worker::place::Place;
-use crate::worker::schedule::{PlaceId, Schedule, Task};
+use crate::worker::priority::ClientId;
+use crate::worker::schedule::{Schedule, Task};
 
 /// A schedule with one model and some instances that play it.
 struct Desk {
@@ -34,23 +35,23 @@ impl Desk {
     }
 
     /// Another instance, which plays the model.
-    fn instance(&mut self) -> (PlaceId, Ear) {
+    fn instance(&mut self) -> (ClientId, Ear) {
         let (ear, end) = Ear::new();
-        let id = self.schedule.add(Place::new(end));
-        self.schedule.place(id).unwrap().start();
-        let Some(Task::Load { place, order, .. }) = self.schedule.pick() else { panic!("a load comes first") };
+        let id = self.schedule.add(Client::new(end));
+        self.schedule.clients.get_mut(id).unwrap().start();
+        let Some(Task::Load { client, order, .. }) = self.schedule.pick() else { panic!("a load comes first") };
         let path = self.loaded.model.path.clone();
-        self.schedule.finish_load(place, &order, Ok((Arc::clone(&self.loaded), path)));
+        self.schedule.finish_load(client, &order, Ok((Arc::clone(&self.loaded), path)));
         (id, ear)
     }
 
-    fn attend(&mut self) {
-        self.schedule.attend(&mut Vec::new());
+    fn poll(&mut self) {
+        self.schedule.poll(&mut Vec::new());
     }
 
     /// What would be rendered next.
     fn pick(&mut self) -> Option<Job> {
-        self.attend();
+        self.poll();
         match self.schedule.pick()? {
             Task::Render { key, interrupt, .. } => Some(Job { key, interrupt }),
             Task::Load { .. } => panic!("no load was asked for"),
@@ -58,11 +59,11 @@ impl Desk {
     }
 
     fn finish(&mut self, job: &Job) {
-        self.schedule.finish(job.key, Ok(note(job.key)), Duration::ZERO, &mut Vec::new());
+        self.schedule.finish_render(job.key, Ok(note(job.key)), Duration::ZERO, &mut Vec::new());
     }
 
     fn fail(&mut self, job: &Job, error: &str) {
-        self.schedule.finish(job.key, Err(anyhow::anyhow!("{error}")), Duration::ZERO, &mut Vec::new());
+        self.schedule.finish_render(job.key, Err(anyhow::anyhow!("{error}")), Duration::ZERO, &mut Vec::new());
     }
 
     /// Renders the next `count` notes one after the other, and tells their seeds and pitches.
@@ -180,10 +181,10 @@ fn an_unwanted_rendering_makes_way_for_a_sounding_note() {
     let stale = desk.pick().unwrap();
     // A new timbre alone is no reason: what waits is no more urgent than what is being done.
     ear.want(timbre(2), &[]);
-    desk.attend();
+    desk.poll();
     assert!(!stale.interrupt.is_raised());
     ear.want(timbre(3), &[request(3, 40)]);
-    desk.attend();
+    desk.poll();
     assert!(stale.interrupt.is_raised());
     // What was ended on purpose is no error, and is rendered again when it is wanted again.
     desk.fail(&stale, "terminated");
@@ -200,7 +201,7 @@ fn a_wanted_rendering_is_not_ended() {
     let shared = desk.pick().unwrap();
     second.want(timbre(1), &[]);
     first.want(timbre(2), &[request(2, 40)]);
-    desk.attend();
+    desk.poll();
     assert!(!shared.interrupt.is_raised(), "the second instance still wants it");
 }
 
@@ -212,7 +213,7 @@ fn under_steady_automation_a_sounding_note_still_gets_its_renderings() {
     let mut job = desk.pick().unwrap();
     for seed in 2..10 {
         ear.want(timbre(seed), &[request(seed, 60)]);
-        desk.attend();
+        desk.poll();
         assert!(!job.interrupt.is_raised());
         let done = job.key.timbre.seed;
         desk.finish(&job);
@@ -237,7 +238,7 @@ fn under_steady_automation_all_notes_of_a_chord_follow() {
     }
     // Notes that are struck anew come in their order again.
     ear.want(timbre(20), &[]);
-    desk.attend();
+    desk.poll();
     ear.want(timbre(20), &[71, 60].map(|key| request(20, key)));
     assert_eq!(desk.render(2), [(20, 71), (20, 60)]);
 }
@@ -249,7 +250,7 @@ fn a_late_rendering_that_no_sounding_note_can_use_stays_in_the_cache() {
     ear.want(timbre(1), &[request(1, 60)]);
     let job = desk.pick().unwrap();
     ear.want(timbre(2), &[request(2, 61)]);
-    desk.attend();
+    desk.poll();
     desk.finish(&job);
     assert_eq!(heard(&mut ear), []);
 }
@@ -278,12 +279,12 @@ fn a_request_is_answered_once_a_version() {
     let (_, mut ear) = desk.instance();
     ear.want(timbre(1), &[request(2, 60)]);
     desk.render(1);
-    desk.attend();
+    desk.poll();
     assert_eq!(heard(&mut ear), [(2, 60)]);
-    desk.attend();
+    desk.poll();
     assert_eq!(heard(&mut ear), []);
     ear.want(timbre(1), &[request(2, 60)]);
-    desk.attend();
+    desk.poll();
     assert_eq!(heard(&mut ear), [(2, 60)]);
 }
 
@@ -305,7 +306,7 @@ fn a_full_queue_loses_nothing() {
         desk.render(100);
     }
     let first = heard(&mut ear).len();
-    desk.attend();
+    desk.poll();
     let rest = heard(&mut ear).len();
     assert_eq!(first + rest, 5 * 61);
     assert!((24..=84).all(|key| ear.state(key) == KeyState::Ready));
@@ -317,11 +318,11 @@ fn used_notes_come_back_to_be_freed() {
     let (_, mut ear) = desk.instance();
     ear.want(timbre(1), &[request(1, 60)]);
     desk.render(1);
-    desk.attend();
+    desk.poll();
     let used = ear.hear().pop().unwrap();
     ear.end.used.push(used).unwrap();
     let mut trash = Vec::new();
-    desk.schedule.attend(&mut trash);
+    desk.schedule.poll(&mut trash);
     assert_eq!(trash.len(), 1);
 }
 
@@ -338,13 +339,13 @@ fn a_note_that_fails_is_said_once_and_not_tried_again_at_once() {
     assert_eq!(others.len(), 60, "every other key is rendered");
     assert!(!others.contains(&(1, 60)));
     ear.want(timbre(1), &[]);
-    desk.attend();
+    desk.poll();
     assert_eq!(ear.status().generator(), Generator::Ready);
     // To load a model is to try again.
     desk.schedule.order(id, ModelRef::default());
-    let Some(Task::Load { place, order, .. }) = desk.schedule.pick() else { panic!("the load comes first") };
+    let Some(Task::Load { client, order, .. }) = desk.schedule.pick() else { panic!("the load comes first") };
     let loaded = Arc::clone(&desk.loaded);
-    desk.schedule.finish_load(place, &order, Ok((loaded, "desk.onnx".into())));
+    desk.schedule.finish_load(client, &order, Ok((loaded, "desk.onnx".into())));
     assert_eq!(ear.error(), "");
     assert_eq!(desk.render(100), [(1, 60)]);
 }
@@ -352,10 +353,10 @@ fn a_note_that_fails_is_said_once_and_not_tried_again_at_once() {
 #[test]
 fn a_thread_without_a_session_of_what_is_played_is_given_it_and_is_ended_at_the_stop() {
     let mut desk = Desk::new();
-    assert!(desk.schedule.prepare(|_| true).is_none(), "nobody plays yet");
+    assert!(desk.schedule.pick_preparation(|_| true).is_none(), "nobody plays yet");
     let _instance = desk.instance();
-    assert!(desk.schedule.prepare(|_| false).is_none(), "the thread has all that are played");
-    let (played, interrupt) = desk.schedule.prepare(|_| true).unwrap();
+    assert!(desk.schedule.pick_preparation(|_| false).is_none(), "the thread has all that are played");
+    let (played, interrupt) = desk.schedule.pick_preparation(|_| true).unwrap();
     assert!(Arc::ptr_eq(&played, &desk.loaded) && !interrupt.is_raised());
     desk.schedule.stop();
     assert!(interrupt.is_raised());
@@ -374,12 +375,12 @@ fn a_new_model_makes_the_keys_stale_and_renders_them_again() {
     let model = Model::read(&narrow.write(&folder, "narrow.onnx")).unwrap();
     desk.schedule.order(id, chosen(model.path.clone()));
     assert_eq!(ear.status().generator(), Generator::Loading);
-    let Some(Task::Load { place, order, .. }) = desk.schedule.pick() else { panic!("the load comes first") };
+    let Some(Task::Load { client, order, .. }) = desk.schedule.pick() else { panic!("the load comes first") };
     // Until it is there, the old one renders on.
     ear.want(timbre(2), &[request(2, 60)]);
     assert_eq!(desk.render(1), [(2, 60)]);
     let path = model.path.clone();
-    desk.schedule.finish_load(place, &order, Ok((Arc::new(Loaded::new(model)), path)));
+    desk.schedule.finish_load(client, &order, Ok((Arc::new(Loaded::new(model)), path)));
     assert_eq!(ear.status().generator(), Generator::Ready);
     assert_ne!(ear.status().model_id.load(Ordering::Acquire), before);
     assert_eq!(ear.status().pitch_range(), (40, 70));
@@ -396,11 +397,11 @@ fn a_load_is_done_once_at_a_time_and_given_up_when_it_is_replaced() {
     let (id, _ear) = desk.instance();
     let (_other, _) = desk.instance();
     desk.schedule.order(id, chosen("first.onnx".into()));
-    let Some(Task::Load { place, order, interrupt }) = desk.schedule.pick() else { panic!("the load comes first") };
+    let Some(Task::Load { client, order, interrupt }) = desk.schedule.pick() else { panic!("the load comes first") };
     assert!(desk.schedule.pick().is_none(), "one load at a time");
     desk.schedule.order(id, chosen("second.onnx".into()));
     assert!(interrupt.is_raised());
-    desk.schedule.finish_load(place, &order, Err(anyhow::anyhow!("Interrupted.")));
+    desk.schedule.finish_load(client, &order, Err(anyhow::anyhow!("Interrupted.")));
     let Some(Task::Load { order, .. }) = desk.schedule.pick() else { panic!("the second load comes now") };
     assert_eq!(order.reference.path.to_str(), Some("second.onnx"));
 }
@@ -409,20 +410,20 @@ fn a_load_is_done_once_at_a_time_and_given_up_when_it_is_replaced() {
 fn a_missing_model_stays_in_the_session_while_another_sounds() {
     let mut desk = Desk::new();
     let (ear, end) = Ear::new();
-    let id = desk.schedule.add(Place::new(end));
+    let id = desk.schedule.add(Client::new(end));
     let lost = ModelRef { name: "lost".into(), sha256: "00".repeat(32), path: "lost.onnx".into() };
     desk.schedule.order(id, lost.clone());
-    desk.schedule.place(id).unwrap().start();
-    let Some(Task::Load { place, order, .. }) = desk.schedule.pick() else { panic!("the load comes first") };
-    desk.schedule.finish_load(place, &order, Err(anyhow::anyhow!("It is missing.")));
+    desk.schedule.clients.get_mut(id).unwrap().start();
+    let Some(Task::Load { client, order, .. }) = desk.schedule.pick() else { panic!("the load comes first") };
+    desk.schedule.finish_load(client, &order, Err(anyhow::anyhow!("It is missing.")));
     assert_eq!(ear.status().generator(), Generator::Loading, "the default model stands in");
-    let Some(Task::Load { place, order, .. }) = desk.schedule.pick() else { panic!("the stand-in comes now") };
+    let Some(Task::Load { client, order, .. }) = desk.schedule.pick() else { panic!("the stand-in comes now") };
     assert!(order.reference.is_default());
     let loaded = Arc::clone(&desk.loaded);
-    desk.schedule.finish_load(place, &order, Ok((loaded, "desk.onnx".into())));
+    desk.schedule.finish_load(client, &order, Ok((loaded, "desk.onnx".into())));
     assert_eq!(ear.status().generator(), Generator::Ready);
     assert_eq!(ear.error(), "It is missing.");
-    assert_eq!(desk.schedule.place(id).unwrap().reference(), lost);
+    assert_eq!(desk.schedule.clients.get_mut(id).unwrap().reference(), lost);
 }
 
 #[test]

@@ -5,16 +5,17 @@ use crate::model::handmade::{Folder, Handmade};
 use crate::model::{self, Model};
 use crate::note::{ModelId, NoteKey};
 use crate::worker::interrupt::Interrupt;
-use crate::worker::loaded::{Loaded, Station};
+use crate::worker::loaded::Loaded;
+use crate::worker::renderer::Renderer;
 #[cfg(target_os = "linux")]
-use crate::worker::priority::NICER;
+use crate::worker::thread_priority::NICER;
 
 /// The note that a session of its own renders.
 fn direct(model: Model, timbre: Timbre, pitch: u8) -> Arc<Note> {
     let interrupt = Interrupt::default();
-    let mut station = Station::new(&model, &interrupt).unwrap();
+    let mut renderer = Renderer::new(&model, &interrupt).unwrap();
     let key = NoteKey { model: model.id, timbre, pitch };
-    station.render(&Loaded::new(model), key, &interrupt).unwrap()
+    renderer.render(&Loaded::new(model), key, &interrupt).unwrap()
 }
 
 #[cfg(target_os = "linux")]

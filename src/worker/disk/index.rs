@@ -19,7 +19,7 @@ pub const MOST_PATIENCE: Duration = Duration::from_millis(250);
 pub const LEAST_PATIENCE: Duration = Duration::from_millis(20);
 
 /// A timbre in use is marked as used this often.
-const TOUCH_EVERY: Duration = Duration::from_secs(600);
+const MARK_EVERY: Duration = Duration::from_secs(600);
 
 /// Other processes write, too: before more is written, the folder is looked at again when the last look is this old, or so
 /// many notes were written since.
@@ -40,7 +40,7 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_secs(10);
 const KEPT_SHARE: f64 = 0.9;
 
 /// One thing for the thread that keeps notes to do.
-pub enum Task {
+pub enum DiskTask {
     /// Finds out what is there. `device` is what renders, in words.
     Look {
         root: PathBuf,
@@ -48,7 +48,7 @@ pub enum Task {
     },
     Read(NoteKey),
     Write(Arc<Note>),
-    Touch(Sound),
+    MarkUsed(Sound),
     /// Removes the timbres used longest ago.
     Trim {
         most_bytes: u64,
@@ -59,16 +59,16 @@ pub enum Task {
 }
 
 /// What came of a task.
-pub enum Outcome {
+pub enum DiskOutcome {
     /// After a look, and after what removed something.
     Looked(Contents),
     Read(NoteKey, Option<Note>),
     Written(Arc<Note>, io::Result<()>),
-    Touched,
+    Marked,
 }
 
 #[derive(Default)]
-pub struct Ledger {
+pub struct Index {
     /// `None` keeps nothing on the disk.
     root: Option<PathBuf>,
     limit_bytes: u64,
@@ -89,7 +89,7 @@ pub struct Ledger {
     /// Timbres that a session was saved with since the clearing or the look that is not done yet began. One of them that it
     /// removes is written again.
     saved: HashSet<Sound>,
-    touched: HashMap<Sound, Instant>,
+    marked: HashMap<Sound, Instant>,
     /// Nothing can be written now.
     failure: Option<Failure>,
 }
@@ -100,11 +100,11 @@ struct Failure {
     sentence: String,
 }
 
-impl Ledger {
+impl Index {
     pub fn new(root: Option<PathBuf>, limit_bytes: u64) -> Self {
-        let mut ledger = Self { root, ..Self::default() };
-        ledger.set_limit(limit_bytes);
-        ledger
+        let mut index = Self { root, ..Self::default() };
+        index.set_limit(limit_bytes);
+        index
     }
 
     /// Changes the limit; what is too little counts as nothing. Gives the complaint that is to be taken back.
@@ -184,14 +184,14 @@ impl Ledger {
         device: &str,
         wanted: impl FnOnce(&Self) -> Option<NoteKey>,
         resting: impl FnOnce() -> Vec<(Sound, Vec<Arc<Note>>)>,
-    ) -> Option<Task> {
+    ) -> Option<DiskTask> {
         let task = self.next(device, wanted, resting);
-        if matches!(task, Some(Task::Look { .. } | Task::Trim { .. })) {
+        if matches!(task, Some(DiskTask::Look { .. } | DiskTask::Trim { .. })) {
             self.saved.clear();
         }
         self.waiting_since = match (&task, self.waiting_since) {
             (None, _) => None,
-            (Some(Task::Look { .. }), Some(since)) => Some(since),
+            (Some(DiskTask::Look { .. }), Some(since)) => Some(since),
             (Some(_), _) => Some(Instant::now()),
         };
         task
@@ -202,19 +202,19 @@ impl Ledger {
         device: &str,
         wanted: impl FnOnce(&Self) -> Option<NoteKey>,
         resting: impl FnOnce() -> Vec<(Sound, Vec<Arc<Note>>)>,
-    ) -> Option<Task> {
+    ) -> Option<DiskTask> {
         let root = self.root.clone()?;
         if std::mem::take(&mut self.to_clear) {
-            return Some(Task::Clear { root });
+            return Some(DiskTask::Clear { root });
         }
         if !self.is_on() {
             return None;
         }
         if self.sounds.is_none() {
-            return Some(Task::Look { root, device: device.to_owned() });
+            return Some(DiskTask::Look { root, device: device.to_owned() });
         }
         if let Some(key) = wanted(self) {
-            return Some(Task::Read(key));
+            return Some(DiskTask::Read(key));
         }
         if self.bytes > self.most_bytes()
             && let Some(task) = self.trim()
@@ -222,9 +222,9 @@ impl Ledger {
             return Some(task);
         }
         let resting = resting();
-        if let Some((sound, _)) = resting.iter().find(|(sound, _)| self.is_to_touch(sound)) {
-            self.touched.insert(*sound, Instant::now());
-            return Some(Task::Touch(*sound));
+        if let Some((sound, _)) = resting.iter().find(|(sound, _)| self.is_to_mark(sound)) {
+            self.marked.insert(*sound, Instant::now());
+            return Some(DiskTask::MarkUsed(*sound));
         }
         let is_new = |note: &Arc<Note>| !self.holds(&note.key) && !self.gone.contains(&note.key.sound());
         let is_due = |failure: &Failure| failure.since.elapsed() > TRY_AGAIN_AFTER;
@@ -232,32 +232,32 @@ impl Ledger {
         let note = resting.into_iter().flat_map(|(_, notes)| notes).find(is_new).filter(|_| may_write)?;
         let is_recent = self.looked.is_some_and(|looked| looked.elapsed() <= LOOK_EVERY);
         if !is_recent || self.unseen_notes >= LOOK_AFTER_NOTES {
-            return Some(Task::Look { root, device: device.to_owned() });
+            return Some(DiskTask::Look { root, device: device.to_owned() });
         }
-        if self.bytes + note.bytes() as u64 > self.most_bytes() { self.trim() } else { Some(Task::Write(note)) }
+        if self.bytes + note.bytes() as u64 > self.most_bytes() { self.trim() } else { Some(DiskTask::Write(note)) }
     }
 
     /// Makes room, unless it was tried in vain a while ago.
-    fn trim(&mut self) -> Option<Task> {
+    fn trim(&mut self) -> Option<DiskTask> {
         if self.trimmed.is_some_and(|trimmed| trimmed.elapsed() <= LOOK_EVERY) {
             return None;
         }
         self.trimmed = Some(Instant::now());
-        Some(Task::Trim { most_bytes: (self.most_bytes() as f64 * KEPT_SHARE) as u64 })
+        Some(DiskTask::Trim { most_bytes: (self.most_bytes() as f64 * KEPT_SHARE) as u64 })
     }
 
-    fn is_to_touch(&self, sound: &Sound) -> bool {
+    fn is_to_mark(&self, sound: &Sound) -> bool {
         self.sounds.as_ref().is_some_and(|sounds| sounds.contains_key(sound))
-            && self.touched.get(sound).is_none_or(|touched| touched.elapsed() > TOUCH_EVERY)
+            && self.marked.get(sound).is_none_or(|marked| marked.elapsed() > MARK_EVERY)
     }
 
     /// Takes the outcome of a task in. Gives the note that was read, or why nothing can be kept now.
     ///
     /// A note that was written goes to `trash`.
-    pub fn finish(&mut self, outcome: Outcome, trash: &mut Vec<Arc<Note>>) -> Finished {
+    pub fn finish(&mut self, outcome: DiskOutcome, trash: &mut Vec<Arc<Note>>) -> Finished {
         self.waiting_since = None;
         match outcome {
-            Outcome::Looked(contents) => {
+            DiskOutcome::Looked(contents) => {
                 let before = self.sounds.replace(contents.sounds);
                 if let (Some(before), Some(now)) = (before, &self.sounds) {
                     let is_gone = |sound: &Sound| !now.contains_key(sound) && !self.saved.contains(sound);
@@ -271,12 +271,12 @@ impl Ledger {
                 }
                 Finished::Nothing
             }
-            Outcome::Read(_, Some(note)) => Finished::Note(Arc::new(note)),
-            Outcome::Read(key, None) => {
-                self.forget(&key);
+            DiskOutcome::Read(_, Some(note)) => Finished::Note(Arc::new(note)),
+            DiskOutcome::Read(key, None) => {
+                self.remove(&key);
                 Finished::Nothing
             }
-            Outcome::Written(note, Ok(())) => {
+            DiskOutcome::Written(note, Ok(())) => {
                 let key = note.key;
                 *self.sounds.get_or_insert_default().entry(key.sound()).or_default() |= 1 << (key.pitch % 128);
                 self.bytes += note.bytes() as u64;
@@ -284,15 +284,15 @@ impl Ledger {
                 trash.push(note);
                 self.failure.take().map_or(Finished::Nothing, |failure| Finished::Mended(failure.sentence))
             }
-            Outcome::Written(note, Err(error)) => {
+            DiskOutcome::Written(note, Err(error)) => {
                 trash.push(note);
                 self.fail(&error).map_or(Finished::Nothing, Finished::Complaint)
             }
-            Outcome::Touched => Finished::Nothing,
+            DiskOutcome::Marked => Finished::Nothing,
         }
     }
 
-    /// Notes that nothing can be written now; gives what is to be said of it, which is said once.
+    /// Records that nothing can be written now; gives what is to be said of it, which is said once.
     fn fail(&mut self, error: &io::Error) -> Option<String> {
         let since = Instant::now();
         if let Some(failure) = &mut self.failure {
@@ -305,7 +305,7 @@ impl Ledger {
     }
 
     /// A timbre that a session was saved with is kept, whatever was before.
-    pub fn want(&mut self, sound: Sound) {
+    pub fn mark_saved(&mut self, sound: Sound) {
         self.gone.remove(&sound);
         self.saved.insert(sound);
     }
@@ -317,7 +317,7 @@ impl Ledger {
         self.bytes.checked_div(notes).unwrap_or(0)
     }
 
-    fn forget(&mut self, key: &NoteKey) {
+    fn remove(&mut self, key: &NoteKey) {
         let note_bytes = self.note_bytes();
         if let Some(sounds) = &mut self.sounds
             && let Some(pitches) = sounds.get_mut(&key.sound())
@@ -354,81 +354,83 @@ mod tests {
     use super::super::entry::tests::{key, note};
     use super::*;
 
-    /// Lets the ledger do one thing, with a note of a timbre at rest in memory. A look finds nothing.
-    fn step(ledger: &mut Ledger, resting: &Arc<Note>) -> Option<Task> {
-        let task = ledger.pick("CPU", |_| None, || vec![(resting.key.sound(), vec![resting.clone()])]);
+    /// Lets the index do one thing, with a note of a timbre at rest in memory. A look finds nothing.
+    fn step(index: &mut Index, resting: &Arc<Note>) -> Option<DiskTask> {
+        let task = index.pick("CPU", |_| None, || vec![(resting.key.sound(), vec![resting.clone()])]);
         let outcome = match task.as_ref()? {
-            Task::Look { .. } | Task::Trim { .. } | Task::Clear { .. } => Outcome::Looked(Contents::default()),
-            Task::Read(key) => Outcome::Read(*key, None),
-            Task::Write(note) => Outcome::Written(note.clone(), Ok(())),
-            Task::Touch(_) => Outcome::Touched,
+            DiskTask::Look { .. } | DiskTask::Trim { .. } | DiskTask::Clear { .. } => {
+                DiskOutcome::Looked(Contents::default())
+            }
+            DiskTask::Read(key) => DiskOutcome::Read(*key, None),
+            DiskTask::Write(note) => DiskOutcome::Written(note.clone(), Ok(())),
+            DiskTask::MarkUsed(_) => DiskOutcome::Marked,
         };
-        ledger.finish(outcome, &mut Vec::new());
+        index.finish(outcome, &mut Vec::new());
         task
     }
 
-    /// A ledger that wrote the note.
-    fn with(note: &Arc<Note>) -> Ledger {
-        let mut ledger = Ledger::new(Some("notes".into()), 1 << 30);
-        ledger.begin();
-        assert!(matches!(step(&mut ledger, note), Some(Task::Look { .. })));
-        assert!(matches!(step(&mut ledger, note), Some(Task::Write(_))));
-        assert!(matches!(step(&mut ledger, note), Some(Task::Touch(_))));
-        assert!(step(&mut ledger, note).is_none(), "it lies there");
-        ledger
+    /// An index that wrote the note.
+    fn with(note: &Arc<Note>) -> Index {
+        let mut index = Index::new(Some("notes".into()), 1 << 30);
+        index.begin();
+        assert!(matches!(step(&mut index, note), Some(DiskTask::Look { .. })));
+        assert!(matches!(step(&mut index, note), Some(DiskTask::Write(_))));
+        assert!(matches!(step(&mut index, note), Some(DiskTask::MarkUsed(_))));
+        assert!(step(&mut index, note).is_none(), "it lies there");
+        index
     }
 
     #[test]
     fn a_note_is_expected_until_the_disk_takes_longer_than_one_has_patience() {
         let (held, other) = (Arc::new(note(key(7, 60))), Arc::new(note(key(8, 60))));
-        let mut ledger = with(&held);
+        let mut index = with(&held);
         let (short, long) = (Duration::from_millis(1), Duration::from_secs(3600));
-        assert!(ledger.expects(&held.key, short) && !ledger.expects(&other.key, long));
+        assert!(index.expects(&held.key, short) && !index.expects(&other.key, long));
         // It has to wait for another one to be written.
-        let task = ledger.pick("CPU", |_| None, || vec![(other.key.sound(), vec![other.clone()])]);
-        assert!(matches!(task, Some(Task::Write(_))) && ledger.is_busy());
+        let task = index.pick("CPU", |_| None, || vec![(other.key.sound(), vec![other.clone()])]);
+        assert!(matches!(task, Some(DiskTask::Write(_))) && index.is_busy());
         std::thread::sleep(2 * short);
-        assert!(ledger.expects(&held.key, long) && !ledger.expects(&held.key, short));
-        ledger.finish(Outcome::Written(other, Ok(())), &mut Vec::new());
-        assert!(ledger.expects(&held.key, short) && !ledger.is_busy());
+        assert!(index.expects(&held.key, long) && !index.expects(&held.key, short));
+        index.finish(DiskOutcome::Written(other, Ok(())), &mut Vec::new());
+        assert!(index.expects(&held.key, short) && !index.is_busy());
     }
 
     #[test]
     fn what_was_cleared_stays_away_until_a_session_is_saved() {
         let note = Arc::new(note(key(7, 60)));
-        let mut ledger = with(&note);
+        let mut index = with(&note);
         // That it was saved before does not count.
-        ledger.want(note.key.sound());
-        ledger.clear();
-        assert!(matches!(step(&mut ledger, &note), Some(Task::Clear { .. })));
-        assert!(step(&mut ledger, &note).is_none());
-        ledger.want(note.key.sound());
-        assert!(matches!(step(&mut ledger, &note), Some(Task::Write(_))));
+        index.mark_saved(note.key.sound());
+        index.clear();
+        assert!(matches!(step(&mut index, &note), Some(DiskTask::Clear { .. })));
+        assert!(step(&mut index, &note).is_none());
+        index.mark_saved(note.key.sound());
+        assert!(matches!(step(&mut index, &note), Some(DiskTask::Write(_))));
     }
 
     #[test]
     fn a_session_that_is_saved_before_the_clearing_is_done_keeps_its_notes() {
         let note = Arc::new(note(key(7, 60)));
-        let mut ledger = with(&note);
-        ledger.clear();
-        ledger.want(note.key.sound());
-        assert!(matches!(step(&mut ledger, &note), Some(Task::Clear { .. })));
-        assert!(matches!(step(&mut ledger, &note), Some(Task::Write(_))));
+        let mut index = with(&note);
+        index.clear();
+        index.mark_saved(note.key.sound());
+        assert!(matches!(step(&mut index, &note), Some(DiskTask::Clear { .. })));
+        assert!(matches!(step(&mut index, &note), Some(DiskTask::Write(_))));
         // The next clearing is as the first.
-        ledger.clear();
-        assert!(matches!(step(&mut ledger, &note), Some(Task::Clear { .. })));
-        assert!(step(&mut ledger, &note).is_none());
+        index.clear();
+        assert!(matches!(step(&mut index, &note), Some(DiskTask::Clear { .. })));
+        assert!(step(&mut index, &note).is_none());
     }
 
     #[test]
     fn a_look_that_ends_before_the_clearing_forgets_no_saved_session() {
         let note = Arc::new(note(key(7, 60)));
-        let mut ledger = with(&note);
-        ledger.clear();
-        ledger.want(note.key.sound());
+        let mut index = with(&note);
+        index.clear();
+        index.mark_saved(note.key.sound());
         // One that was given out before.
-        ledger.finish(Outcome::Looked(Contents::default()), &mut Vec::new());
-        assert!(matches!(step(&mut ledger, &note), Some(Task::Clear { .. })));
-        assert!(matches!(step(&mut ledger, &note), Some(Task::Write(_))));
+        index.finish(DiskOutcome::Looked(Contents::default()), &mut Vec::new());
+        assert!(matches!(step(&mut index, &note), Some(DiskTask::Clear { .. })));
+        assert!(matches!(step(&mut index, &note), Some(DiskTask::Write(_))));
     }
 }

@@ -4,15 +4,15 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::choice::{Choice, Provider};
+use super::probe::Probe;
 use super::report::{Entry, Standing, unknown};
-use super::trial::Trial;
 use crate::note::{ModelId, NoteKey};
 use crate::worker::interrupt::Interrupt;
 
 /// Where a note is rendered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Lane {
-    /// On the generator threads, one note a run.
+pub enum Backend {
+    /// On the render threads, one note a run.
     Cpu,
     /// On the device thread, in batches.
     Device,
@@ -20,8 +20,8 @@ pub enum Lane {
 
 /// What the test runs on a model have come to.
 #[derive(Clone, PartialEq, Debug)]
-enum Verdict {
-    Trying,
+enum Assignment {
+    Probing,
     /// No device renders it.
     Cpu,
     /// It is rendered in batches of this size at most.
@@ -33,32 +33,32 @@ enum Verdict {
 
 /// What became of the test runs on a model.
 #[derive(Default)]
-pub struct Outcome {
+pub struct ProbeOutcome {
     /// The device that renders from now on.
-    pub renders: Option<(Provider, Trial)>,
+    pub renders: Option<(Provider, Probe)>,
     /// What is now known of the devices that were looked at.
     pub entries: Vec<Entry>,
 }
 
 #[derive(Default)]
-pub struct Board {
+pub struct Devices {
     choice: Choice,
-    /// Counts the choices, so that the outcome of a trial for an earlier one is known as such.
+    /// Counts the choices, so that the outcome of a probe for an earlier one is known as such.
     serial: u64,
-    verdicts: Vec<(ModelId, Verdict)>,
+    assignments: Vec<(ModelId, Assignment)>,
     /// Models of which the processor has rendered a note: the first notes never wait for a device.
-    heard: Vec<ModelId>,
+    rendered: Vec<ModelId>,
     /// Notes that the device renders as no sound.
     cpu_only: HashSet<NoteKey>,
     entries: Vec<Entry>,
     /// Whether it was looked which devices are there.
     surveyed: bool,
-    trying: Option<Arc<Interrupt>>,
+    probing: Option<Arc<Interrupt>>,
     /// Sentences that were shown about devices, to be taken back when another one is chosen.
-    said: Vec<String>,
+    messages: Vec<String>,
 }
 
-impl Board {
+impl Devices {
     pub fn choice(&self) -> Choice {
         self.choice
     }
@@ -71,18 +71,18 @@ impl Board {
     pub fn choose(&mut self, choice: Choice) -> Vec<String> {
         self.choice = choice;
         self.serial += 1;
-        self.verdicts.clear();
+        self.assignments.clear();
         self.cpu_only.clear();
         self.surveyed = false;
         self.entries.clear();
         self.interrupt();
-        std::mem::take(&mut self.said)
+        std::mem::take(&mut self.messages)
     }
 
-    /// Ends a trial that is under way.
+    /// Ends a probe that is under way.
     pub fn interrupt(&mut self) {
-        if let Some(trying) = &self.trying {
-            trying.raise();
+        if let Some(probing) = &self.probing {
+            probing.raise();
         }
     }
 
@@ -100,72 +100,72 @@ impl Board {
         self.entries = entries;
     }
 
-    /// Notes that a note of a model has been rendered on the processor.
-    pub fn hear(&mut self, model: ModelId) {
-        if !self.heard.contains(&model) {
-            self.heard.push(model);
+    /// Records that a note of a model has been rendered on the processor.
+    pub fn mark_rendered(&mut self, model: ModelId) {
+        if !self.rendered.contains(&model) {
+            self.rendered.push(model);
         }
     }
 
     /// Whether devices are to be tried on a model now.
-    pub fn wants_trial(&self, model: ModelId) -> bool {
-        self.choice != Choice::Cpu && self.heard.contains(&model) && self.verdict(model).is_none()
+    pub fn wants_probe(&self, model: ModelId) -> bool {
+        self.choice != Choice::Cpu && self.rendered.contains(&model) && self.assignment(model).is_none()
     }
 
-    pub fn begin_trial(&mut self, model: ModelId, interrupt: Arc<Interrupt>) {
-        self.verdicts.push((model, Verdict::Trying));
+    pub fn begin_probe(&mut self, model: ModelId, interrupt: Arc<Interrupt>) {
+        self.assignments.push((model, Assignment::Probing));
         let chosen: Vec<_> = self.choice.candidates().iter().map(|candidate| candidate.0).collect();
         for entry in &mut self.entries {
             if chosen.contains(&entry.provider) && entry.standing == Standing::Installed {
-                (entry.standing, entry.sentence) = (Standing::Trying, String::new());
+                (entry.standing, entry.sentence) = (Standing::Probing, String::new());
             }
         }
-        self.trying = Some(interrupt);
+        self.probing = Some(interrupt);
     }
 
-    /// Takes the outcome of a trial in. False where another choice was made meanwhile.
-    pub fn finish_trial(&mut self, serial: u64, model: ModelId, outcome: &Outcome) -> bool {
-        self.trying = None;
+    /// Takes the outcome of a probe in. False where another choice was made meanwhile.
+    pub fn finish_probe(&mut self, serial: u64, model: ModelId, outcome: &ProbeOutcome) -> bool {
+        self.probing = None;
         if serial != self.serial {
             return false;
         }
-        let verdict = match &outcome.renders {
-            Some((provider, trial)) => Verdict::Device { provider: *provider, batch: trial.batch },
-            None => Verdict::Cpu,
+        let assignment = match &outcome.renders {
+            Some((provider, probe)) => Assignment::Device { provider: *provider, batch: probe.batch },
+            None => Assignment::Cpu,
         };
-        self.set_verdict(model, verdict);
-        outcome.entries.iter().for_each(|entry| self.note(entry.clone()));
+        self.assign(model, assignment);
+        outcome.entries.iter().for_each(|entry| self.update_entry(entry.clone()));
         true
     }
 
     /// The device that renders a model no longer does.
     pub fn lose(&mut self, model: ModelId, sentence: &str) {
-        if let Some(Verdict::Device { provider, .. }) = self.verdict(model) {
+        if let Some(Assignment::Device { provider, .. }) = self.assignment(model) {
             let provider = *provider;
-            self.note(Entry { provider, standing: Standing::Failed, sentence: sentence.to_owned() });
+            self.update_entry(Entry { provider, standing: Standing::Failed, sentence: sentence.to_owned() });
         }
-        self.set_verdict(model, Verdict::Cpu);
+        self.assign(model, Assignment::Cpu);
     }
 
     /// Nobody plays this model any more.
-    pub fn forget(&mut self, model: ModelId) {
-        self.verdicts.retain(|(known, _)| *known != model);
-        self.heard.retain(|known| *known != model);
+    pub fn remove_model(&mut self, model: ModelId) {
+        self.assignments.retain(|(known, _)| *known != model);
+        self.rendered.retain(|known| *known != model);
         self.cpu_only.retain(|key| key.model != model);
     }
 
     /// Which device renders a model, and in batches of what size.
     pub fn device_of(&self, model: ModelId) -> Option<(Provider, usize)> {
-        match self.verdict(model)? {
-            Verdict::Device { provider, batch } => Some((*provider, *batch)),
+        match self.assignment(model)? {
+            Assignment::Device { provider, batch } => Some((*provider, *batch)),
             _ => None,
         }
     }
 
     /// Where a note is rendered; `exact` where only the processor's will do.
-    pub fn lane_of(&self, key: &NoteKey, exact: bool) -> Lane {
+    pub fn backend_of(&self, key: &NoteKey, exact: bool) -> Backend {
         let on_device = !exact && self.device_of(key.model).is_some() && !self.cpu_only.contains(key);
-        if on_device { Lane::Device } else { Lane::Cpu }
+        if on_device { Backend::Device } else { Backend::Cpu }
     }
 
     /// From now on the note is rendered on the processor.
@@ -174,20 +174,20 @@ impl Board {
     }
 
     /// Remembers a sentence that is shown.
-    pub fn say(&mut self, sentence: String) {
-        self.said.push(sentence);
+    pub fn remember_message(&mut self, sentence: String) {
+        self.messages.push(sentence);
     }
 
-    fn verdict(&self, model: ModelId) -> Option<&Verdict> {
-        self.verdicts.iter().find(|(known, _)| *known == model).map(|(_, verdict)| verdict)
+    fn assignment(&self, model: ModelId) -> Option<&Assignment> {
+        self.assignments.iter().find(|(known, _)| *known == model).map(|(_, assignment)| assignment)
     }
 
-    fn set_verdict(&mut self, model: ModelId, verdict: Verdict) {
-        self.verdicts.retain(|(known, _)| *known != model);
-        self.verdicts.push((model, verdict));
+    fn assign(&mut self, model: ModelId, assignment: Assignment) {
+        self.assignments.retain(|(known, _)| *known != model);
+        self.assignments.push((model, assignment));
     }
 
-    fn note(&mut self, entry: Entry) {
+    fn update_entry(&mut self, entry: Entry) {
         match self.entries.iter_mut().find(|known| known.provider == entry.provider) {
             Some(known) => *known = entry,
             None => self.entries.push(entry),

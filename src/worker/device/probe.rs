@@ -68,7 +68,7 @@ impl Difference {
 
 /// What a device's test run has shown.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Trial {
+pub struct Probe {
     pub level: Difference,
     pub angle: Difference,
     /// Notes of the largest run that pays.
@@ -80,7 +80,7 @@ pub struct Trial {
     pub cpu_ms: f64,
 }
 
-impl Trial {
+impl Probe {
     /// Runs a device beside the processor on the same inputs. The error is the end of a sentence about the device.
     pub fn run(device: &mut Generator, cpu: &mut Generator, model: &Model, interrupt: &Interrupt) -> Result<Self> {
         let inputs = Inputs::new(model);
@@ -140,13 +140,13 @@ impl Trial {
 
     fn of(levels: Vec<f32>, angles: Vec<f32>, batch: usize, alone_ms: f64, batch_ms: f64, cpu_ms: f64) -> Result<Self> {
         let (level, angle) = (Difference::of(levels), Difference::of(angles));
-        let trial = Self { level, angle, batch, alone_ms, batch_ms, cpu_ms };
+        let probe = Self { level, angle, batch, alone_ms, batch_ms, cpu_ms };
         ensure!(
             level.is_within(LEVEL_TOLERANCE) && angle.is_within(ANGLE_TOLERANCE),
             "renders another sound than the processor ({}): update its driver, or choose another device",
-            trial.agreement()
+            probe.agreement()
         );
-        Ok(trial)
+        Ok(probe)
     }
 
     /// Whether the device is better than `threads` threads of the processor, for the keyboard and for a key just struck.
@@ -226,10 +226,15 @@ impl Inputs {
 }
 
 /// Tries a provider's device on a model. Returns its session and what was seen. Errors are sentences.
-pub fn try_device(provider: Provider, index: u32, model: &Model, interrupt: &Interrupt) -> Result<(Generator, Trial)> {
+pub fn probe_device(
+    provider: Provider,
+    index: u32,
+    model: &Model,
+    interrupt: &Interrupt,
+) -> Result<(Generator, Probe)> {
     let mut device = provider::open(provider, index, model, interrupt)?;
     let mut cpu = Generator::new(model, interrupt)?;
-    let trial = Trial::run(&mut device, &mut cpu, model, interrupt);
-    let trial = trial.map_err(|error| anyhow!("{} {error:#}.", provider.name()))?;
-    Ok((device, trial))
+    let probe = Probe::run(&mut device, &mut cpu, model, interrupt);
+    let probe = probe.map_err(|error| anyhow!("{} {error:#}.", provider.name()))?;
+    Ok((device, probe))
 }

@@ -7,7 +7,7 @@
 use sha2::{Digest, Sha256};
 
 /// The name of what renders in this process on `device`: 16 hexadecimal digits. ONNX Runtime must have been loaded.
-pub fn name(device: &str) -> String {
+pub fn fingerprint(device: &str) -> String {
     let parts = [env!("TIMBREL_NOTE_SOURCES"), ort::info(), std::env::consts::OS, std::env::consts::ARCH, device];
     let text = format!("{}\n{}", parts.join("\n"), instructions().join(" "));
     Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
