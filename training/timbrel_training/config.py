@@ -150,6 +150,8 @@ class Config:
     @property
     def told_representation(self) -> str | dict[str, Any]:
         """What a generator is told of its images: a name, with sizes where they are reduced."""
+        if self.representation == WAVE:
+            return WAVE
         geometry = Geometry.reduced(self.representation, self.data.sample_rate, self.data.seconds)
         return geometry.settings if geometry != Geometry.published(self.representation) else self.representation
 
@@ -182,8 +184,7 @@ def from_table(table: dict[str, Any], where: str) -> Config:
     ):
         if value not in known:
             raise TrainingError(f"{where}: {name} is {value!r}; use one of {', '.join(known)}.")
-    if config.representation != WAVE:
-        config.told_representation  # Raises where the sizes do not come out whole.
+    config.told_representation  # Raises where the sizes do not come out whole.
     if not 1 <= config.blocks <= BLOCKS:
         raise TrainingError(f"{where}: blocks is {config.blocks}; an image can be halved at most {BLOCKS - 1} times.")
     schedule = config.schedule
