@@ -1,6 +1,7 @@
 """The command that makes the paper's table, end to end at tiny sizes."""
 
 import csv
+import fcntl
 import json
 import os
 import signal
@@ -12,10 +13,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from timbrel_training import paper_table
+from timbrel_training import checkpoint, paper_table
 from timbrel_training.errors import TrainingError
 from timbrel_training.paper import scale as scales
-from timbrel_training.paper import table
+from timbrel_training.paper import speed, table
 from timbrel_training.paper.scale import TITLES
 from timbrel_training.paper.table import Result
 
@@ -179,14 +180,14 @@ def test_more_images_go_on_from_what_is_there(tmp_path: Path, data_folder: Path)
     assert measured(make(tmp_path, data_folder, "table", *rows)) == measured(tmp_path / "through")
 
 
-@pytest.mark.parametrize(("text", "row", "steps"), [(FULL, "if-mel-hires", (3, 5)), (SMALL, "wavegan", (7,))])
+@pytest.mark.parametrize(("text", "row", "step"), [(FULL, "if-mel-hires", 3), (SMALL, "wavegan", 7)])
 def test_a_row_that_was_killed_ends_as_one_that_was_not(
-    text: str, row: str, steps: tuple[int, ...], tmp_path: Path, data_folder: Path
+    text: str, row: str, step: int, tmp_path: Path, data_folder: Path
 ) -> None:
     (tmp_path / "scale.toml").write_text(only(text, row))
-    for step in steps:
-        kill_at(step, tmp_path, data_folder, "killed")
-        assert not measured(tmp_path / "killed")
+    kill_at(step, tmp_path, data_folder, "killed")
+    assert checkpoint.load(tmp_path / "killed" / "rows" / f"{row}-1" / "checkpoint")["images"] == 2 * step
+    assert not measured(tmp_path / "killed")
     assert measured(make(tmp_path, data_folder, "killed")) == measured(make(tmp_path, data_folder, "through"))
     assert (tmp_path / "killed" / "table.md").exists()
 
@@ -195,6 +196,18 @@ def only(text: str, row: str) -> str:
     """A scale with one of its rows."""
     head, *rows = text.split("[rows.")
     return head + "".join(f"[rows.{part}" for part in rows if part.startswith(row))
+
+
+def test_two_calls_do_not_work_on_one_row(tmp_path: Path, data_folder: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / "scale.toml").write_text(only(SMALL, "wavegan"))
+    lock = tmp_path / "table" / "rows" / "wavegan-1" / "lock"
+    lock.parent.mkdir(parents=True)
+    with open(lock, "w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        out = make(tmp_path, data_folder, "table")
+    assert "worked on by another process" in capsys.readouterr().err
+    assert len((out / "table.md").read_text().splitlines()) == 3
+    assert not (lock.parent / "checkpoint").exists()
 
 
 def test_a_time_box_leaves_an_unfinished_row_that_goes_on(
@@ -209,6 +222,14 @@ def test_a_time_box_leaves_an_unfinished_row_that_goes_on(
     make(tmp_path, data_folder, "table")
     assert "*" not in (out / "table.md").read_text()
     assert measured(out)["wavegan-1"] == measured(make(tmp_path, data_folder, "through"))["wavegan-1"]
+
+
+def test_speeds_need_no_training(tmp_path: Path) -> None:
+    (tmp_path / "scale.toml").write_text(SMALL)
+    found = speed.speeds(scales.read(str(tmp_path / "scale.toml")), "cpu")
+    assert list(found) == ["if-mel-hires", "phase", "wavenet", "wavegan", "plain"] and min(found.values()) > 0.0
+    lines = speed.markdown(scales.read(str(tmp_path / "scale.toml")), "cpu").splitlines()
+    assert lines[4].startswith("| WaveNet |") and lines[4].endswith("| 1 |")
 
 
 def test_spreads_stand_in_the_table() -> None:

@@ -3,7 +3,7 @@
     python -m timbrel_training.paper_table --scale small --data DATA --out OUT [--rows if-mel-hires,wavegan] [--seeds 1,2]
 
 It may be stopped at any time, also by a crash, and the same command goes on: a row goes on from its last checkpoint, and what
-is measured stays. `--minutes-a-row` bounds what each row is trained in this call; `--images` changes the length of the last
+is measured stays. Several calls may work on one OUT at once, each on a row of its own. `--minutes-a-row` bounds what each row is trained in this call; `--images` changes the length of the last
 stage, so that a whole table of short rows can be had first, and goes on from there with a larger number.
 
 OUT holds `table.md`, `table.csv`, `coherence.md` (what the representations make of real notes without a network), `rainbow.png`
@@ -12,8 +12,11 @@ row's run.
 """
 
 import argparse
+import fcntl
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +32,7 @@ from timbrel_training.geometry import NOTE_SECONDS, PUBLISHED_RATE, Geometry
 from timbrel_training.measures import segment
 from timbrel_training.measures.rate import to_rate
 from timbrel_training.paper import scale as scales
-from timbrel_training.paper import table
+from timbrel_training.paper import speed, table
 from timbrel_training.paper.coherence import coherence
 from timbrel_training.paper.coherence import markdown as coherence_markdown
 from timbrel_training.paper.judge import VERSION, Judge
@@ -64,12 +67,18 @@ class Table:
         self._coherence()
         self.judge = Judge.prepare(self.data, self.scale, self.out / "cache", self.progress)
         self._write_real()
+        self.write()
         for seed in self.arguments.seeds:
             for row in self.arguments.rows:
-                if not self._train(row, seed) or self.is_stopped:
-                    return
-                self._measure(row, seed)
-                self.write()
+                with self._claimed(row, seed) as is_mine:
+                    if not is_mine:
+                        self.progress(f"{TITLES[row]}, seed {seed}, is being worked on by another process, and left to it")
+                        continue
+                    self._train(row, seed)
+                    if self.is_stopped:
+                        return
+                    self._measure(row, seed)
+                    self.write()
 
     def write(self) -> None:
         """Writes table and picture from all that has been measured."""
@@ -90,12 +99,25 @@ class Table:
     def _folder(self, row: str, seed: int) -> Path:
         return self.out / "rows" / f"{row}-{seed}"
 
-    def _train(self, row: str, seed: int) -> bool:
-        """Trains a row, or goes on with it; False where a signal has stopped it."""
+    @contextmanager
+    def _claimed(self, row: str, seed: int) -> Iterator[bool]:
+        """Keeps other processes off a row: whether it is this one's. The system gives it up with the process."""
+        folder = self._folder(row, seed)
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(folder / "lock", "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            yield True
+
+    def _train(self, row: str, seed: int) -> None:
+        """Trains a row, or goes on with it, until its schedule or its time box is over, or a signal asks to stop."""
         config = scales.seeded(self.scale.rows[row], seed)
         folder = self._folder(row, seed)
         if checkpoint.exists(folder / CHECKPOINT) and _images(folder) >= config.schedule.total_images:
-            return True
+            return
         self.progress(f"training {TITLES[row]}, seed {seed}")
         told = argparse.Namespace(
             config=config, data=self.arguments.data, out=folder, cache=None, minutes=self.arguments.minutes_a_row, resume=True,
@@ -106,7 +128,6 @@ class Table:
             signal.signal(number, run.ask_to_stop)
         run.train()
         self.is_stopped = run.is_asked_to_stop
-        return not self.is_stopped
 
     def _measure(self, row: str, seed: int) -> None:
         folder = self._folder(row, seed)
@@ -116,7 +137,7 @@ class Table:
             if (kept["images"], kept["version"]) == (images, VERSION):
                 return
         self.progress(f"measuring {TITLES[row]}, seed {seed}")
-        player = RowPlayer(folder, self.arguments.device or "cpu")
+        player = RowPlayer.of_run(folder, self.arguments.device)
         self._write_notes(player, row, seed)
         figures = self.judge.row(player, seed)
         is_finished = images >= self.scale.rows[row].schedule.total_images
@@ -213,6 +234,7 @@ def _parse() -> tuple[Scale, argparse.Namespace]:
     parser.add_argument("--images", type=int, help="images that each row sees in all, in place of the scale's")
     parser.add_argument("--device", help="cpu, cuda, ... (default: a GPU where there is one)")
     parser.add_argument("--threads", type=int, help="processor threads of PyTorch")
+    parser.add_argument("--speeds", action="store_true", help="print only what a note takes by each row, which needs no training")
     arguments = parser.parse_args()
     scale = scales.read(arguments.scale)
     if arguments.images is not None:
@@ -238,6 +260,9 @@ def main() -> None:
         torch.set_num_threads(arguments.threads)
     torch.set_float32_matmul_precision("high")
     torch.backends.cudnn.benchmark = True
+    if arguments.speeds:
+        print(speed.markdown(scale, arguments.device))
+        return
     made = Table(scale, arguments)
     made.make()
     if made.is_stopped:

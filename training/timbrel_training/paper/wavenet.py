@@ -85,20 +85,21 @@ class WaveNet(nn.Module):
 
     @torch.no_grad()
     def generate(self, pitch: Tensor, random: torch.Generator, samples: int | None = None) -> Tensor:
-        """Notes at MIDI pitches [N], waves [N, samples], drawn one sample after the other."""
-        count, label = len(pitch), self._label(pitch)
+        """Notes at MIDI pitches [N], waves [N, samples], drawn one sample after the other; pitches and `random` are on the
+        network's device."""
+        count, label, device = len(pitch), self._label(pitch), pitch.device
         width = self.settings["channels"]
         told = [layer(label) for layer in self.told]
         # Each layer's past in a ring: what stood `distance` samples ago is what the next sample overwrites.
-        rings = [torch.zeros(distance, count, width) for distance in self.distances]
+        rings = [torch.zeros(distance, count, width, device=device) for distance in self.distances]
         gates = [(gate.weight[:, :, 0].t(), gate.weight[:, :, 1].t(), gate.bias) for gate in self.gates]
         outs = [(out.weight[:, :, 0].t(), out.bias) for out in self.out]
         last = [(self.last[place].weight[:, :, 0].t(), self.last[place].bias) for place in (1, 3)]
-        value = torch.full((count,), SILENCE)
-        made = torch.empty(count, samples or self.samples, dtype=torch.long)
+        value = torch.full((count,), SILENCE, device=device)
+        made = torch.empty(count, samples or self.samples, dtype=torch.long, device=device)
         for time in range(made.shape[1]):
             x = self.value(value)
-            skips = torch.zeros(count, self.settings["skip_channels"])
+            skips = torch.zeros(count, self.settings["skip_channels"], device=device)
             for layer, ring in enumerate(rings):
                 place = time % len(ring)
                 past, now, bias = gates[layer]
