@@ -93,7 +93,8 @@ class Table:
         for row in self.scale.rows:
             for path in sorted(self.out.glob(f"rows/{row}-*/measures.json"), key=lambda path: _seed_of(path.parent)):
                 kept = read_json(path)
-                found.append(Result(row, _seed_of(path.parent), kept["figures"], kept["images"], kept["finished"]))
+                is_finished = kept["images"] >= self.scale.rows[row].schedule.total_images
+                found.append(Result(row, _seed_of(path.parent), kept["figures"], kept["images"], is_finished))
         return found
 
     def _folder(self, row: str, seed: int) -> Path:
@@ -140,8 +141,7 @@ class Table:
         player = RowPlayer.of_run(folder, self.arguments.device)
         self._write_notes(player, row, seed)
         figures = self.judge.row(player, seed)
-        is_finished = images >= self.scale.rows[row].schedule.total_images
-        write_json(path, {"version": VERSION, "images": images, "finished": is_finished, "figures": _known(figures)})
+        write_json(path, {"version": VERSION, "images": images, "figures": _known(figures)})
 
     def _write_notes(self, player: RowPlayer, row: str, seed: int) -> None:
         """WAVs of a row: one after the other to be heard, and one by one for the listening test."""
