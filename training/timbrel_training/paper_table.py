@@ -79,19 +79,20 @@ class Table:
                         return
                     self._measure(row, seed)
                     self.write()
+        self._picture()
 
     def write(self) -> None:
-        """Writes table and picture from all that has been measured."""
+        """Writes the table from all that has been measured."""
         results = self.results()
         write_bytes(self.out / "table.md", table.markdown(results).encode())
         write_bytes(self.out / "table.csv", table.to_csv(results).encode())
-        self._picture()
 
     def results(self) -> list[Result]:
         """All that has been measured so far, real notes first, in the order of the table."""
         found = [Result("real", None, read_json(self.out / "real.json"))]
         for row in self.scale.rows:
-            for path in sorted(self.out.glob(f"rows/{row}-*/measures.json"), key=lambda path: _seed_of(path.parent)):
+            # A digit, since the names of some rows begin as those of others.
+            for path in sorted(self.out.glob(f"rows/{row}-[0-9]*/measures.json"), key=lambda path: _seed_of(path.parent)):
                 kept = read_json(path)
                 is_finished = kept["images"] >= self.scale.rows[row].schedule.total_images
                 found.append(Result(row, _seed_of(path.parent), kept["figures"], kept["images"], is_finished))
@@ -160,9 +161,7 @@ class Table:
 
     def _write_real(self) -> None:
         """Figures and sound of held-out real notes, at the keys at which the rows are heard."""
-        path = self.out / "real.json"
-        if not path.exists():
-            write_json(path, _known(self.judge.real()))
+        write_json(self.out / "real.json", _known(self.judge.real()))
         low, high = self.scale.data.pitch_min, self.scale.data.pitch_max
         keys = _spread(np.arange(low, high + 1), self.scale.sample_notes)
         random = np.random.default_rng(1)
@@ -193,7 +192,7 @@ class Table:
         representation = Representation(geometry)
         images, titles = [], []
         for row in TITLES:
-            folders = sorted(self.out.glob(f"notes/{row}" if row == "real" else f"notes/{row}-*"), key=_seed_of)
+            folders = sorted(self.out.glob(f"notes/{row}" if row == "real" else f"notes/{row}-[0-9]*"), key=_seed_of)
             for folder in folders[:1]:
                 notes = sorted(folder.glob("*.wav"))
                 for place in np.linspace(0, len(notes) - 1, PICTURED).round().astype(int):

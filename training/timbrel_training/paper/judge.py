@@ -21,7 +21,11 @@ from timbrel_training.paper.row_player import RowPlayer
 from timbrel_training.paper.scale import Scale
 from timbrel_training.spectral import Representation
 
-VERSION = 1
+# A change of any measure makes what was measured before worthless: raise this with it.
+VERSION = 2
+
+# A cell of a picture whose standard deviation over the training notes is less than this hardly varies.
+LEAST_DEVIATION_DB = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +69,7 @@ class Judge:
     @classmethod
     def prepare(cls, data: DataSet, scale: Scale, cache: Path, progress: Callable[[str], None]) -> "Judge":
         """Measures the real notes and trains the classifier, or reads what was kept of it in `cache`."""
-        path = cache / f"judge-{data.identity[:16]}-{scale.epochs}-{VERSION}.npz"
+        path = cache / f"judge-{data.identity[:16]}-{scale.epochs}.npz"
         kept = _load(path)
         if kept is None:
             progress(f"measuring {len(data)} real notes")
@@ -81,7 +85,7 @@ class Judge:
         judge.load_state_dict(weights)
         judge.eval()
         features, _ = classifier.classify(judge, train.image)
-        bins = DifferentBins(train.picture.reshape(len(train), -1), seed=SEED)
+        bins = VaryingBins(train.picture.reshape(len(train), -1))
         return cls(Reference(data.name, train, test, None, None, judge, low, bins, features, None), scale)
 
     def real(self) -> dict[str, float]:
@@ -124,6 +128,22 @@ class Judge:
         levels = evenness.levels(self._levels.analyse(torch.from_numpy(waves)).numpy(), self._levels)
         steps = [evenness.distance_db(one, other) for one, other in zip(levels, levels[1:])]
         return np.array(steps), evenness.distance_db(levels[0], levels[-1])
+
+
+class VaryingBins(DifferentBins):
+    """Bins by those cells of the pictures that differ from note to note.
+
+    Above the band of reduced notes all is silent: cells that hardly vary, once divided by their deviation, would decide alone
+    into which bin a note falls.
+    """
+
+    def __init__(self, training: np.ndarray, seed: int = SEED):
+        self._varying = training.std(0) >= LEAST_DEVIATION_DB
+        super().__init__(training[:, self._varying], seed=seed)
+
+    def different(self, samples: np.ndarray) -> float:
+        """Share of the bins whose proportion differs from that of training."""
+        return super().different(samples[:, self._varying])
 
 
 class Meter:
