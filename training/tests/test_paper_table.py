@@ -283,4 +283,4 @@ def test_bins_are_decided_by_cells_that_vary() -> None:
     notes[0, 6] += 0.01
     bins = VaryingBins(notes)
     assert bins.different(notes) == 0.0
-    assert bins.different(np.repeat(notes[:1], 100, 0)) > 0.5
+    assert bins.different(np.repeat(notes[:1], 2_000, 0)) > 0.5
