@@ -21,7 +21,8 @@ def read(text: str, folder: Path) -> config.Config:
 
 
 def test_the_papers_configurations_cover_all_representations() -> None:
-    read = [config.read(path) for path in FOLDER.glob("paper*.toml")]
+    # Those that do not grow are the table's other rows.
+    read = [one for one in (config.read(path) for path in FOLDER.glob("paper*.toml")) if one.schedule.grow]
     assert sorted(one.representation for one in read) == sorted(NAMES)
     starts = {one.representation: make_generator(one, PUBLISHED_MEL).first.weight.shape[2:] for one in read}
     assert starts == {name: (2, 16) if "hires" in name else (4, 8) for name in NAMES}

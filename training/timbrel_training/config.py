@@ -11,9 +11,14 @@ from typing import Any, get_args, get_origin
 
 from timbrel_training.errors import TrainingError
 from timbrel_training.files import read_toml
+from timbrel_training.geometry import PUBLISHED_RATE, Geometry
 from timbrel_training.loss import LOSSES
 from timbrel_training.progressive import BLOCKS, CHANNELS_BASE, CHANNELS_MAX
 from timbrel_training.spectral import NAMES
+
+
+# What a network that makes waves and no images has for a representation.
+WAVE = "wave"
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,9 @@ class DataConfig:
     pitch_max: int = 84
     # Each recording is brought to this peak; 0 leaves levels as recorded.
     peak: float = 0.0
+    # Notes are cut to so many seconds and brought to so many Hz (`reduced.py`); the paper's are 4 and 16000.
+    seconds: float = 4.0
+    sample_rate: int = PUBLISHED_RATE
     # Where the images are kept: "disk" (a cache beside the data, mapped) or "device" (all in its memory).
     keep: str = "disk"
 
@@ -125,6 +133,7 @@ class ReportConfig:
 class Config:
     """All settings of a run."""
 
+    # One of the six, or "wave" where a network makes waves.
     representation: str = "if-mel-hires"
     seed: int = 1
     # Resolutions of generator and discriminator.
@@ -138,6 +147,14 @@ class Config:
     speed: SpeedConfig = SpeedConfig()
     report: ReportConfig = ReportConfig()
 
+    @property
+    def told_representation(self) -> str | dict[str, Any]:
+        """What a generator is told of its images: a name, with sizes where they are reduced."""
+        if self.representation == WAVE:
+            return WAVE
+        geometry = Geometry.reduced(self.representation, self.data.sample_rate, self.data.seconds)
+        return geometry.settings if geometry != Geometry.published(self.representation) else self.representation
+
 
 def read(path: Path) -> Config:
     """Reads a configuration.
@@ -145,7 +162,7 @@ def read(path: Path) -> Config:
     Raises:
         TrainingError: when a file is missing, is not TOML, or has a wrong setting.
     """
-    return from_table(_table(Path(path), depth=0), str(path))
+    return from_table(extended(read_toml(Path(path)), Path(path)), str(path))
 
 
 def from_table(table: dict[str, Any], where: str) -> Config:
@@ -158,7 +175,7 @@ def from_table(table: dict[str, Any], where: str) -> Config:
         table["generator"] = {"settings": settings, **({"kind": generator["kind"]} if "kind" in generator else {})}
     config = _section(Config, table, where, "")
     for name, value, known in (
-        ("representation", config.representation, NAMES),
+        ("representation", config.representation, (*NAMES, WAVE)),
         ("loss.kind", config.loss.kind, tuple(LOSSES)),
         ("schedule.kind", config.schedule.kind, ("images", "minutes")),
         ("speed.precision", config.speed.precision, ("float32", "bfloat16")),
@@ -167,6 +184,7 @@ def from_table(table: dict[str, Any], where: str) -> Config:
     ):
         if value not in known:
             raise TrainingError(f"{where}: {name} is {value!r}; use one of {', '.join(known)}.")
+    config.told_representation  # Raises where the sizes do not come out whole.
     if not 1 <= config.blocks <= BLOCKS:
         raise TrainingError(f"{where}: blocks is {config.blocks}; an image can be halved at most {BLOCKS - 1} times.")
     schedule = config.schedule
@@ -188,14 +206,16 @@ def to_table(config: Any) -> Any:
     return list(config) if isinstance(config, tuple) else config
 
 
-def _table(path: Path, depth: int) -> dict[str, Any]:
-    table = read_toml(path)
+def extended(table: dict[str, Any], path: Path, depth: int = 0) -> dict[str, Any]:
+    """A table of the file `path`, laid over the file that it `extends`, if any."""
+    table = dict(table)
     base = table.pop("extends", None)
     if base is None:
         return table
     if not isinstance(base, str) or depth > 8:
         raise TrainingError(f"{path}: extends must name one file, and no circle of files.")
-    return laid_over(_table(path.parent / base, depth + 1), table)
+    before = path.parent / base
+    return laid_over(extended(read_toml(before), before, depth + 1), table)
 
 
 def laid_over(base: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:

@@ -11,15 +11,15 @@ import argparse
 import signal
 import sys
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from timbrel_training import checkpoint, config, generators, sheets
-from timbrel_training.data import DataSet
+from timbrel_training import checkpoint, config, generators, reduced, sheets
 from timbrel_training.errors import TrainingError, run_command
 from timbrel_training.generators import CHECKPOINT
 from timbrel_training.images import DeviceImages, ImageCache, ImageStore, fit_normaliser
@@ -58,16 +58,16 @@ class Run:
         self.started = time.monotonic()
         self.parallel = parallel
         self.out: Path = arguments.out
-        self.config = config.read(arguments.config)
+        told = arguments.config
+        self.config = told if isinstance(told, config.Config) else config.read(told)
         self.deadline = None if arguments.minutes is None else self.started + 60.0 * arguments.minutes
         kept = self._kept(arguments.resume)
         settings = self.config.data
-        self.data = DataSet(arguments.data, (settings.pitch_min, settings.pitch_max), settings.peak or None)
-        self.representation = Representation(self.config.representation)
+        self.data = reduced.open_data(arguments.data, settings)
         self.store = self._store(arguments.cache)
         counts = torch.from_numpy(self.data.pitch_counts(settings.pitch_min, settings.pitch_max))
         generator = self._generator(kept, arguments.start_from)
-        self.trainer = Trainer(self.config, self._normaliser(kept), counts, parallel, generator)
+        self.trainer = self._trainer(kept, counts, generator)
         self.sampler = Sampler(self.data.train, self.config.seed, parallel.rank, parallel.world_size)
         self.images, self.seconds, self.schedule_seconds = 0, 0.0, None
         if kept is not None:
@@ -120,12 +120,11 @@ class Run:
             "format": FORMAT,
             "config": config.to_table(self.config),
             "data": self.data.identity,
-            "normaliser": {"scale": self.trainer.normaliser.scale, "offset": self.trainer.normaliser.offset},
             "images": self.images,
             "seconds": self.seconds,
             "schedule_seconds": self.schedule_seconds,
             "sampler": self.sampler.state(),
-            **self.trainer.state(),
+            **self._state(),
         }
         if self.parallel.is_first:
             checkpoint.save(self.out / CHECKPOINT, state)
@@ -144,7 +143,8 @@ class Run:
         titles = [f"latent {place // SHEET_PITCHES + 1}, pitch {int(p)}" for place, p in enumerate(pitch)]
         path = self.out / "samples" / f"{self.images:09d}"
         sheets.write_sheet(path.with_suffix(".png"), image, self.representation, titles, SHEET_PITCHES)
-        sheets.write_waves(path.with_suffix(".wav"), self.representation.synthesise(image.nan_to_num()))
+        waves = self.representation.synthesise(image.nan_to_num())
+        sheets.write_waves(path.with_suffix(".wav"), waves, sample_rate=self.representation.sample_rate)
 
     def ask_to_stop(self, *_: object) -> None:
         """Ends training after the step that is being computed; for signals."""
@@ -192,6 +192,10 @@ class Run:
                 )
         return kept
 
+    @cached_property
+    def representation(self) -> Representation:
+        return Representation(self.config.told_representation)
+
     def _store(self, cache: Path | None) -> ImageStore:
         if self.config.data.keep == "device":
             return DeviceImages.analyse(self.data, self.representation, self.parallel.device)
@@ -202,6 +206,13 @@ class Run:
         if kept is not None:
             return generators.from_state(kept["generator"])
         return None if start_from is None else generators.load(start_from)
+
+    def _trainer(self, kept: dict[str, Any] | None, counts: Tensor, generator: nn.Module | None) -> Trainer:
+        return Trainer(self.config, self._normaliser(kept), counts, self.parallel, generator)
+
+    def _state(self) -> dict[str, Any]:
+        normaliser = self.trainer.normaliser
+        return {"normaliser": {"scale": normaliser.scale, "offset": normaliser.offset}, **self.trainer.state()}
 
     def _normaliser(self, kept: dict[str, Any] | None) -> Normaliser:
         if kept is None:

@@ -26,6 +26,9 @@ CLASSES = {
     "progressive": ("timbrel_training.progressive", "ProgressiveGenerator"),
     "factored": ("timbrel_training.factored", "Generator"),
     "continuous": ("timbrel_training.continuous", "Generator"),
+    # Those of the paper's table that make waves, [N, samples], in place of images.
+    "wavegan": ("timbrel_training.paper.wavegan", "WaveGanGenerator"),
+    "wavenet": ("timbrel_training.paper.wavenet", "WaveNet"),
 }
 
 # Where a run keeps its checkpoint.

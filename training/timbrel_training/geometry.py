@@ -1,4 +1,7 @@
-"""The sizes of a representation's images: fixed for the six of the paper, stated by the model for `if-linear`."""
+"""The sizes of a representation's images: fixed for the six of the paper, stated by the model for `if-linear`.
+
+The six can be reduced for comparisons that a processor can bear (`Reduced`).
+"""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -65,6 +68,25 @@ class Geometry:
         made._check()
         return made
 
+    @staticmethod
+    def reduced(name: str, sample_rate: int, seconds: float) -> "Geometry":
+        """One of the paper's six for shorter notes of a narrower band; the published sizes are themselves.
+
+        Raises:
+            TrainingError: when the rate is no part of the published one, or the sizes do not come out whole.
+        """
+        full = Geometry.published(name)
+        if (sample_rate, seconds) == (PUBLISHED_RATE, NOTE_SECONDS):
+            return full
+        divisor = PUBLISHED_RATE // max(1, sample_rate)
+        frames = full.frames * seconds / NOTE_SECONDS
+        if divisor * sample_rate != PUBLISHED_RATE or full.hop % divisor or frames < 1 or frames % 1:
+            raise TrainingError(
+                f"{name} cannot be reduced to {sample_rate} Hz and {seconds:g} s: use 16000 Hz divided by a power of two, and "
+                f"seconds that are a whole number of the {full.frames} frames of {NOTE_SECONDS} s."
+            )
+        return Reduced(name, sample_rate, full.n_fft // divisor, full.hop // divisor, int(frames), full.bins // divisor, seconds)
+
     @classmethod
     def of(cls, told: "str | Mapping[str, Any] | Geometry") -> "Geometry":
         """The geometry that a name (one of the paper's), settings or a manifest tell of.
@@ -77,6 +99,8 @@ class Geometry:
         if isinstance(told, str):
             return cls.published(told)
         name = told.get("representation")
+        if "seconds" in told:
+            return cls.reduced(name, told["sample_rate"], told["seconds"])
         if name == LINEAR:
             missing = [key for key in SIZES if key not in told]
             if missing:
@@ -141,6 +165,22 @@ class Geometry:
 
 
 SIZES = tuple(field.name for field in fields(Geometry) if field.name != "name")
+
+
+@dataclass(frozen=True)
+class Reduced(Geometry):
+    """One of the paper's six for notes of `seconds` below a lower band edge.
+
+    A bin is as many Hz wide and a hop as many milliseconds long as in the paper, so that what a representation makes of a
+    partial stays as it was; there are fewer of both. No plugin plays these.
+    """
+
+    seconds: float
+
+    @property
+    def note_samples(self) -> int:
+        """Samples of a note of so many seconds."""
+        return round(self.seconds * self.sample_rate)
 
 
 def _has_only_factors(number: int) -> bool:

@@ -80,7 +80,7 @@ class ProgressiveGenerator(nn.Module):
 
     def __init__(
         self,
-        representation: str,
+        representation: str | dict[str, Any],
         normaliser: Normaliser,
         latent_size: int = 256,
         pitch_min: int = 24,
@@ -211,7 +211,7 @@ class ProgressiveDiscriminator(nn.Module):
 
     def __init__(
         self,
-        representation: str,
+        representation: str | dict[str, Any],
         pitch_count: int,
         channels_base: int = CHANNELS_BASE,
         channels_max: int = CHANNELS_MAX,

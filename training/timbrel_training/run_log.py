@@ -79,10 +79,12 @@ class RunLog:
         row = [images, f"{seconds:.1f}", stage, f"{progress:.4f}", batch, f"{rate:.3g}", f"{speed:.2f}"]
         with open(self.path, "a", newline="") as file:
             csv.writer(file).writerow(row + [f"{metrics[name]:.6g}" if name in metrics else "" for name in METRICS])
-        self._latest = (
-            f"{speed:.1f} images/s, scores {metrics['score_real']:+.2f} / {metrics['score_fake']:+.2f}, "
-            f"pitch {100 * metrics['pitch_accuracy_real']:.0f} / {100 * metrics['pitch_accuracy_fake']:.0f} %"
-        )
+        self._latest = f"{speed:.1f} images/s"
+        if "score_real" in metrics:
+            self._latest += (
+                f", scores {metrics['score_real']:+.2f} / {metrics['score_fake']:+.2f}, "
+                f"pitch {100 * metrics['pitch_accuracy_real']:.0f} / {100 * metrics['pitch_accuracy_fake']:.0f} %"
+            )
 
     def show(self, images: int, progress: float, share: float) -> None:
         """Shows how far the run is (real / fake), not too often."""

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from timbrel_training.errors import TrainingError
-from timbrel_training.geometry import LINEAR, NAMES, NOTE_SECONDS, OVERLAPPING, PUBLISHED_RATE, Geometry
+from timbrel_training.geometry import LINEAR, NAMES, NOTE_SECONDS, OVERLAPPING, PUBLISHED_RATE, Geometry, Reduced
 from timbrel_training.mel import linear_to_mel, mel_to_linear
 from timbrel_training.normaliser import FIT_IMAGES, PUBLISHED_MEL, Normaliser
 
@@ -98,7 +98,7 @@ class Representation:
     @property
     def published_normaliser(self) -> Normaliser | None:
         """The published constants; None where they are to be fitted to the data."""
-        return PUBLISHED_MEL if self.is_mel else None
+        return PUBLISHED_MEL if self.is_mel and not isinstance(self.geometry, Reduced) else None
 
     def analyse(self, waves: Tensor) -> Tensor:
         """Analyses notes.
@@ -116,7 +116,7 @@ class Representation:
         if waves.ndim != 2 or waves.shape[1] != self.note_samples:
             raise TrainingError(
                 f"Waves of the shape {tuple(waves.shape)} cannot be analysed; cut or pad each to {self.note_samples} "
-                f"samples, {NOTE_SECONDS} s at {self.sample_rate} Hz."
+                f"samples, {self.note_samples / self.sample_rate:g} s at {self.sample_rate} Hz."
             )
         _check_finite(waves, "wave")
         padded = torch.nn.functional.pad(waves.float(), (self.pad_left, 0))

@@ -59,13 +59,7 @@ class Trainer:
             generator = make_generator(config, normaliser)
         check_fits(generator, config)
         self.generator = generator.to(self.device).train().requires_grad_(True)
-        self.discriminator = ProgressiveDiscriminator(
-            config.representation,
-            len(pitch_counts),
-            config.discriminator.channels_base,
-            config.discriminator.channels_max,
-            config.blocks,
-        ).to(self.device)
+        self.discriminator = self._make_discriminator(len(pitch_counts)).to(self.device)
         if config.speed.channels_last:
             self.generator.to(memory_format=torch.channels_last)
             self.discriminator.to(memory_format=torch.channels_last)
@@ -89,7 +83,7 @@ class Trainer:
         """
         self._begin(moment)
         progress = moment.progress
-        real = self._laid_out(self.normaliser.affine(blended(real.to(self.device), progress, self.config.blocks)))
+        real = self._seen(real.to(self.device), progress)
         labels = pitch.to(self.device) - self.config.data.pitch_min
         metrics: dict[str, Tensor] = {}
         if self.config.speed.share_fakes:
@@ -153,6 +147,20 @@ class Trainer:
             # Another number of processes: no state fits, and the old seeds would repeat what was drawn already.
             self.random.manual_seed((self.config.seed + self.steps) * 1_000_003 + self.parallel.rank)
 
+    def _make_discriminator(self, pitches: int) -> nn.Module:
+        settings = self.config.discriminator
+        return ProgressiveDiscriminator(
+            self.config.told_representation, pitches, settings.channels_base, settings.channels_max, self.config.blocks
+        )
+
+    def _seen(self, full: Tensor, progress: float) -> Tensor:
+        """Full images, not normalised, as the discriminator sees them at `progress`."""
+        return self._laid_out(self.normaliser.affine(blended(full, progress, self.config.blocks)))
+
+    def _penalty_unit(self, progress: float) -> Tensor:
+        block, _ = growth(progress, self.config.blocks)
+        return penalty_unit(self.normaliser.scale, 2 ** (self.config.blocks - block)).to(self.device)
+
     def _begin(self, moment: Moment) -> None:
         if moment.stage != self.stage and self.config.optimiser.restart_each_stage:
             self._make_optimisers()
@@ -189,8 +197,7 @@ class Trainer:
         named = pitch_loss(logits, labels)
         loss = self.loss.discriminator(score_real, score_fake) + settings.pitch_weight_discriminator * named
         if self.steps % settings.penalty_interval == 0:
-            block, _ = growth(progress, self.config.blocks)
-            unit = penalty_unit(self.normaliser.scale, 2 ** (self.config.blocks - block)).to(self.device)
+            unit = self._penalty_unit(progress)
             mix = torch.rand(len(real), 1, 1, 1, device=self.device, generator=self.random)
             # In single precision: the second derivative has few digits to lose.
             penalty = self.loss.penalty(lambda image: self.discriminator(image, progress)[0], real, fake, mix, unit)
@@ -219,8 +226,7 @@ class Trainer:
                 image = self.generator.image(latent, pitch, progress).float()
         else:
             # In single precision: it answers in denormalised units, of which sixteen bits keep too little.
-            full = self.generator(latent, pitch)
-            image = self.normaliser.affine(blended(full, progress, self.config.blocks))
+            image = self._seen(self.generator(latent, pitch), progress)
         return self._laid_out(image), labels
 
     def _descend(self, loss: Tensor, network: nn.Module, optimiser: torch.optim.Optimizer) -> None:
@@ -267,7 +273,7 @@ def make_generator(config: Config, normaliser: Normaliser) -> nn.Module:
     """A fresh generator as the configuration describes it."""
     kind = config.generator.kind
     settings = {
-        "representation": config.representation,
+        "representation": config.told_representation,
         "pitch_min": config.data.pitch_min,
         "pitch_max": config.data.pitch_max,
         **config.generator.settings,
@@ -281,7 +287,7 @@ def check_fits(generator: nn.Module, config: Config) -> None:
     """Refuses a generator that another configuration is for."""
     wanted = {
         "kind": config.generator.kind,
-        "representation": config.representation,
+        "representation": config.told_representation,
         "pitch_min": config.data.pitch_min,
         "pitch_max": config.data.pitch_max,
     }

@@ -4,6 +4,8 @@ Pairs of normal latents, twenty equal steps along the great circle between them,
 notes is the root mean square, in dB, of their log-power images, each against its own maximum, cut at -60 dB.
 """
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 
 from timbrel_training.model_file import ModelFile
@@ -65,12 +67,24 @@ def evenness(model: ModelFile, pairs: int = PAIRS, seed: int = SEED) -> dict[str
         even_still: share of the steps that are shorter than a quarter of the mean one (even: 0).
         even_ends_db: distance from one end to the other, median: evenness must not be bought by making all timbres alike.
     """
+    ways = walks(model.latent_size, int(model.pitches[0]), int(model.pitches[-1]), pairs, seed)
+    return figures([walk_steps(model, latents, key) for latents, key in ways])
+
+
+def walks(latent_size: int, pitch_min: int, pitch_max: int, pairs: int = PAIRS,
+          seed: int = SEED) -> Iterator[tuple[np.ndarray, int]]:
+    """Latents [STEPS + 1, latent_size] on the way from one to another, each way with its key."""
     random = np.random.default_rng(seed)
-    rows = []
     for pair in range(pairs):
-        one, other = random.standard_normal((2, model.latent_size))
-        key = int(np.clip(KEYS[pair % len(KEYS)], model.pitches[0], model.pitches[-1]))
-        steps, ends = walk_steps(model, great_circle(one, other, np.linspace(0.0, 1.0, STEPS + 1)), key)
+        one, other = random.standard_normal((2, latent_size))
+        key = int(np.clip(KEYS[pair % len(KEYS)], pitch_min, pitch_max))
+        yield great_circle(one, other, np.linspace(0.0, 1.0, STEPS + 1)), key
+
+
+def figures(walked: Sequence[tuple[np.ndarray, float]]) -> dict[str, float]:
+    """The figures of `evenness` from the distances of the steps and of the ends of each walk."""
+    rows = []
+    for steps, ends in walked:
         mean = max(steps.mean(), 1e-9)
         rows.append((np.sort(steps)[-LARGEST:].sum() / max(steps.sum(), 1e-9), steps.max() / mean,
                      (steps < STILL * mean).mean(), ends))

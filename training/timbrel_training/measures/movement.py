@@ -75,6 +75,8 @@ def rise_ms(wave: np.ndarray) -> float:
 def _depths(wave: np.ndarray, frequency_hz: float) -> tuple[float, float, float]:
     """Vibrato [cents and Hz] and tremolo [dB]."""
     part = wave[int(START_S * SAMPLE_RATE) : int(END_S * SAMPLE_RATE)].astype(np.float64)
+    if len(part) < LEAST_S * SAMPLE_RATE:
+        return (float("nan"),) * 3
     strongest = _strongest(part, frequency_hz)
     course = _course(part, strongest * frequency_hz, 0.4 * frequency_hz)
     level = np.abs(course)
