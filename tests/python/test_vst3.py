@@ -115,6 +115,18 @@ def test_a_restored_session_is_the_same(plugin):
     assert np.array_equal(render(other, CHORD), sound)
 
 
+def test_a_value_that_is_none_is_mended_alone(plugin):
+    plugin.seed = 1234
+    plugin.parameters["release"].raw_value = 0.3
+    # As long as before, so that the preset's table of contents stays true.
+    broken = re.sub(rb'("release":\{"f32":)([^}]+)', lambda found: found[1] + b"null".ljust(len(found[2])), plugin.preset_data)
+    assert b"null" in broken
+    other, fresh = load(), load()
+    other.preset_data = broken
+    assert other.seed == plugin.seed
+    assert other.release == fresh.release
+
+
 def sustained_seed() -> int:
     """A seed whose sound goes on while its key is held."""
     plugin = load()
