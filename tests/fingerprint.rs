@@ -4,8 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-// Its `main` is the build's.
-#[allow(dead_code)]
+#[allow(dead_code, reason = "its `main` is the build's")]
 #[path = "../build.rs"]
 mod build;
 

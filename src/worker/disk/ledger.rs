@@ -59,6 +59,7 @@ pub enum Task {
 }
 
 /// What came of a task.
+#[expect(clippy::large_enum_variant, reason = "one at a time goes through the channel, and most of them are notes")]
 pub enum Outcome {
     /// After a look, and after what removed something.
     Looked(Contents),
