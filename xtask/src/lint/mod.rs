@@ -13,19 +13,19 @@ use crate::shell::{run, say};
 /// A check and its name. Its error says what is to be done; what is wrong it has printed.
 pub type Check = (&'static str, fn() -> Result<()>);
 
-pub const CHECKS: [Check; 5] = [
-    ("rustfmt", rustfmt),
-    ("clippy", clippy),
-    ("licences", licences::check),
-    ("links in documents", links::check),
-    ("ruff", ruff),
-];
+pub const CHECKS: [Check; 5] =
+    [("rustfmt", rustfmt), ("clippy", clippy), ("licences", licences::check), ("links", links::check), ("ruff", ruff)];
 
-/// Runs all checks, whatever the ones before have found.
-pub fn lint() -> Result<ExitCode> {
+/// What they are called on the command line.
+pub const NAMES: [&str; CHECKS.len()] = [CHECKS[0].0, CHECKS[1].0, CHECKS[2].0, CHECKS[3].0, CHECKS[4].0];
+
+/// Runs the checks that are named, or all, whatever the ones before have found.
+pub fn lint(wanted: &[String]) -> Result<ExitCode> {
     packages::install(packages::BUILD)?;
     let mut code = ExitCode::SUCCESS;
-    for (name, check) in CHECKS {
+    for (name, check) in
+        CHECKS.into_iter().filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|own| own == name))
+    {
         say(&format!("Looking: {name}"));
         if let Err(error) = check() {
             eprintln!("error: {name}: {error:#}");
