@@ -37,8 +37,11 @@ enum Task {
     },
     /// Plays the demo through the built plugin, measures it and draws it, into target/demo/.
     Demo,
-    /// Looks at all that is written: form and faults of Rust and Python, licences, links in documents.
-    Lint,
+    /// Looks at what is written: form and faults of Rust and Python, licences, links in documents.
+    Lint {
+        #[arg(value_name = "CHECK", value_parser = lint::NAMES)]
+        checks: Vec<String>,
+    },
     /// Makes packages to install, in target/packages/.
     Package {
         /// Installs the one for Debian in a clean root, plays it and takes it away.
@@ -79,7 +82,7 @@ fn run(task: Task) -> Result<ExitCode> {
         }
         Task::Dataset { arguments } => return dataset::dataset(&arguments),
         Task::Demo => demo::demo()?,
-        Task::Lint => return lint::lint(),
+        Task::Lint { checks } => return lint::lint(&checks),
         Task::Package { prove: true, .. } => return test::package_alone(),
         Task::Package { target, .. } => package::package(target.as_deref())?,
         Task::Score => std::fs::write(score::PATH, score::midi())?,
@@ -102,6 +105,7 @@ mod tests {
             "xtask bench note audio",
             "xtask bundle --release --target x86_64-pc-windows-msvc",
             "xtask package --prove",
+            "xtask lint links",
         ] {
             assert!(read(line).is_ok(), "{line}");
         }
