@@ -247,8 +247,8 @@ fn a_scale_and_a_mapping_tune_the_keys() {
 
 /// Plays a file of these events in one timbre.
 fn play_events(name: &str, events: &[(u32, TrackEventKind<'static>)]) -> Played {
-    let desk = Desk::new(name);
-    play_file(&desk.write("in.mid", midi(events)), &["--seed", "3", "--bits", "32"])
+    let desk = Desk::new(&format!("events-{name}"));
+    play_file(&desk.write(&format!("{name}.mid"), midi(events)), &["--seed", "3", "--bits", "32"])
 }
 
 #[test]
@@ -289,7 +289,7 @@ fn mono_mode_sounds_one_note_and_goes_back_to_the_key_that_is_still_down() {
     let share = |played: &Played| harmonicity_db(slice(&played.samples, 1.5, 1.95), RATE, equal_temperament(67.0));
     let poly = play_events("poly", &events);
     let mono = play_events("mono", &[&[control(0, 126, 1)], events.as_slice()].concat());
-    assert!(share(&mono) > -0.5 && share(&poly) < share(&mono) - 1.0, "{:.1}, {:.1} dB", share(&mono), share(&poly));
+    assert!(share(&mono) > -0.2 && share(&poly) < -0.4, "{:.1}, {:.1} dB", share(&mono), share(&poly));
     assert!(mono.cents(2.4, 2.9, 60).abs() < 25.0, "{:.0} cents", mono.cents(2.4, 2.9, 60));
 }
 
