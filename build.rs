@@ -2,18 +2,29 @@
 //! not taken for its own. And how its library is linked.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-/// The sources on the way from a timbre to a note; `Cargo.lock` stands for the libraries.
-const DECIDING: [&str; 9] = [
-    "Cargo.lock",
-    "src/frames.rs",
-    "src/latent",
-    "src/model/manifest.rs",
-    "src/note.rs",
-    "src/spectral",
-    "src/worker/generator.rs",
-    "src/worker/prepare.rs",
-    "src/worker/sustain.rs",
+/// Where the sources of the library lie.
+pub const SOURCES: &str = "src";
+
+/// What stands before or behind the rendering of a note and cannot change its bits: files and folders of [`SOURCES`]. All
+/// others are taken to decide, so that a new one does so unless somebody has thought about it. `tests/fingerprint.rs` follows
+/// the imports of what renders, and fails where they lead to one of these.
+pub const HARMLESS: [&str; 14] = [
+    "audio",
+    "cli",
+    "clip.rs",
+    "editor",
+    "export",
+    "fuzz",
+    "main.rs",
+    "matching",
+    "params",
+    "params.rs",
+    "patch.rs",
+    "plugin.rs",
+    "recording",
+    "state.rs",
 ];
 
 fn main() {
@@ -26,23 +37,54 @@ fn main() {
     println!("cargo::rerun-if-env-changed=TIMBREL_COMMIT");
     let commit = std::env::var("TIMBREL_COMMIT").map(|commit| format!(" ({commit})")).unwrap_or_default();
     println!("cargo::rustc-env=TIMBREL_VERSION={}{commit}", env!("CARGO_PKG_VERSION"));
-    let mut hash = Fnv::new();
-    for source in DECIDING {
-        println!("cargo::rerun-if-changed={source}");
-        for file in files(Path::new(source)) {
-            // A source that cannot be read fails the build by itself; a package without a lock file is no harm.
-            hash.add(&std::fs::read(file).unwrap_or_default());
-        }
-    }
-    println!("cargo::rustc-env=TIMBREL_NOTE_SOURCES={:016x}", hash.0);
+    println!("cargo::rustc-env=TIMBREL_NOTE_SOURCES={:016x}", fingerprint());
 }
 
-/// The file, or the files of the folder, in an order of their own.
-fn files(path: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(path) else { return vec![path.to_owned()] };
-    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    files.sort();
-    files
+/// A number for all that decides the bits of a note in this build: the sources, the libraries and their features, and the
+/// compiler.
+fn fingerprint() -> u64 {
+    let mut hash = Fnv::new();
+    for stated in ["Cargo.toml", "Cargo.lock"] {
+        println!("cargo::rerun-if-changed={stated}");
+        // A package without a lock file is no harm.
+        hash.add(&std::fs::read(stated).unwrap_or_default());
+    }
+    println!("cargo::rerun-if-changed={SOURCES}");
+    for file in deciding(Path::new(SOURCES)) {
+        // A source that cannot be read fails the build by itself.
+        hash.add(&std::fs::read(file).unwrap_or_default());
+    }
+    let compiler = Command::new(std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into())).arg("-vV").output();
+    hash.add(&compiler.map(|said| said.stdout).unwrap_or_default());
+    hash.0
+}
+
+/// The sources that may decide the bits of a note, in an order of their own.
+pub fn deciding(sources: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    collect(sources, &mut found);
+    found.retain(|file| {
+        let file = file.strip_prefix(sources).expect("it lies within");
+        !is_test(file) && !HARMLESS.iter().any(|harmless| file.starts_with(harmless))
+    });
+    found.sort();
+    found
+}
+
+/// Whether a source is compiled for tests alone.
+pub fn is_test(file: &Path) -> bool {
+    file.iter().any(|part| part == "tests" || part == "tests.rs")
+}
+
+fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            collect(&path, found);
+        } else {
+            found.push(path);
+        }
+    }
 }
 
 /// The hash of Fowler, Noll and Vo, FNV-1a with 64 bits.

@@ -52,7 +52,7 @@ class WaveNet(nn.Module):
 
     def start(self, code: Tensor, samples: int) -> None:
         """Prepares to make up to `samples` samples of N notes. All that `step` needs lies on the device from then on."""
-        count, like = len(code), dict(device=code.device, dtype=code.dtype)
+        count, like = len(code), {"device": code.device, "dtype": code.dtype}
         self.time = torch.zeros(1, dtype=torch.int64, device=code.device)
         self.sample = torch.zeros(count, 1, **like)
         self.uniform = torch.rand(samples, count, 1, **like)

@@ -13,6 +13,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
+use directories::BaseDirs;
 
 use crate::model::{self, ModelRef};
 
@@ -108,25 +109,16 @@ pub fn device_library(stem: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(&name)).find(|path| path.is_file())
 }
 
+/// The name of the user's folders: in small letters where the system writes them so.
+const FOLDER: &str = if cfg!(any(target_os = "windows", target_os = "macos")) { "Timbrel" } else { "timbrel" };
+
 fn user_data() -> Option<PathBuf> {
-    Some(if cfg!(target_os = "windows") {
-        variable("APPDATA")?.join("Timbrel")
-    } else if cfg!(target_os = "macos") {
-        variable("HOME")?.join("Library/Application Support/Timbrel")
-    } else {
-        // The specification says to ignore a relative path here.
-        let data = variable("XDG_DATA_HOME").filter(|path| path.is_absolute());
-        data.or_else(|| Some(variable("HOME")?.join(".local/share")))?.join("timbrel")
-    })
+    Some(BaseDirs::new()?.data_dir().join(FOLDER))
 }
 
 /// The folder of the user's settings files; it need not be there.
 pub fn settings_folder() -> Option<PathBuf> {
-    if cfg!(any(target_os = "windows", target_os = "macos")) {
-        return user_data();
-    }
-    let config = variable("XDG_CONFIG_HOME").filter(|path| path.is_absolute());
-    Some(config.or_else(|| Some(variable("HOME")?.join(".config")))?.join("timbrel"))
+    Some(BaseDirs::new()?.config_dir().join(FOLDER))
 }
 
 /// A path that the environment names.
@@ -143,14 +135,9 @@ pub fn note_cache() -> Option<PathBuf> {
     if cfg!(test) {
         return None;
     }
-    let cache = if cfg!(target_os = "windows") {
-        variable("LOCALAPPDATA")?.join("Timbrel").join("Cache")
-    } else if cfg!(target_os = "macos") {
-        variable("HOME")?.join("Library/Caches/Timbrel")
-    } else {
-        let cache = variable("XDG_CACHE_HOME").filter(|path| path.is_absolute());
-        cache.or_else(|| Some(variable("HOME")?.join(".cache")))?.join("timbrel")
-    };
+    let cache = BaseDirs::new()?.cache_dir().join(FOLDER);
+    // On Windows the folder is the same as for other data of this machine.
+    let cache = if cfg!(target_os = "windows") { cache.join("Cache") } else { cache };
     Some(cache.join("notes"))
 }
 

@@ -7,6 +7,8 @@
 //!     -> Note (linear magnitude and phase advance, per frame) -> cache -> Voice -> mix -> host
 //! ```
 
+#![cfg_attr(not(test), warn(clippy::unwrap_used, reason = "a panic would be the host's or the user's"))]
+
 pub mod geometry;
 pub mod expression;
 pub mod frames;
@@ -34,11 +36,9 @@ pub mod patch;
 pub mod preset;
 pub mod editor;
 pub mod plugin;
+mod export;
 
 pub use plugin::Timbrel;
 
 /// The version, and of a build that was packaged the commit.
 pub const VERSION: &str = env!("TIMBREL_VERSION");
-
-nice_plug::nice_export_clap!(Timbrel);
-nice_plug::nice_export_vst3!(Timbrel);

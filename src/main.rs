@@ -1,5 +1,7 @@
 //! The program `timbrel`: the standalone app, and the headless use on the command line.
 
+#![cfg_attr(not(test), warn(clippy::unwrap_used, reason = "a panic would be the host's or the user's"))]
+
 mod cli;
 
 use std::process::ExitCode;

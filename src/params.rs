@@ -316,6 +316,7 @@ fn seconds_to_text() -> Arc<dyn Fn(f32) -> String + Send + Sync> {
     Arc::new(|s| if s < 1.0 { format!("{:.1} ms", s * 1000.0) } else { format!("{s:.3} s") })
 }
 
+#[expect(clippy::type_complexity, reason = "the framework writes it so")]
 fn text_to_seconds() -> Arc<dyn Fn(&str) -> Option<f32> + Send + Sync> {
     Arc::new(|text| {
         let text = text.trim();

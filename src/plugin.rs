@@ -18,7 +18,7 @@ use crate::note::MAX_VOICES;
 use crate::params::{POLYPHONIC_RANGES, TimbrelParams, ids_of};
 use crate::preset::Programs;
 use crate::state::{self, Session};
-use crate::tuning::{self, OctaveTuning};
+use crate::tuning::{self, Retuning};
 use crate::worker::Instance;
 
 /// Events that a block may have: those of the host, and clicked keys.
@@ -99,7 +99,7 @@ impl Plugin for Timbrel {
     const INPUT_EVENT_CAPACITY: usize = 4096;
 
     type Editor = TimbrelEditor;
-    type SysExMessage = OctaveTuning;
+    type SysExMessage = Retuning;
     // The framework's background thread is shared by all instances and does not survive their end; the worker has its own.
     type BackgroundTask = ();
 
@@ -314,7 +314,7 @@ fn clicked(click: Click) -> Event {
 }
 
 /// What a host's event means to the engine, if it means anything.
-fn translate(event: &NoteEvent<OctaveTuning>, is_vst3: bool) -> Option<Event> {
+fn translate(event: &NoteEvent<Retuning>, is_vst3: bool) -> Option<Event> {
     let of_note = |voice_id: VoiceID, channel: Channel, key: Key, control| Event::Note {
         key: key.number(),
         channel: channel.number(),
@@ -351,9 +351,7 @@ fn translate(event: &NoteEvent<OctaveTuning>, is_vst3: bool) -> Option<Event> {
             let control = NoteControl::Parameter { number, offset };
             Event::Note { key: None, channel: None, id: Some(voice_id), control }
         }
-        NoteEvent::MidiSysEx { message, .. } => {
-            Event::OctaveTuning { channels: message.channels, semitones: message.semitones() }
-        }
+        NoteEvent::MidiSysEx { message, .. } => Event::from(message),
         NoteEvent::MidiChannelPressure { channel, pressure, .. } => Event::Pressure { channel, value: pressure },
         NoteEvent::NoteOn { voice_id, channel, key, velocity, .. } => {
             Event::NoteOn { key: key.number()?, channel: channel.number().unwrap_or(0), id: voice_id.id(), velocity }

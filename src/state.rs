@@ -15,6 +15,7 @@ use nice_plug::plugin::ParamValue;
 use nice_plug::prelude::{Param, Params, PluginState};
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::held::{Held, Holding, Point};
 use crate::link::Status;
@@ -60,7 +61,7 @@ impl Default for Saved {
 /// Reads what is held. What is nothing of the kind must not take the model with it, and becomes a point without numbers, which
 /// [`Held::mend`] leaves out with a sentence.
 fn held_if_it_is_one<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Held, D::Error> {
-    let value = serde_json::Value::deserialize(from)?;
+    let value = Value::deserialize(from)?;
     let unreadable = || Held { point: Some(Point::default()), ..Held::default() };
     Ok(serde_json::from_value(value).unwrap_or_else(|_| unreadable()))
 }
@@ -162,6 +163,23 @@ impl<'a> PersistentField<'a, Saved> for Session {
         }
         f(&saved)
     }
+}
+
+/// A state that the framework can read, made of one that it could not: each value that is none gives way to one that [`mend`]
+/// finds to be wrong, and tells. `None` where there is nothing to be done, or nothing that can be.
+pub fn readable(bytes: &[u8]) -> Option<Vec<u8>> {
+    if serde_json::from_slice::<PluginState>(bytes).is_ok() {
+        return None;
+    }
+    let mut state: serde_json::Map<String, Value> = serde_json::from_slice(bytes).ok()?;
+    let Some(Value::Object(params)) = state.remove("params") else { return None };
+    let fields = state.remove("fields").and_then(|fields| fields.as_object().cloned()).unwrap_or_default();
+    // A name that no choice has; a number or a switch is none at all.
+    let wrong = || ParamValue::String(String::new());
+    let params = params.into_iter().map(|(id, value)| (id, serde_json::from_value(value).unwrap_or_else(|_| wrong())));
+    let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value.as_str()?.to_owned())));
+    let state = PluginState { version: String::new(), params: params.collect(), fields: fields.collect() };
+    serde_json::to_vec(&state).ok()
 }
 
 /// Brings a state that is about to be loaded into a form that can be used as a whole. `defaults` are the parameters of a
@@ -347,6 +365,41 @@ mod tests {
         }
         for (id, value) in SWITCHED_BEFORE {
             assert!(matches!(state.params[id], ParamValue::Bool(on) if on == value), "{id} is as it was");
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_none_leaves_the_others_alone() {
+        let field = serde_json::to_string(&Saved {
+            model: ModelRef { name: "Own".into(), ..ModelRef::default() },
+            ..Saved::default()
+        });
+        let state = |params: &str, field: &str| format!(r#"{{"version":"0.1.0","params":{params},"fields":{field}}}"#);
+        let field = serde_json::json!({ FIELD: field.unwrap() }).to_string();
+        let good = state(r#"{"gain":{"f32":-3.5}}"#, &field);
+        assert!(readable(good.as_bytes()).is_none(), "there is nothing to be done");
+        for (what, wrong) in [
+            (
+                "null",
+                state(r#"{"gain":{"f32":-3.5},"release":{"f32":null},"attack":null,"mode":{"string":7}}"#, &field),
+            ),
+            ("kinds", state(r#"{"gain":{"f32":-3.5},"release":[],"attack":{"f99":1},"mode":"natural"}"#, &field)),
+        ] {
+            let bytes = readable(wrong.as_bytes()).unwrap_or_else(|| panic!("{what}: it is made readable"));
+            let mut state: PluginState = serde_json::from_slice(&bytes).unwrap();
+            mend(&mut state, &params());
+            assert_eq!((float(&state, "gain"), float(&state, "release")), (-3.5, 0.25), "{what}");
+            let notice = notice(&state).unwrap();
+            for name in ["Release", "Attack", "Mode"] {
+                assert!(notice.contains(name), "{what}: {notice}");
+            }
+            assert_eq!(serde_json::from_str::<Saved>(&state.fields[FIELD]).unwrap().model.name, "Own", "{what}");
+        }
+        // A field that is none, and parts that are not there.
+        let bytes = readable(state(r#"{"gain":{"f32":-3.5}}"#, r#"{"timbrel":null}"#).as_bytes()).unwrap();
+        assert!(serde_json::from_slice::<PluginState>(&bytes).unwrap().fields.is_empty());
+        for none in ["", "null", "7", "{", "{}", r#"{"params":3}"#, r#"{"params":{"gain":{"f32":-3.5"#] {
+            assert!(readable(none.as_bytes()).is_none(), "{none} cannot be mended");
         }
     }
 

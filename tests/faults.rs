@@ -66,7 +66,7 @@ fn child_bounces_in_vain() {
     plugin.set_offline(true).unwrap();
     plugin.activate(Activation::default()).unwrap();
     let strokes: Vec<_> = (0..40).map(|n| Event::on(40 + n as u8).at(n * 1_000)).collect();
-    let told = plugin.play(&strokes, 1.0).err().expect("the host is told").to_string();
+    let told = plugin.play(&strokes, 1.0).expect_err("the host is told").to_string();
     assert!(told.contains("failed"), "{told}");
     // It says so whenever a key is struck, and a state can be saved all the same.
     assert!(plugin.play(&[Event::on(60).at(0)], 0.1).is_err());

@@ -56,6 +56,7 @@ fn a_master_tunes_the_keys_while_it_runs_and_leaves_keys_out() {
 
     // SAFETY: the library was built above; the types are those of its source.
     let master = unsafe { Library::new(&path).unwrap() };
+    // SAFETY: as above.
     unsafe {
         let clients: Symbol<unsafe extern "C" fn() -> i32> = master.get(b"MTS_GetNumClients\0").unwrap();
         assert_eq!(clients(), 1, "the plugin is a client of it");

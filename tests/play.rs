@@ -247,7 +247,7 @@ fn volume_expression_and_place_are_heeded() {
     let plain = narrow(&stroke);
     let told = |cc, value| {
         let mut events = vec![Event::Midi([0xb0, cc, value]).at(0)];
-        events.extend(stroke.clone());
+        events.extend(stroke);
         narrow(&events)
     };
     let level = |side: &[f32]| db(rms(side));
@@ -260,7 +260,7 @@ fn volume_expression_and_place_are_heeded() {
         assert!(told(cc, 127).same_bits(&plain), "what holds anyway changes nothing");
     }
     assert!(play(&stroke, 1.0).left != plain.left, "a new instance is as wide as its default");
-    let left = narrow(&[Event::Midi([0xb0, 10, 0]).at(0), stroke[0].clone()]);
+    let left = narrow(&[Event::Midi([0xb0, 10, 0]).at(0), stroke[0]]);
     assert!((level(&left.left) - level(&plain.left) - 3.0).abs() < 0.1 && level(&left.right) < -120.0);
 }
 

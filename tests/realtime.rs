@@ -81,14 +81,14 @@ fn busiest_minute(plugin: &mut Plugin) -> Vec<At> {
             let half = (param.max - param.min) / 2.0;
             match name.as_str() {
                 "Timbre 1" | "Timbre 3" => {
-                    events.push(Event::Set { param: *param, value: middle + half * wave }.at(at))
+                    events.push(Event::Set { param: *param, value: middle + half * wave }.at(at));
                 }
                 "Timbre 2" => events.push(Event::Modulate { param: *param, amount: half * wave }.at(at)),
                 "Gain" if tick % 400 > 380 => events.push(Event::Set { param: *param, value: param.max }.at(at)),
                 "Gain" => events.push(Event::Set { param: *param, value: middle + 0.1 * half * wave }.at(at)),
                 "Seed" if tick % 250 == 0 => events.push(Event::Set { param: *param, value: tick as f64 }.at(at)),
                 "Sustain Mode" if tick % 400 == 200 => {
-                    events.push(Event::Set { param: *param, value: param.max }.at(at))
+                    events.push(Event::Set { param: *param, value: param.max }.at(at));
                 }
                 "Sustain Mode" if tick % 400 == 0 => events.push(Event::Set { param: *param, value: param.min }.at(at)),
                 "Pad" if tick % 90 == 0 => events.push(Event::Set { param: *param, value: param.max }.at(at)),

@@ -131,6 +131,31 @@ fn values_out_of_range_are_brought_back() {
 }
 
 #[test]
+fn a_value_that_is_none_is_mended_alone() {
+    let mut plugin = fresh();
+    set_everything(&mut plugin);
+    for name in ["Gain", "Attack"] {
+        let param = plugin.param(name).unwrap();
+        plugin.set(param, param.default).unwrap();
+    }
+    let values: Vec<_> = plugin.params().unwrap();
+    let values: Vec<_> = values.into_iter().map(|(name, param)| (name, param, plugin.value(param).unwrap())).collect();
+    let null = |text: &str| {
+        let (before, rest) = text.split_once("\"release\":{\"f32\":").expect("the release is in the state");
+        format!("{before}\"release\":{{\"f32\":null{}", &rest[rest.find('}').expect("the value ends")..])
+    };
+    let broken = edited(&plugin.save().unwrap(), null).expect("the state is JSON");
+    survives(&broken, "a value that is null");
+    let mut other = fresh();
+    other.restore(&broken).unwrap();
+    for (name, param, value) in values {
+        let expected = if name == "Release" { param.default } else { value };
+        let now = other.value(param).unwrap();
+        assert!((now - expected).abs() < 1e-4 * (param.max - param.min), "{name} is {now}, not {expected}");
+    }
+}
+
+#[test]
 fn a_missing_model_is_kept_in_the_session_and_something_plays() {
     let mut plugin = fresh();
     chord(&mut plugin);

@@ -22,12 +22,13 @@ pub struct FluidSynth {
     synth: *mut c_void,
 }
 
-/// Calls a function of the library. SAFETY: the signatures are those of FluidSynth 2's public headers, and the handles those
-/// that the library gave.
+/// Calls a function of the library.
 macro_rules! call {
     ($library:expr, $name:literal, ($($argument:expr => $type:ty),*) -> $result:ty) => {{
+        // SAFETY: the signatures are those of FluidSynth 2's public headers.
         let function = unsafe { $library.get::<unsafe extern "C" fn($($type),*) -> $result>($name) };
         let function = function.context("FluidSynth's library lacks a function: install version 2")?;
+        // SAFETY: and the handles are those that the library gave.
         unsafe { function($($argument),*) }
     }};
 }

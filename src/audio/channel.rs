@@ -2,6 +2,7 @@
 //!
 //! A channel that was told nothing plays as if there were no controllers: at full level, in the middle, in tune.
 
+use super::event::MasterTuning;
 use super::mix::Mix;
 use super::modulation::Controls;
 
@@ -130,6 +131,9 @@ pub struct Channels {
     /// How many channels above the first and below the last follow it.
     lower_members: usize,
     upper_members: usize,
+    /// How far all channels are tuned, in semitones.
+    coarse_semitones: f32,
+    fine_semitones: f32,
     /// The gains that are on their way to what the channels say.
     mixes: [Mix; CHANNELS],
 }
@@ -140,6 +144,8 @@ impl Channels {
             channels: [Channel::AT_REST; CHANNELS],
             lower_members: 0,
             upper_members: 0,
+            coarse_semitones: 0.0,
+            fine_semitones: 0.0,
             mixes: [Mix::FULL; CHANNELS],
         }
     }
@@ -220,9 +226,17 @@ impl Channels {
         }
     }
 
-    /// How far the tuning of octaves moves a key, in semitones.
-    pub fn octave_tuning(&self, channel: u8, key: u8) -> f32 {
-        self.get(channel).octave[usize::from(key % 12)]
+    /// Tunes all channels, by one of two offsets.
+    pub fn tune_all(&mut self, range: MasterTuning, semitones: f32) {
+        match range {
+            MasterTuning::Coarse => self.coarse_semitones = semitones,
+            MasterTuning::Fine => self.fine_semitones = semitones,
+        }
+    }
+
+    /// How far the tunings of octaves and of all channels move a key, in semitones.
+    pub fn key_tuning(&self, channel: u8, key: u8) -> f32 {
+        self.coarse_semitones + self.fine_semitones + self.get(channel).octave[usize::from(key % 12)]
     }
 
     /// `value` is -1 to 1.

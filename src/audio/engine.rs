@@ -355,7 +355,7 @@ impl Engine {
     fn channel_semitones(&self, identity: &Identity, settings: &Settings) -> f32 {
         let kept = identity.kept.and_then(|kept| kept.semitones);
         let moved = || self.channels.semitones(identity.channel, settings.bend_semitones);
-        kept.unwrap_or_else(moved) + self.channels.octave_tuning(identity.channel, identity.key)
+        kept.unwrap_or_else(moved) + self.channels.key_tuning(identity.channel, identity.key)
     }
 
     /// What controllers and host do to a note.

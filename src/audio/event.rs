@@ -2,6 +2,7 @@
 
 use super::modulation::NoteControl;
 use crate::note::KEYS;
+use crate::tuning::{Retuning, exclusive};
 
 /// What a player does. `None` for a key, channel or id means all of them.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -53,6 +54,11 @@ pub enum Event {
         channels: u16,
         semitones: [f32; 12],
     },
+    /// All channels together; the two offsets add up.
+    MasterTuning {
+        range: MasterTuning,
+        semitones: f32,
+    },
     /// `value` is -1 to 1.
     Bend {
         channel: u8,
@@ -85,6 +91,31 @@ pub enum Event {
     },
 }
 
+/// Which of its two offsets the whole instrument is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MasterTuning {
+    /// Whole semitones.
+    Coarse,
+    /// What remains.
+    Fine,
+}
+
+impl From<Retuning> for Event {
+    fn from(retuning: Retuning) -> Self {
+        match retuning {
+            Retuning::Octave { channels, steps } => {
+                Self::OctaveTuning { channels, semitones: steps.map(exclusive::semitones) }
+            }
+            Retuning::Coarse { semitones } => {
+                Self::MasterTuning { range: MasterTuning::Coarse, semitones: semitones.into() }
+            }
+            Retuning::Fine { steps } => {
+                Self::MasterTuning { range: MasterTuning::Fine, semitones: exclusive::semitones(steps) }
+            }
+        }
+    }
+}
+
 /// An event and when it happens, in samples from the beginning of the block.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct TimedEvent {
@@ -111,6 +142,9 @@ pub fn sane(event: Event) -> Event {
         Event::Bend { channel, value } => Event::Bend { channel, value: number(value) },
         Event::OctaveTuning { channels, semitones } => {
             Event::OctaveTuning { channels, semitones: semitones.map(|offset| number(offset).clamp(-1.0, 1.0)) }
+        }
+        Event::MasterTuning { range, semitones } => {
+            Event::MasterTuning { range, semitones: number(semitones).clamp(-FURTHEST_TUNING, FURTHEST_TUNING) }
         }
         Event::Pressure { channel, value } => Event::Pressure { channel, value: number(value) },
         Event::Note { key, channel, id, control } => Event::Note { key, channel, id, control: control.sane() },

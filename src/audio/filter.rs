@@ -126,7 +126,7 @@ impl Filter {
         let wet_step = 1.0 / (FADE_SECONDS * sample_rate) * if settings.mode == Mode::Off { -1.0 } else { 1.0 };
         let mut rest = sound;
         while !rest.is_empty() {
-            if self.age % STEP == 0 {
+            if self.age.is_multiple_of(STEP) {
                 self.begin_step(settings, note, sample_rate);
             }
             let (now, later) = rest.split_at_mut((STEP - self.age % STEP).min(rest.len()));

@@ -26,7 +26,7 @@ mod width;
 
 pub use engine::Engine;
 pub use envelope::Adsr;
-pub use event::{Ended, Event, TimedEvent};
+pub use event::{Ended, Event, MasterTuning, TimedEvent};
 pub use filter::{FilterSettings, Mode as FilterMode};
 pub use lfo::{LfoSettings, Transport};
 pub use mono::VoiceMode;

@@ -126,7 +126,7 @@ impl Sway {
 
     /// Begins a step, if one begins here.
     pub fn begin_step(&mut self, movement: &Movement, depth: Depth, sample_rate: f32) {
-        if self.age % STEP != 0 {
+        if !self.age.is_multiple_of(STEP) {
             return;
         }
         let seconds = STEP as f32 / sample_rate;

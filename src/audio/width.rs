@@ -7,6 +7,7 @@
 
 /// When each impulse comes, in milliseconds, and its share of the amplitude: of 60,000 drawn at random those whose sum has the
 /// least below 100 Hz (-23 dB) and the lowest peak above.
+#[expect(clippy::approx_constant, reason = "3.14 ms were drawn, and are no circle")]
 const IMPULSES: [(f32, f32); 16] = [
     (0.86, 1.00),
     (1.26, -0.95),

@@ -134,6 +134,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 }
 
 /// Where the sound goes: straight into the file, or past the meter first.
+#[expect(clippy::large_enum_variant, reason = "a render has one of them")]
 enum Target {
     File(WavFile),
     Level(Level, f64),

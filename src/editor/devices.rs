@@ -44,7 +44,8 @@ fn show_left(view: &View, rect: Rect, report: &Report) -> Option<Asked> {
     facts.extend(Some(more.to_owned()).filter(|more| !more.is_empty()));
     let inference_us = view.snapshot.inference_us;
     facts.extend((inference_us > 0).then(|| format!("{:.1} ms a note", inference_us as f32 / 1000.0)));
-    look.text(painter, at(y), &facts.join("  ·  "), LABEL, TEXT, rect.width());
+    y = look.text(painter, at(y), &facts.join("  ·  "), LABEL, TEXT, rect.width()).bottom() + look.px(6.0);
+    look.text(painter, at(y), &format!("Timbrel {}", crate::VERSION), SMALL, FAINT, rect.width());
 
     // From the bottom upwards, so that the words never meet those above.
     let on = report.setting.bounce_on_cpu;

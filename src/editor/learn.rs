@@ -16,6 +16,7 @@ const ROW: f32 = 22.0;
 const MEANT: f32 = 0.002;
 
 /// What is waited for.
+#[expect(clippy::enum_variant_names, reason = "each is read together with the enum's name")]
 enum Waits {
     ForNothing,
     /// For a hand at a control. Where all of them were.

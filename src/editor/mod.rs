@@ -491,7 +491,7 @@ impl App {
     ) {
         match asked {
             Some(header::Asked::Presets) if self.presets.is_open && self.browser.is_none() => {
-                self.presets.is_open = false
+                self.presets.is_open = false;
             }
             Some(header::Asked::Presets) => {
                 self.close_browser();

@@ -827,9 +827,9 @@ fn the_pad_plays_its_corners_and_lets_timbres_be_put_there() {
     desk.click_on(id("corner", 4));
     assert_eq!(now(&desk), sound, "A is what sounded");
     let corners = desk.params.session.holding().get().corners.clone().unwrap();
-    for corner in 1..4 {
+    for (corner, point) in corners.iter().enumerate().skip(1) {
         desk.click_on(id("corner", 4 + corner));
-        assert_eq!(now(&desk), corners[corner].latent);
+        assert_eq!(now(&desk), point.latent);
     }
     let square = desk.rect(id("pad-square", 0)).unwrap();
     desk.click(square.left_top() + square.size() * vec2(0.25, 0.75));
@@ -1147,6 +1147,7 @@ fn a_device_is_chosen_in_the_panel_and_so_is_what_bounces() {
     desk.click_on(id("footer", 0));
     assert!(desk.rect(id("row", 0)).is_none(), "the panel is in place of the stage");
     assert_eq!(desk.instance.devices().setting.device, Choice::Automatic);
+    assert!(desk.says(crate::VERSION), "which Timbrel it is");
     desk.click_on(id("device", 1));
     assert_eq!(desk.instance.devices().setting.device, Choice::Cpu);
     desk.instance.pretend_survey(long_entries());

@@ -77,8 +77,8 @@ impl Evolution {
         for (axis, mean) in self.mean.iter_mut().enumerate() {
             *mean = self.weights.iter().zip(ranked).map(|(weight, point)| weight * f64::from(point[axis])).sum();
         }
-        for axis in 0..old.len() {
-            let step = (self.mean[axis] - old[axis]) / self.sigma;
+        for (axis, before) in old.iter().enumerate() {
+            let step = (self.mean[axis] - before) / self.sigma;
             let whitened = step / self.variances[axis].sqrt();
             self.sigma_path[axis] =
                 (1.0 - c_sigma) * self.sigma_path[axis] + (c_sigma * (2.0 - c_sigma) * mu).sqrt() * whitened;

@@ -74,7 +74,7 @@ pub fn hear(wave: &[f32]) -> Result<Heard> {
         key = strongest;
     }
     if let Some(other) = spectrum.without_low_partials(key).or_else(|| spectrum.second_tone(key)) {
-        let names = [key, other].map(|key| key_name(key));
+        let names = [key, other].map(key_name);
         anyhow::bail!(
             "holds more than one tone ({} and {} at least), as of a chord: record one note, or name its key",
             names[0],

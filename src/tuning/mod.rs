@@ -3,18 +3,18 @@
 //! A tuning is read from its files off the audio thread, kept with the session as the files' own text, and handed to the audio thread as
 //! a table of 128 pitches.
 
+pub mod exclusive;
 mod kbm;
 mod mts;
-mod octave;
 mod scl;
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::note::KEYS;
+pub use exclusive::Retuning;
 use kbm::Mapping;
 pub use mts::Master;
-pub use octave::OctaveTuning;
 use scl::Scale;
 
 /// Longest file that is kept with a session, in bytes: a scale of a thousand notes.

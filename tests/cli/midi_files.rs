@@ -6,7 +6,7 @@ use std::path::Path;
 use ebur128::{EbuR128, Mode};
 use midly::TrackEventKind;
 use midly::num::{u4, u7};
-use timbrel_host::measure::{db, rms};
+use timbrel_host::measure::{db, equal_temperament, harmonicity_db, rms};
 
 use super::desk::*;
 
@@ -243,4 +243,64 @@ fn a_scale_and_a_mapping_tune_the_keys() {
     std::fs::remove_dir_all(&folder).unwrap();
     assert!(!output.status.success() && said(&output).contains("line 3"), "{}", said(&output));
     assert!(!desk.path("out.wav").exists());
+}
+
+/// Plays a file of these events in one timbre.
+fn play_events(name: &str, events: &[(u32, TrackEventKind<'static>)]) -> Played {
+    let desk = Desk::new(&format!("events-{name}"));
+    play_file(&desk.write(&format!("{name}.mid"), midi(events)), &["--seed", "3", "--bits", "32"])
+}
+
+#[test]
+fn exclusive_messages_tune_the_keys_and_the_whole() {
+    // Of real time: three semitones down, and a quarter tone up; C of each octave a quarter tone down. Of GS: an octave up, fifty
+    // cents down, and C of the first channel a quarter tone up.
+    const COARSE: &[u8] = &[0x7f, 0x7f, 4, 4, 0, 61, 0xf7];
+    const FINE: &[u8] = &[0x7f, 0x7f, 4, 3, 0, 96, 0xf7];
+    const SCALE: &[u8] = &[0x7f, 0x7f, 8, 8, 3, 127, 127, 14, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 0xf7];
+    const GS_SHIFT: &[u8] = &[0x41, 0x10, 0x42, 0x12, 0x40, 0, 5, 0x4c, 0x6f, 0xf7];
+    const GS_TUNE: &[u8] = &[0x41, 0x10, 0x42, 0x12, 0x40, 0, 0, 0, 2, 0, 0xc, 0x32, 0xf7];
+    const GS_SCALE: &[u8] =
+        &[0x41, 0x10, 0x42, 0x12, 0x40, 0x11, 0x40, 114, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 0x3d, 0xf7];
+    let cases: [(&str, &[&'static [u8]], u8, f64); 5] = [
+        ("real-time", &[COARSE, FINE], 57, 50.0),
+        ("scale", &[SCALE], 60, -50.0),
+        ("gs", &[GS_SHIFT, GS_TUNE], 72, -50.0),
+        ("gs-scale", &[GS_SCALE], 60, 50.0),
+        ("both", &[FINE, SCALE], 60, 0.0),
+    ];
+    let plain = play_events("untuned", &note(60, 0, 2 * QUARTER)).cents(0.2, 0.9, 60);
+    for (name, messages, key, expected) in cases {
+        let mut events: Vec<_> = messages.iter().map(|content| (0, TrackEventKind::SysEx(content))).collect();
+        events.extend(note(60, 0, 2 * QUARTER));
+        let found = play_events(name, &events).cents(0.2, 0.9, key) - plain;
+        assert!((found - expected).abs() < 12.0, "{name}: {found:.1} cents from key {key}");
+    }
+}
+
+fn control(tick: u32, controller: u8, value: u8) -> (u32, TrackEventKind<'static>) {
+    (tick, message(midly::MidiMessage::Controller { controller: u7::new(controller), value: u7::new(value) }))
+}
+
+#[test]
+fn mono_mode_sounds_one_note_and_goes_back_to_the_key_that_is_still_down() {
+    let mut events = [note(60, 0, 6 * QUARTER), note(67, 2 * QUARTER, 4 * QUARTER)].concat();
+    events.sort_by_key(|(tick, _)| *tick);
+    let share = |played: &Played| harmonicity_db(slice(&played.samples, 1.5, 1.95), RATE, equal_temperament(67.0));
+    let poly = play_events("poly", &events);
+    let mono = play_events("mono", &[&[control(0, 126, 1)], events.as_slice()].concat());
+    assert!(share(&mono) > -0.2 && share(&poly) < -0.4, "{:.1}, {:.1} dB", share(&mono), share(&poly));
+    assert!(mono.cents(2.4, 2.9, 60).abs() < 25.0, "{:.0} cents", mono.cents(2.4, 2.9, 60));
+}
+
+#[test]
+fn portamento_glides_for_as_long_as_it_is_told() {
+    let notes = [note(60, 0, QUARTER), note(67, QUARTER, 11 * QUARTER)].concat();
+    let glide = play_events("glide", &[&[control(0, 65, 127), control(0, 5, 127)], notes.as_slice()].concat());
+    let begins = glide.cents(0.55, 0.75, 60);
+    assert!((-10.0..120.0).contains(&begins), "it begins {begins:.0} cents above the first key");
+    let ends = glide.cents(4.8, 5.3, 67);
+    assert!(ends.abs() < 25.0, "it ends {ends:.0} cents from the second");
+    let plain = play_events("no-glide", &notes).cents(0.55, 0.75, 67);
+    assert!(plain.abs() < 25.0, "{plain:.0} cents");
 }

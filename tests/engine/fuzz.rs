@@ -5,7 +5,8 @@ use proptest::option;
 use proptest::prelude::*;
 use timbrel::audio::modulation::{Assignment, Assignments, Destination, NoteControl, polyphonic};
 use timbrel::audio::{
-    Adsr, Event, FilterMode, FilterSettings, Law, LfoSettings, Settings, Transport, VelocityCurve, VoiceMode,
+    Adsr, Event, FilterMode, FilterSettings, Law, LfoSettings, MasterTuning, Settings, Transport, VelocityCurve,
+    VoiceMode,
 };
 
 use super::bench::{BRIGHT, Bench, DARK, note, settings};
@@ -61,6 +62,8 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (channel(), any::<bool>()).prop_map(|(channel, on)| Event::Mono { channel, on }),
         1 => (any::<u16>(), number(-1.0, 1.0))
             .prop_map(|(channels, offset)| Event::OctaveTuning { channels, semitones: [offset; 12] }),
+        1 => (prop_oneof![Just(MasterTuning::Coarse), Just(MasterTuning::Fine)], number(-64.0, 64.0))
+            .prop_map(|(range, semitones)| Event::MasterTuning { range, semitones }),
         2 => (channel(), number(-1.0, 1.0)).prop_map(|(channel, value)| Event::Bend { channel, value }),
         1 => (channel(), any::<bool>()).prop_map(|(channel, down)| Event::Pedal { channel, down }),
         1 => (channel(), any::<bool>()).prop_map(|(channel, down)| Event::Sostenuto { channel, down }),

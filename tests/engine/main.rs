@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use timbrel::audio::modulation::NoteControl;
-use timbrel::audio::{Event, Law, Settings, TimedEvent, VelocityCurve, Wait};
+use timbrel::audio::{Event, Law, MasterTuning, Settings, TimedEvent, VelocityCurve, Wait};
 use timbrel::note::{Note, NoteKey, Origin, Timbre};
 use timbrel::spectral::{Representation, synthesise};
 use timbrel::worker::prepare::Preparer;
@@ -383,6 +383,7 @@ fn what_is_no_number_in_an_event_harms_nothing() {
         Event::Note { key: None, channel: None, id: None, control: NoteControl::Slide(f32::NEG_INFINITY) },
         Event::Note { key: None, channel: None, id: None, control: NoteControl::Pan(nan) },
         Event::OctaveTuning { channels: u16::MAX, semitones: [nan; 12] },
+        Event::MasterTuning { range: MasterTuning::Fine, semitones: nan },
     ] {
         let mut bench = Bench::new(48_000.0);
         bench.give(&note(1, 60, BRIGHT));

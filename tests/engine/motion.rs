@@ -1,6 +1,6 @@
 //! How the frames of a note are gone through: start, speed, freeze, reverse, release; and how its keys are tuned.
 
-use timbrel::audio::{Adsr, Event, Settings};
+use timbrel::audio::{Adsr, Event, MasterTuning, Settings};
 use timbrel::tuning::Tuning;
 
 use super::bench::{
@@ -259,15 +259,17 @@ fn the_oscillation_moves_in_time_with_the_song() {
 }
 
 #[test]
-fn a_tuning_of_octaves_holds_for_its_channels() {
+fn a_tuning_of_octaves_holds_for_its_channels_and_that_of_the_whole_for_all() {
     let mut semitones = [0.0; 12];
     semitones[0] = -0.4;
     let tune = Event::OctaveTuning { channels: 1 << 3, semitones };
-    for (channel, pitch) in [(3, 59.6), (0, 60.0)] {
+    let all = |range, semitones| Event::MasterTuning { range, semitones };
+    let down = [(0, all(MasterTuning::Coarse, -1.0)), (0, all(MasterTuning::Fine, 0.25))];
+    for (channel, more, pitch) in [(3, &[][..], 59.6), (0, &[], 60.0), (3, &down, 58.85), (0, &down, 59.25)] {
         let mut bench = Bench::new(RATE as f32);
         bench.give(&note(1, 60, BRIGHT));
         let strike = Event::NoteOn { key: 60, channel, id: None, velocity: 1.0 };
-        let wave = bench.play(&settings(1), 48_000, 512, &[(0, tune), (0, strike)]);
-        assert!(cents_from(&wave[10_000..], hertz(pitch), RATE).abs() < 1.0, "channel {channel}");
+        let wave = bench.play(&settings(1), 48_000, 512, &[more, &[(0, tune), (0, strike)]].concat());
+        assert!(cents_from(&wave[10_000..], hertz(pitch), RATE).abs() < 1.0, "channel {channel}, {pitch}");
     }
 }

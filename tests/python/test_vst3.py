@@ -115,6 +115,21 @@ def test_a_restored_session_is_the_same(plugin):
     assert np.array_equal(render(other, CHORD), sound)
 
 
+def test_a_value_that_is_none_is_mended_alone(plugin):
+    plugin.seed = 1234
+    plugin.parameters["release"].raw_value = 0.3
+    # As long as before, so that the preset's table of contents stays true.
+    broken = re.sub(rb'("release":\{"f32":)([^}]+)', lambda found: found[1] + b"null".ljust(len(found[2])), plugin.preset_data)
+    assert b"null" in broken
+    other = load()
+    other.preset_data = broken
+    # The host shows the values of before; what it would save tells.
+    value = lambda preset, name: re.search(rb'"%s":(\{[^}]+\})' % name, preset)[1]
+    mended = other.preset_data
+    assert value(mended, b"seed") == value(plugin.preset_data, b"seed") != value(load().preset_data, b"seed")
+    assert value(mended, b"release") == value(load().preset_data, b"release")
+
+
 def sustained_seed() -> int:
     """A seed whose sound goes on while its key is held."""
     plugin = load()

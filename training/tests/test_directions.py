@@ -145,9 +145,9 @@ def test_a_number_goes_to_the_direction_that_bears_the_label_less() -> None:
     assert entries[1]["vector"] == [0, -1, 0], "turned round"
 
 
-def choose(heard, count: int, known: list[Sound] = [], places: list[str] = [], **named) -> list[dict]:
+def choose(heard, count: int, known: list[Sound] | None = None, places: list[str] | None = None, **named) -> list[dict]:
     player, drawn, grid = heard
-    return choose_latents(player, Candidates(drawn, grid, places), known, count, **named)
+    return choose_latents(player, Candidates(drawn, grid, [] if places is None else places), [] if known is None else known, count, **named)
 
 
 def places_of(heard, entries: list[dict]) -> list[int]:

@@ -40,7 +40,11 @@ def check_same(one: Trainer, other: Trainer) -> None:
     [
         {},
         {"optimiser": {"restart_each_stage": False, "beta1": 0.5}, "loss": {"penalty_interval": 3}},
-        {"speed": {"share_fakes": True, "channels_last": True}, "loss": {"kind": "non-saturating"}, "optimiser": {"restart_each_stage": False}},
+        {
+            "speed": {"share_fakes": True, "channels_last": True},
+            "loss": {"kind": "non-saturating"},
+            "optimiser": {"restart_each_stage": False},
+        },
     ],
 )
 def test_a_resumed_run_takes_the_same_steps_bit_for_bit(changes: dict[str, Any], tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ def main() -> None:
     if places and programs:
         fields["programs"] = find_programs(player, places, programs, player.model.manifest.get("latents", []), progress)
     manifest.update(arguments.model, **fields)
-    told = [] if entry is None else [("random latents, not fitted", others)] 
+    told = [] if entry is None else [("random latents, not fitted", others)]
     if entry is not None and len(named) > 2:
         told.append(("named latents", named))
     for what, latents in told:

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::package::notices;
 use crate::setup::runtime::{self, Runtime};
@@ -28,14 +28,38 @@ const DOCUMENTS: [(&str, &str); 4] = [
 /// The licences of the libraries that are linked.
 const NOTICES: &str = "THIRD-PARTY.txt";
 
-/// Builds and bundles; the arguments are those of `cargo build`.
-pub fn bundle(arguments: &[String]) -> Result<()> {
-    let triple = target_triple(arguments)?;
+/// What is built.
+#[derive(clap::Args, Default)]
+pub struct Build {
+    /// With all optimisations, as it is to be played.
+    #[arg(long)]
+    release: bool,
+    /// For another system.
+    #[arg(long, value_name = "TRIPLE")]
+    target: Option<String>,
+}
+
+impl Build {
+    /// What is played, measured and packaged.
+    pub fn release(target: Option<&str>) -> Self {
+        Self { release: true, target: target.map(str::to_string) }
+    }
+
+    /// The options of `cargo build`.
+    fn options(&self) -> Vec<String> {
+        let target = self.target.iter().flat_map(|triple| ["--target".to_string(), triple.clone()]);
+        self.release.then(|| "--release".to_string()).into_iter().chain(target).collect()
+    }
+}
+
+/// Builds and bundles.
+pub fn bundle(build: &Build) -> Result<()> {
+    let triple = build.target.as_deref();
     let target = Target::of(triple)?;
     let runtime = runtime::fetch(target)?;
     say("Building the plugin and the standalone");
     let mut bundler = vec!["bundle".to_string(), "timbrel".to_string()];
-    bundler.extend_from_slice(arguments);
+    bundler.extend(build.options());
     nice_plug_xtask::main_with_args("cargo xtask", bundler)?;
 
     let bundled = target_dir().join("bundled");
@@ -49,23 +73,6 @@ pub fn bundle(arguments: &[String]) -> Result<()> {
     }
     say(&format!("Bundled into {}", bundled.display()));
     Ok(())
-}
-
-/// The value of `--target`.
-pub fn target_triple(arguments: &[String]) -> Result<Option<&str>> {
-    let mut arguments = arguments.iter();
-    while let Some(argument) = arguments.next() {
-        if let Some(triple) = argument.strip_prefix("--target=") {
-            return Ok(Some(triple));
-        }
-        if argument == "--target" {
-            return match arguments.next() {
-                Some(triple) => Ok(Some(triple)),
-                None => bail!("--target needs a triple, such as x86_64-pc-windows-msvc"),
-            };
-        }
-    }
-    Ok(None)
 }
 
 /// The bundler names everything after the plugin; a command is written small.

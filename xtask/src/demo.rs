@@ -12,10 +12,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use timbrel_host::measure::{db, equal_temperament, pitch_error_cents, rms};
 use timbrel_host::{Activation, At, Audio, Event, Pace, Plugin, picture};
 
+use crate::bundle::{self, Build};
 use crate::midi::{Note, Score};
+use crate::score;
 use crate::setup::packages;
 use crate::shell::{say, target_dir};
-use crate::{bundle, score};
 
 const ACTIVATION: Activation = Activation { rate: 48_000.0, max_block: 512 };
 
@@ -42,7 +43,7 @@ const SETTLED_S: f64 = 0.12;
 
 pub fn demo() -> Result<()> {
     packages::install(packages::BUILD)?;
-    bundle::bundle(&["--release".into()])?;
+    bundle::bundle(&Build::release(None))?;
     let bytes = fs::read(score::PATH).with_context(|| format!("{} is missing from the checkout", score::PATH))?;
     let score = Score::read(&bytes)?;
     let bundle = timbrel_host::bundle()?;

@@ -2,25 +2,16 @@
 
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
-use crate::bundle;
+use crate::bundle::{self, Build};
 use crate::setup::packages;
 use crate::shell::say;
 
-const DEFAULT_MINUTES: f64 = 60.0;
-
-pub fn soak(arguments: &[String]) -> Result<ExitCode> {
-    let minutes = match arguments {
-        [] => DEFAULT_MINUTES,
-        [option, minutes] if option == "--minutes" => {
-            minutes.parse().with_context(|| format!("`{minutes}` is no number of minutes"))?
-        }
-        _ => bail!("write `cargo xtask soak [--minutes N]`"),
-    };
+pub fn soak(minutes: f64) -> Result<ExitCode> {
     ensure!(minutes > 0.0 && minutes < 1e4, "a storm of {minutes} minutes is none");
     packages::install(packages::BUILD)?;
-    bundle::bundle(&["--release".into()])?;
+    bundle::bundle(&Build::release(None))?;
     say(&format!("Storming for {minutes} minutes"));
     let mut command = Command::new("cargo");
     command.args(["test", "--release", "-p", "timbrel", "--test", "soak", "--", "--ignored", "--nocapture"]);

@@ -1,5 +1,5 @@
-//! All tests: the Rust ones, those through the built CLAP bundle among them, then the VST3 bundle in Python hosts, then the
-//! package in a clean Debian, then the training code.
+//! All tests: a look at the sources, then the Rust tests, those through the built CLAP bundle among them, then the VST3 bundle in
+//! Python hosts, then the package in a clean Debian, then the training code.
 //!
 //! What the runners print is passed through, counted, and summed up at the end, with the names of the tests that failed.
 
@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use crate::bundle;
+use crate::bundle::{self, Build};
+use crate::lint;
 use crate::package::{self, clean_root};
 use crate::setup::{packages, python};
 use crate::shell::{run, say, target_dir};
@@ -31,6 +32,17 @@ impl Tally {
     fn add(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed.extend(other.failed);
+    }
+
+    /// Of one thing that went well or did not.
+    fn of(name: &str, result: Result<()>) -> Self {
+        match result {
+            Ok(()) => Self { passed: 1, failed: Vec::new() },
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                Self { passed: 0, failed: vec![name.to_string()] }
+            }
+        }
     }
 
     /// Where a run ended badly and no test is known to have failed, the run itself has.
@@ -71,9 +83,14 @@ pub fn test() -> Result<ExitCode> {
     })?;
     let hosts = costs.time("set-up: Python hosts", python::hosts)?;
     let training = costs.time("set-up: training", python::training)?;
-    costs.time("building and bundling the plugin", || bundle::bundle(&["--release".into()]))?;
+    costs.time("building and bundling the plugin", || bundle::bundle(&Build::release(None)))?;
 
-    let mut tally = cargo_test(&mut costs)?;
+    let mut tally = Tally::default();
+    for (name, check) in lint::CHECKS {
+        say(&format!("Looking: {name}"));
+        tally.add(costs.time(name, || Ok(Tally::of(name, check())))?);
+    }
+    tally.add(cargo_test(&mut costs)?);
     tally.add(costs.time("VST3 in Python hosts", || pytest(&hosts, "tests/python", "VST3 in Python hosts"))?);
     tally.add(costs.time("package in a clean root", || package(&hosts))?);
     tally.add(costs.time("training", || pytest(&training, "training/tests", "the tests of training"))?);
@@ -89,7 +106,7 @@ pub fn test() -> Result<ExitCode> {
 /// Only [`package`], of the bundles as they are.
 pub fn package_alone() -> Result<ExitCode> {
     packages::install(packages::BUILD)?;
-    bundle::bundle(&["--release".into()])?;
+    bundle::bundle(&Build::release(None))?;
     let failed = package(&python::hosts()?)?.failed;
     Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -109,13 +126,7 @@ fn package(hosts: &Path) -> Result<Tally> {
         let host = target_dir().join("release/clap-host");
         clean_root::prove(clean_root::deb(&made)?, &host, &python::site_packages(hosts)?)
     };
-    Ok(match proof() {
-        Ok(()) => Tally { passed: 1, failed: Vec::new() },
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            Tally { passed: 0, failed: vec![name.to_string()] }
-        }
-    })
+    Ok(Tally::of(name, proof()))
 }
 
 /// `cargo test` over the workspace.

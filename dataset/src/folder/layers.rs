@@ -38,6 +38,7 @@ pub fn layers(found: &mut [Found], words: &mut Words) {
 }
 
 /// The lowest and the highest velocity, where the higher one is softer, and by how many dB, over the keys that have both.
+#[expect(clippy::needless_pass_by_value, reason = "an iterator is passed as iterators are")]
 fn falling<'a>(found: impl Iterator<Item = &'a Found> + Clone) -> Option<(u8, u8, f32)> {
     let velocities = || found.clone().map(|one| one.velocity);
     let (low, high) = (velocities().min()?, velocities().max()?);

@@ -54,6 +54,10 @@ impl Engine {
                 self.channels.tune_octaves(channels, semitones);
                 self.follow_timbre(settings, wait);
             }
+            Event::MasterTuning { range, semitones } => {
+                self.channels.tune_all(range, semitones);
+                self.follow_timbre(settings, wait);
+            }
             Event::Bend { channel, value } => {
                 self.channels.set_bend(channel, value);
                 self.follow_timbre(settings, wait);

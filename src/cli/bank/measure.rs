@@ -127,7 +127,7 @@ fn spectrum(samples: &[f32]) -> Vec<f32> {
     const SIZE: usize = 8_192;
     const BANDS: usize = 23;
     let plan = RealFftPlanner::<f32>::new().plan_fft_forward(SIZE);
-    let mut power = vec![0.0f32; BANDS];
+    let mut power = [0.0f32; BANDS];
     let mut bins = plan.make_output_vec();
     for start in (0..samples.len().saturating_sub(SIZE)).step_by(SIZE / 2) {
         let window = |i: usize| 0.5 - 0.5 * (std::f32::consts::TAU * i as f32 / SIZE as f32).cos();

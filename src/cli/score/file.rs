@@ -5,7 +5,7 @@
 //! cannot be understood a track breaks off. Nothing is allocated that the file's size does not bound.
 
 use anyhow::{Result, bail, ensure};
-use timbrel::tuning::OctaveTuning;
+use timbrel::tuning::Retuning;
 
 /// A file that was read.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ pub enum Message {
     Tempo {
         microseconds_per_quarter: u32,
     },
-    OctaveTuning(OctaveTuning),
+    Retuning(Retuning),
 }
 
 /// How far into a file its head is looked for: some systems put one of their own before it.
@@ -201,8 +201,8 @@ impl Reader<'_> {
                 }
             }
             0xf0 => {
-                if let Some(tuning) = OctaveTuning::parse(self.content()?) {
-                    track.messages.push((track.end_tick, Message::OctaveTuning(tuning)));
+                if let Some(tuning) = Retuning::parse(self.content()?) {
+                    track.messages.push((track.end_tick, Message::Retuning(tuning)));
                 }
             }
             0xf7 => {

@@ -16,7 +16,7 @@ use timbrel::audio::Event;
 use timbrel::audio::channel::number;
 use timbrel::audio::modulation::NoteControl;
 use timbrel::plugin::controller;
-use timbrel::tuning::OctaveTuning;
+use timbrel::tuning::Retuning;
 
 use clock::Clock;
 use file::{Ending, Message, MidiFile};
@@ -114,9 +114,10 @@ impl Score {
         let happenings = Happenings::of(&file, &mut remarks);
         let mut reader = Reader::new(choice, &happenings);
         // First, since what happens at one moment stays in its order: a tuning holds for the notes of its own.
-        reader.events.extend(happenings.tunings.iter().map(|&(seconds, tuning)| {
-            let event = Event::OctaveTuning { channels: tuning.channels, semitones: tuning.semitones() };
-            Timed { seconds, event, part: 0 }
+        reader.events.extend(happenings.tunings.iter().map(|&(seconds, tuning)| Timed {
+            seconds,
+            event: Event::from(tuning),
+            part: 0,
         }));
         happenings.messages.iter().for_each(|happening| reader.hear(happening));
         reader.end(&happenings, remarks)
@@ -135,8 +136,8 @@ struct Happening {
 /// All channel messages in the order of time.
 struct Happenings {
     messages: Vec<Happening>,
-    /// Tunings of the twelve keys of an octave, and when.
-    tunings: Vec<(f64, OctaveTuning)>,
+    /// Tunings by system exclusive messages, and when.
+    tunings: Vec<(f64, Retuning)>,
     /// When each track ends.
     track_ends: Vec<f64>,
 }
@@ -192,7 +193,7 @@ impl Happenings {
                 What::Message(Message::Channel { status, data }) => {
                     self.messages.push(Happening { seconds, track, status, data });
                 }
-                What::Message(Message::OctaveTuning(tuning)) => self.tunings.push((seconds, tuning)),
+                What::Message(Message::Retuning(tuning)) => self.tunings.push((seconds, tuning)),
                 What::Message(Message::Tempo { microseconds_per_quarter: 0 }) => {
                     remarks.push(format!("A tempo without end at {seconds:.1} s is left out."));
                 }

@@ -59,6 +59,7 @@ pub enum DiskTask {
 }
 
 /// What came of a task.
+#[expect(clippy::large_enum_variant, reason = "one at a time goes through the channel, and most of them are notes")]
 pub enum DiskOutcome {
     /// After a look, and after what removed something.
     Looked(Contents),

@@ -4,6 +4,8 @@
 //! linker looks there first, and every library of the process, the plugin's bundle too, calls these. They count while
 //! the calling thread is being watched, and pass on. Linux with glibc only.
 
+#![expect(clippy::undocumented_unsafe_blocks, reason = "what all of the watched functions have in common is said once")]
+
 use std::backtrace::Backtrace;
 use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_long, c_void};

@@ -26,7 +26,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
-use crate::bundle;
+use crate::bundle::{self, Build};
 use crate::setup::packages;
 use crate::shell::{output, say, target_dir, workspace};
 use crate::target::{Processor, System, Target};
@@ -35,16 +35,13 @@ use crate::target::{Processor, System, Target};
 const COMMIT_VARIABLE: &str = "TIMBREL_COMMIT";
 
 /// Builds, and makes all packages of one system.
-pub fn package(arguments: &[String]) -> Result<()> {
+pub fn package(triple: Option<&str>) -> Result<()> {
     packages::install(packages::BUILD)?;
     if let Some(commit) = commit() {
         // SAFETY: no other thread has been started yet.
         unsafe { std::env::set_var(COMMIT_VARIABLE, commit) };
     }
-    let mut build = vec!["--release".to_string()];
-    build.extend_from_slice(arguments);
-    bundle::bundle(&build)?;
-    let triple = bundle::target_triple(arguments)?;
+    bundle::bundle(&Build::release(triple))?;
     let made = of_bundles(Target::of(triple)?, triple)?;
     say("Packages:");
     made.iter().for_each(|file| println!("{}", file.display()));

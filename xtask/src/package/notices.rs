@@ -35,6 +35,16 @@ struct Linked {
 
 /// The notices for a build for `target`, this machine where it is `None`.
 pub fn collect(target: Option<&str>) -> Result<String> {
+    write(&linked(&metadata(target)?)?)
+}
+
+/// The names of the crates that are linked into the root.
+pub fn linked_names(metadata: &Value) -> Result<BTreeSet<String>> {
+    Ok(linked(metadata)?.into_iter().map(|own| own.name).collect())
+}
+
+/// What cargo tells of all packages, for all systems or for one.
+pub fn metadata(target: Option<&str>) -> Result<Value> {
     let mut command = Command::new("cargo");
     command.args(["metadata", "--format-version", "1"]);
     if let Some(triple) = target {
@@ -42,8 +52,7 @@ pub fn collect(target: Option<&str>) -> Result<String> {
     }
     let output = command.output().context("cargo cannot be started")?;
     ensure!(output.status.success(), "`cargo metadata` failed: {}", String::from_utf8_lossy(&output.stderr).trim());
-    let metadata = serde_json::from_slice(&output.stdout).context("`cargo metadata` has printed what is no JSON")?;
-    write(&linked(&metadata)?)
+    serde_json::from_slice(&output.stdout).context("`cargo metadata` has printed what is no JSON")
 }
 
 /// The crates that are linked into the root, itself left out: no tool of the build, and nothing of the tests.

@@ -15,6 +15,9 @@ const HOSTS: &str = include_str!("../../../tests/python/requirements.txt");
 /// What training needs, in the bounds that it works with.
 const TRAINING: &str = include_str!("../../../training/pyproject.toml");
 
+/// What looks at the Python code, pinned since each version finds more.
+const RUFF: &str = "ruff==0.17.6";
+
 /// Makes the environment with the VST3 hosts, once, and returns its interpreter.
 pub fn hosts() -> Result<PathBuf> {
     environment(
@@ -34,6 +37,11 @@ pub fn training() -> Result<PathBuf> {
          2.5 minutes",
         &["--editable", "training[test]"],
     )
+}
+
+/// Makes the environment with what looks at the Python code, once, and returns its interpreter.
+pub fn lint() -> Result<PathBuf> {
+    environment("lint", RUFF, "Making a Python environment for ruff", &["--only-binary=:all:", RUFF])
 }
 
 /// The folder of an environment's modules.

@@ -152,8 +152,11 @@ mod tests {
 
     use super::*;
 
-    /// What a file tells of samples that are there: pitch and velocity by name.
-    fn told(text: &str, samples: &[&str]) -> (Vec<(String, Option<u8>, Option<u8>)>, Map) {
+    /// The name of a sample, its pitch and its velocity.
+    type Named = (String, Option<u8>, Option<u8>);
+
+    /// What a file tells of samples that are there.
+    fn told(text: &str, samples: &[&str]) -> (Vec<Named>, Map) {
         let folder = tempfile::tempdir().unwrap();
         for sample in samples {
             let path = folder.path().join(sample);
