@@ -14,7 +14,7 @@ pub mod interrupt;
 mod loaded;
 mod place;
 pub mod prepare;
-mod priority;
+pub(crate) mod priority;
 mod runtime;
 mod schedule;
 mod service;
