@@ -69,8 +69,9 @@ def test_the_upper_band_is_as_loud_as_the_instruments_notes_are(generator):
     codes, pitches = generator.codes, torch.zeros(5, dtype=torch.int64)
     with torch.no_grad():
         before = refit.band_levels(generator.notes(codes, pitches)[0][:, 0], SMALL, *curves)[1]
-    wanted = before + np.array([-6.0, 0.0, 6.0, 3.0, 9.0])[:, None]
-    upper = np.full((5, 5, UPPER_POINTS), np.nan)
+    stroke, after = np.array([-6.0, 0.0, 6.0, 3.0, 9.0]), np.array([3.0, -6.0, 6.0, -9.0, 0.0])
+    wanted = before + np.repeat(np.stack([stroke, after], axis=1), UPPER_POINTS, axis=1)
+    upper = np.full((5, 5, 2 * UPPER_POINTS), np.nan)
     upper[:, 0] = wanted
     refit.fit_upper(generator, bands(upper=upper), keys=1)
     with torch.no_grad():
@@ -83,6 +84,10 @@ def test_without_a_gain_the_upper_band_is_as_it_was_and_older_weights_have_none(
     state = generators.to_state(generator)
     older = {name: value for name, value in state["weights"].items() if ".upper." not in name}
     assert len(older) == len(state["weights"]) - 2
+    # Those with one gain for the whole note have it at the stroke and after it.
+    once = {name: value[:UPPER_POINTS] + 1.0 if ".upper." in name else value for name, value in state["weights"].items()}
+    upper = generators.from_state({**state, "weights": once}).expected.upper
+    assert torch.equal(upper.bias, torch.ones(2 * UPPER_POINTS)) and torch.equal(upper.weight[:UPPER_POINTS], upper.weight[UPPER_POINTS:])
     again = generators.from_state({**state, "weights": older}).eval()
     latent, pitch = torch.randn(2, 4), torch.tensor([58, 61])
     with torch.no_grad():

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from timbrel_training.factored import NOISE_BELOW, PITCH_CODE, TONE_ABOVE, knot_basis, product
+from timbrel_training.factored import NOISE_BELOW, PITCH_CODE, PRODUCT_SCALE, TONE_ABOVE, knot_basis, product
 from timbrel_training.loudness import LOUDEST_SECONDS, key_weights, loudness_gain
 from timbrel_training.measures.pitch import key_hz
 from timbrel_training.mel import hertz_to_mel
@@ -32,10 +32,14 @@ from timbrel_training.spectral import Representation
 # The points, evenly spaced on the mel scale up to half the sample rate, at which `touch` is given.
 TOUCH_POINTS = 32
 
-# The points, evenly spaced on the mel scale above `UPPER_FROM_HZ`, at which a gain of the upper band is given. What lies up there
-# is 50 dB softer than the note and weighs little in what the other parts learn.
+# The points, evenly spaced on the mel scale above `UPPER_FROM_HZ`, at which a gain of the upper band is given, once for the stroke
+# and once for what follows it. What lies up there is 50 dB softer than the note and weighs little in what the other parts learn.
 UPPER_POINTS = 8
 UPPER_FROM_HZ = 6_000.0
+
+# Frames after the first that holds nothing but the note: up to the first of these it is the stroke that sounds, from the second on
+# what follows it, with a line between them.
+STROKE_FRAMES = (2, 8)
 
 # The velocity that notes are generated as struck at.
 VELOCITY = 100
@@ -183,10 +187,11 @@ class Expected(nn.Module):
             self.out.bias.zero_()
 
         # The upper band's level, which begins as the other parts make it.
-        self.upper = nn.Linear(shape.hidden, UPPER_POINTS)
+        self.upper = nn.Linear(shape.hidden, 2 * UPPER_POINTS)
         nn.init.zeros_(self.upper.weight)
         nn.init.zeros_(self.upper.bias)
         self.register_buffer("upper_curve", upper_curve(representation), persistent=False)
+        self.register_buffer("upper_course", upper_course(representation), persistent=False)
 
         # What a player adds: velocity and movement.
         self.touch = nn.Linear(shape.hidden, TOUCH_POINTS)
@@ -211,10 +216,14 @@ class Expected(nn.Module):
 
         envelope, level_course, angle_course, coherence_course = courses.split(self.ranks, dim=1)
         level_spectrum, angle_spectrum, coherence_spectrum = spectra.split(self.ranks[1:], dim=1)
-        factors = torch.cat([steady + envelope, level_course], dim=1), torch.cat([tables, level_spectrum], dim=1)
-        mean = self.mean_level[index] + 10.0 * NEPER_PER_DB * (self.upper(condition) @ self.upper_curve)
+        upper_course = self.upper_course if frames is None else self.upper_course[:, frames]
+        upper = 10.0 * NEPER_PER_DB * (self.upper(condition).view(-1, 2, UPPER_POINTS) @ self.upper_curve)
+        factors = (
+            torch.cat([steady + envelope, level_course, upper_course.expand(index.shape[0], -1, -1)], dim=1),
+            torch.cat([tables, level_spectrum, upper], dim=1),
+        )
         return Parts(
-            level=mean.unsqueeze(1) + product(*factors),
+            level=self.mean_level[index].unsqueeze(1) + product(*factors),
             angle=self._angle(angle_course, angle_spectrum, index, frames),
             coherence=torch.sigmoid(
                 self.mean_coherence[index].unsqueeze(1) + product(coherence_course, coherence_spectrum)
@@ -224,9 +233,11 @@ class Expected(nn.Module):
         )
 
     def _load_from_state_dict(self, state: dict, prefix: str, *rest) -> None:
-        # Weights from before there was a gain of the upper band have none.
+        # Weights from before there was a gain of the upper band have none; of those from before it had a course, it has none.
         for name, value in self.upper.named_parameters(prefix + "upper"):
-            state.setdefault(name, torch.zeros_like(value))
+            found = state.setdefault(name, torch.zeros_like(value))
+            if len(found) == UPPER_POINTS:
+                state[name] = torch.cat([found, found])
         super()._load_from_state_dict(state, prefix, *rest)
 
     def _angle(self, course: Tensor, spectrum: Tensor, index: Tensor, frames: Tensor | None) -> Tensor:
@@ -384,6 +395,15 @@ def upper_curve(representation: Representation) -> Tensor:
     place = (hertz_to_mel(frequency) - low) / (high - low) * UPPER_POINTS
     points = np.arange(1, UPPER_POINTS + 1)[:, None]
     return torch.tensor(np.maximum(0.0, 1.0 - np.abs(place[None] - points)), dtype=torch.float32)
+
+
+def upper_course(representation: Representation) -> Tensor:
+    """How much of the upper band's gain at the stroke [0] and of that after it [1] each frame has, [2, frames], as courses of
+    `product`."""
+    begun = representation.pad_left // representation.hop
+    first, last = STROKE_FRAMES
+    after = ((torch.arange(representation.frames) - begun - first) / (last - first)).clamp(0.0, 1.0)
+    return PRODUCT_SCALE * torch.stack([1.0 - after, after])
 
 
 def partial_advances(shape: Shape, representation: Representation) -> Tensor:

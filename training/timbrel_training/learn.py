@@ -150,7 +150,8 @@ def field_loss(generator: Generator, corpus: Corpus, latent: Tensor, pitch: Tens
 class Run:
     """A run in its folder: generator, its running average, critics, optimisers, random states, log."""
 
-    def __init__(self, config: dict, corpus: Corpus, folder: Path, resume: bool):
+    def __init__(self, config: dict, corpus: Corpus, folder: Path, resume: bool, compiled: bool = False):
+        """With `compiled`, PyTorch makes kernels of the networks and the losses first, which takes a minute and halves a step."""
         self.config, self.corpus, self.folder = config, corpus, folder
         self.device = corpus.device
         self.random = torch.Generator(self.device).manual_seed(config["seed"])
@@ -186,6 +187,16 @@ class Run:
             for name in ("steps", "notes", "seconds", "adversarial_steps"):
                 setattr(self, name, state[name])
         self.apart = self._apart()
+        self.losses, self.image = supervised_losses, self.generator.image
+        if compiled:
+            self._compile()
+
+    def _compile(self) -> None:
+        self.generator.expected.compile()
+        for critic in self._critics():
+            critic.compile()
+        self.losses, self.image = torch.compile(supervised_losses), torch.compile(self.generator.image)
+        self.views.fine, self.views.whole = torch.compile(self.views.fine), torch.compile(self.views.whole)
 
     def _make_optimisers(self) -> None:
         generator, expected = self.generator, self.generator.expected
@@ -198,10 +209,11 @@ class Run:
         self.optimiser = torch.optim.Adam(
             [{"params": rest, "share": 1.0}, {"params": tables, "share": share},
              {"params": mapping, "share": self.config["adversary"]["mapping_share"]}],
-            lr=1e-3, betas=tuple(self.config["train"]["betas"]),
+            lr=1e-3, betas=tuple(self.config["train"]["betas"]), fused=self.device.type == "cuda",
         )
         self.critics_optimiser = torch.optim.Adam(
-            self.critics.parameters(), lr=self.config["adversary"]["critic_rate"], betas=(0.0, 0.99)
+            self.critics.parameters(), lr=self.config["adversary"]["critic_rate"], betas=(0.0, 0.99),
+            fused=self.device.type == "cuda",
         )
 
     def _optimisers(self) -> list[torch.optim.Optimizer]:
@@ -229,8 +241,7 @@ class Run:
         code = self._mixed(batch)
         code = code + settings["jitter"] * torch.randn(code.shape, generator=self.random, device=self.device)
         parts = self.generator.expected(code, batch.pitch, frames)
-        total, logged = supervised_losses(parts, self.corpus, batch, frames, self.touch,
-                                          torch.ones(len(code), device=self.device))
+        total, logged = self.losses(parts, self.corpus, batch, frames, self.touch, torch.ones(len(code), device=self.device))
         if settings["field"] > 0 and self.steps % FIELD_INTERVAL == 0:
             count = settings["field"]
             latent = torch.randn(count, self.generator.latent_size, generator=self.random, device=self.device)
@@ -250,7 +261,8 @@ class Run:
         # The first part of the fakes comes from random latents, the rest from the mixtures, which are learnt as well.
         free = round(adversary["free"] * count)
         code = torch.cat([self.generator.mapping(latent[:free]), self._mixed(batch)[free:]])
-        image, parts = self.generator.notes(code, batch.pitch)
+        parts = self.generator.expected(code, batch.pitch)
+        image = self.image(parts)
         stroke = ((batch.velocity - VELOCITY) / 100.0)[:, None] * NEPER_PER_DB * (parts.touch @ self.touch)
         fake = torch.stack([image[:, 0] + stroke.unsqueeze(1), image[:, 1]], dim=1)
         starts = self.views.starts(count, self.random)
@@ -271,7 +283,7 @@ class Run:
         anchored = Parts(*(getattr(parts, name)[free:] for name in ("level", "angle", "coherence", "touch", "movement")))
         rest = Batch(*(getattr(batch, name)[free:] for name in ("instruments", "shares", "notes", "pitch", "velocity")))
         worth = torch.where(rest.shares[:, 0] > 0.99, 1.0, adversary["mixture_weight"])
-        held, supervised = supervised_losses(anchored, self.corpus, rest, None, self.touch, worth)
+        held, supervised = self.losses(anchored, self.corpus, rest, None, self.touch, worth)
         total = total + adversary["anchor"] * held
         way, share, length = self._way()
         total = total + adversary["even"] * way
@@ -291,9 +303,11 @@ class Run:
         is_penalised = self.adversarial_steps % PENALTY_INTERVAL == 0
         for critic, fake_view, real_view, gamma in zip(self._critics(), fakes, reals, adversary["gamma"], strict=True):
             real_view.requires_grad_(is_penalised)
+            # What is compiled cannot be differentiated twice.
+            judge = critic.forward if is_penalised else critic
             with self._cast(not is_penalised):
-                real_score, logits = critic(real_view, real_batch.pitch)
-                fake_score, _ = critic(fake_view, pitch)
+                real_score, logits = judge(real_view, real_batch.pitch)
+                fake_score, _ = judge(fake_view, pitch)
             loss = critics.discriminator_loss(real_score.float(), fake_score.float())
             named = pitch_loss(logits.float(), real_batch.pitch)
             total = total + loss + adversary["pitch_weight_critic"] * named
@@ -366,11 +380,11 @@ class Run:
         self.steps += 1
         decay = min(self.config["train"]["average"], 1.0 - 1.0 / (self.steps + 1))
         with torch.no_grad():
-            for ours, theirs in zip(self.average.parameters(), self.generator.parameters(), strict=True):
-                ours.lerp_(theirs, 1.0 - decay)
+            torch._foreach_lerp_(list(self.average.parameters()), list(self.generator.parameters()), 1.0 - decay)
 
-    def train(self, minutes: float, supervised_minutes: float) -> None:
-        """Learns until the run has had so many minutes in all, the first of them without an adversary."""
+    def train(self, minutes: float, supervised_minutes: float, keep: int = 0) -> None:
+        """Learns until the run has had so many minutes in all, the first of them without an adversary. With `keep`, the averaged
+        weights are kept so many times on the adversary's way, each in a folder of its own."""
         interrupted: list[bool] = []
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: interrupted.append(True))
@@ -379,6 +393,7 @@ class Run:
         logged_at = saved_at = time.monotonic()
         sums: dict[str, Tensor] = {}
         counts: dict[str, int] = {}
+        kept = 0
         while not interrupted and self.seconds < 60.0 * minutes:
             supervised = self.seconds < 60.0 * supervised_minutes
             if supervised:
@@ -402,6 +417,10 @@ class Run:
             if now - logged_at > LOG_SECONDS:
                 self._log({name: float(value) / counts[name] for name, value in sums.items()}, minutes)
                 logged_at, sums, counts = now, {}, {}
+            due = int(progress * (keep + 1))
+            if not supervised and kept < due <= keep:
+                generators.save(self.folder / f"kept-{due}", self.average)
+                kept = due
             if now - saved_at > SAVE_SECONDS:
                 self.save()
                 saved_at = time.monotonic()
@@ -458,6 +477,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the run: checkpoint, log, sheet")
     parser.add_argument("--minutes", type=float, default=90.0, help="time to train in all, resumptions included")
     parser.add_argument("--supervised", type=float, default=0.4, help="share of it without the adversary")
+    parser.add_argument("--keep", type=int, default=0, help="times that the averaged weights are kept on the adversary's way")
+    parser.add_argument("--compile", action="store_true", help="compile the networks first: a minute, for faster steps")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="processor cores to use")
@@ -471,8 +492,8 @@ def main() -> None:
     corpus = Corpus(DataSet(arguments.data, pitches=(low, high)), Representation.of(config["representation"]), low, high,
                     arguments.device)
     print(f"{len(corpus)} notes analysed in {time.monotonic() - began:.0f} s", flush=True)
-    run = Run(config, corpus, arguments.out, arguments.resume)
-    run.train(arguments.minutes, arguments.supervised * arguments.minutes)
+    run = Run(config, corpus, arguments.out, arguments.resume, arguments.compile)
+    run.train(arguments.minutes, arguments.supervised * arguments.minutes, arguments.keep)
     run.sheet()
 
 

@@ -7,7 +7,8 @@ to say is measured:
 
 - `touch`: how the spectrum of an instrument's note changes with velocity, in dB for 100 velocities, at the loudness that all
   notes have.
-- the upper band: by how much an instrument's notes have more there than the model makes at the same place.
+- the upper band: by how much an instrument's notes have more there than the model makes at the same place, in the stroke and
+  after it.
 
 They are asked for at three kinds of places: the instruments' codes, the codes of their own latents, which miss them by some way,
 and those of random latents. There the answer is the mean of the instruments', with the weights of the mapping, as it is of the
@@ -25,7 +26,15 @@ import torch
 from torch import Tensor
 
 from timbrel_training import generators
-from timbrel_training.continuous import TOUCH_POINTS, UPPER_POINTS, VELOCITY, Generator, touch_curve, upper_curve
+from timbrel_training.continuous import (
+    STROKE_FRAMES,
+    TOUCH_POINTS,
+    UPPER_POINTS,
+    VELOCITY,
+    Generator,
+    touch_curve,
+    upper_curve,
+)
 from timbrel_training.data import DataSet
 from timbrel_training.errors import TrainingError, run_command
 from timbrel_training.loudness import LOUDEST_SECONDS, key_weights, loudness_gain
@@ -67,7 +76,7 @@ class Bands:
 
     Attributes:
         struck: change with velocity [instruments, pitches, TOUCH_POINTS], dB for 100 velocities.
-        upper: level above `UPPER_FROM_HZ` near `VELOCITY` [instruments, pitches, UPPER_POINTS].
+        upper: level above `UPPER_FROM_HZ` near `VELOCITY`, in the stroke and after it [instruments, pitches, 2 UPPER_POINTS].
     """
 
     struck: np.ndarray
@@ -87,7 +96,7 @@ def measure(data: DataSet, generator: Generator, progress: Callable[[str], None]
         raise TrainingError("The data set has none of the instruments that the model knows: give the one that it learnt from.")
     pitches = shape.pitch_max - shape.pitch_min + 1
     struck = np.full((shape.instruments, pitches, TOUCH_POINTS), np.nan)
-    upper = np.full((shape.instruments, pitches, UPPER_POINTS), np.nan)
+    upper = np.full((shape.instruments, pitches, 2 * UPPER_POINTS), np.nan)
     curves = touch_curve(images), upper_curve(images)
     for done, ((instrument, pitch), indices) in enumerate(sorted(grouped.items())):
         if done % 200 == 0:
@@ -103,16 +112,21 @@ def measure(data: DataSet, generator: Generator, progress: Callable[[str], None]
 
 def band_levels(level: Tensor, images: Representation, touch: Tensor, upper: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Levels [dB] of notes' bands, of log magnitudes [N, frames, bins] brought to one loudness: at the points of `touch` in the
-    first second [N, TOUCH_POINTS], and at those of the upper band in the whole note [N, UPPER_POINTS]."""
+    first second [N, TOUCH_POINTS], and at those of the upper band in the stroke and in all that follows it [N, 2 UPPER_POINTS]."""
     power = (level.exp() - LOG_EPS).clamp(min=0.0).square()
     frames = max(1, round(LOUDEST_SECONDS * images.sample_rate / images.hop))
     gain = (2.0 * loudness_gain(power @ key_weights(images), frames)).exp()[:, None]
     begun = images.pad_left // images.hop
-    first = power[:, : begun + round(STRUCK_S * images.sample_rate / images.hop)].mean(dim=1) * gain
-    return tuple(
-        TEN_OVER_LN_TEN * torch.log(bands @ curve.T + 1e-12).double().numpy()
-        for bands, curve in ((first, touch), (power.mean(dim=1) * gain, upper))
+    after = begun + sum(STROKE_FRAMES) // 2
+    first, stroke, rest = (
+        power[:, frames].mean(dim=1) * gain
+        for frames in (slice(begun + round(STRUCK_S * images.sample_rate / images.hop)), slice(after), slice(after, None))
     )
+    early, *late = (
+        TEN_OVER_LN_TEN * torch.log(bands @ curve.T + 1e-12).double().numpy()
+        for bands, curve in ((first, touch), (stroke, upper), (rest, upper))
+    )
+    return early, np.concatenate(late, axis=1)
 
 
 def slope_over_velocity(levels: np.ndarray, velocities: np.ndarray) -> np.ndarray:
