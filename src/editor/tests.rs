@@ -1127,6 +1127,7 @@ fn what_the_pointer_rests_on_is_explained() {
         (id("cell", 0).with("Release"), "fall by 60 dB"),
         (id("knob", 0).with("Gain"), "level of the whole instrument"),
         (id("tool", 0), "a new timbre by chance"),
+        (id("page", 1), "What wheel, breath, pressure"),
     ] {
         let at = desk.at(own);
         desk.rest();

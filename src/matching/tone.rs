@@ -46,8 +46,10 @@ const INTERVALS: [(usize, usize); 5] = [(2, 3), (3, 4), (3, 5), (4, 5), (2, 5)];
 /// Partials of a common divisor that are looked at.
 const DIVISOR_PARTIALS: usize = 16;
 
-/// Each of the two tones has at least so much of the energy for itself, and what is neither's has less.
+/// Each of the two tones has at least so much of the energy for itself, in two partials at least that have so much each: a bell may have
+/// its strongest partials at such places. What is neither's has less.
 const OWN_OF_INTERVAL: f64 = 0.03;
+const OWN_PARTIAL_OF_INTERVAL: f64 = 0.000_3;
 const NEITHERS: f64 = 0.005;
 
 /// The key that is heard.
@@ -176,13 +178,17 @@ impl Spectrum {
             Some(self.energy[around(bucket)].iter().sum::<f64>() / self.total)
         };
         let energies: Vec<(usize, f64)> = (1..=DIVISOR_PARTIALS).filter_map(|n| Some((n, energy(n)?))).collect();
-        let of = |is_meant: &dyn Fn(usize) -> bool| -> f64 {
-            energies.iter().filter(|(partial, _)| is_meant(*partial)).map(|(_, energy)| energy).sum()
+        let of = |is_meant: &dyn Fn(usize) -> bool| -> (f64, usize) {
+            let meant = energies.iter().filter(|(partial, _)| is_meant(*partial)).map(|(_, energy)| *energy);
+            (meant.clone().sum(), meant.filter(|energy| *energy >= OWN_PARTIAL_OF_INTERVAL).count())
         };
         INTERVALS.into_iter().find_map(|(low, high)| {
-            let is_two = of(&|n| n % low == 0 && n % high != 0) >= OWN_OF_INTERVAL
-                && of(&|n| n % high == 0 && n % low != 0) >= OWN_OF_INTERVAL
-                && of(&|n| n % low != 0 && n % high != 0) < NEITHERS;
+            let is_tone = |own: usize, other: usize| {
+                let (energy, partials) = of(&|n| n % own == 0 && n % other != 0);
+                energy >= OWN_OF_INTERVAL && partials >= 2
+            };
+            let neithers = of(&|n| n % low != 0 && n % high != 0).0;
+            let is_two = is_tone(low, high) && is_tone(high, low) && neithers < NEITHERS;
             let tone = |n: usize| (f32::from(key) + 12.0 * (n as f32).log2()).round().min(127.0) as u8;
             is_two.then(|| [tone(low), tone(high)])
         })
