@@ -98,12 +98,37 @@ def test_without_a_gain_the_upper_band_is_as_it_was_and_older_weights_have_none(
     assert curve.sum(dim=0)[-1] == pytest.approx(1.0, abs=1e-3)
 
 
-def test_shares_are_what_the_mapping_mixes_codes_by(generator):
-    generator.mapping.radius.fill_(2.0)
-    latents = 2.0 * torch.randn(40, 4, generator=torch.Generator().manual_seed(2))
-    found = refit.shares(generator, latents)
-    assert found.sum(axis=1) == pytest.approx(1.0, abs=1e-5) and found.min() < 0.0
-    assert np.abs(found @ generator.mapping.codes.numpy() - generator.mapping(latents).numpy()).max() < 1e-4
+def test_shares_say_which_instruments_a_latent_is_like(generator):
+    generator.mapping.codes.data.copy_(generator.codes)
+    found = refit.shares(generator, 2.0 * torch.randn(40, 4, generator=torch.Generator().manual_seed(2)))
+    assert found.sum(axis=1) == pytest.approx(1.0, abs=1e-9) and found.min() >= 0.0
+    many = np.exp(-(found * np.log(np.maximum(found, 1e-300))).sum(axis=1))
+    assert many == pytest.approx(refit.LIKE, abs=0.01)
+    # Where the mapping makes an instrument's own code, that instrument has the greatest share.
+    generator.mapping.forward = lambda latent: generator.codes
+    assert (refit.shares(generator, torch.zeros(5, 4)).argmax(axis=1) == np.arange(5)).all()
+    del generator.mapping.forward
+
+
+def test_random_latents_move_as_much_as_the_instruments_do(generator):
+    expected = generator.expected
+    with torch.no_grad():
+        expected.movement.weight.normal_(std=0.3, generator=torch.Generator().manual_seed(4))
+        expected.movement.bias.fill_(-1.0)
+    pitches = torch.zeros(5, dtype=torch.int64)
+
+    def movement(codes, pitches):
+        with torch.no_grad():
+            return torch.nn.functional.softplus(expected.movement(expected.conditions(codes, pitches)))[:, 0].numpy()
+
+    before = movement(generator.codes, pitches)
+    refit.fit_movement(generator)
+    assert np.abs(movement(generator.codes, pitches) - before).max() < 0.1 * before.max()
+    latents = torch.randn(400, 4, generator=torch.Generator().manual_seed(5))
+    drawn = torch.randint(0, 5, (400,), generator=torch.Generator().manual_seed(6))
+    between = movement(generator.mapping(latents).detach(), drawn)
+    everywhere = np.concatenate([movement(generator.codes, torch.full((5,), pitch)) for pitch in range(5)])
+    assert np.quantile(between, 0.9) == pytest.approx(np.quantile(everywhere, 0.9), rel=0.3)
 
 
 def test_a_slope_over_velocity_leaves_out_what_is_not_heard():

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
 
-from timbrel_training.latent_space import feature_components, regressed_components, slope_of
+from timbrel_training.latent_space import feature_components, movement_directions, regressed_components, slope_of
 from timbrel_training.measures.character import ATTRIBUTES, LABELS, mean_of_known
 from timbrel_training.measures.evenness import walk_steps
 from timbrel_training.measures.spectrogram import distance_db
@@ -75,6 +75,8 @@ def candidates(player: Player, generator: torch.nn.Module | None, drawn: np.ndar
     else:
         found = regressed_components(drawn, heard.pictures.reshape(len(drawn), -1), MOST_COMPONENTS)
     found = np.concatenate([found, attribute_directions(drawn, heard.characters)])
+    if getattr(generator, "kind", None) == "continuous":
+        found = np.concatenate([movement_directions(generator), found])
     if size <= FEW_NUMBERS:
         found = np.concatenate([found, np.eye(size)])
     kept: list[np.ndarray] = []

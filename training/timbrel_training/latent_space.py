@@ -27,6 +27,18 @@ def feature_components(generator: torch.nn.Module, count: int, seed: int = 0, dr
     return regressed_components(latents.numpy(), np.concatenate(rows), count)
 
 
+def movement_directions(generator: torch.nn.Module, seed: int = 0, draws: int = FEATURE_DRAWS) -> np.ndarray:
+    """Unit directions [2, latent_size] that the depths of vibrato and of tremolo follow, by what a continuous generator says of
+    them; measured from the waves of some hundred notes they would be lost among fifty numbers of a latent."""
+    latents = torch.randn(draws, generator.latent_size, generator=torch.Generator().manual_seed(seed))
+    keys = torch.randint(0, generator.pitch_max - generator.pitch_min + 1, (draws,), generator=torch.Generator().manual_seed(seed))
+    with torch.no_grad():
+        codes = generator.features(latents, keys)
+        depths = generator.expected.movement(generator.expected.conditions(codes, keys))[:, (0, 2)]
+    slopes = np.stack([slope_of(latents.numpy(), depth) for depth in depths.double().numpy().T])
+    return slopes / np.linalg.norm(slopes, axis=1, keepdims=True)
+
+
 def regressed_components(latents: np.ndarray, features: np.ndarray, count: int) -> np.ndarray:
     """Latent directions of the principal components of features.
 

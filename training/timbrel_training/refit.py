@@ -1,8 +1,8 @@
-"""Fits two heads of a continuous model to its data, without training: `touch` and the gain of the upper band.
+"""Fits three heads of a continuous model, without training the rest: `touch`, the gain of the upper band, and `movement`.
 
     python -m timbrel_training.refit RUN --data DATA --out NEW
 
-Both heads are linear in what the networks make of timbre and pitch, so that their best weights are found at once. What they are
+The first two are linear in what the networks make of timbre and pitch, so that their best weights are found at once. What they are
 to say is measured:
 
 - `touch`: how the spectrum of an instrument's note changes with velocity, in dB for 100 velocities, at the loudness that all
@@ -11,9 +11,11 @@ to say is measured:
   after it.
 
 They are asked for at three kinds of places: the instruments' codes, the codes of their own latents, which miss them by some way,
-and those of random latents. There the answer is the mean of the instruments', with the weights of the mapping, as it is of the
-levels in training. A head that is learnt along with everything else under-states both: an error of a few dB in what is 50 dB
+and those of random latents. There the answer is the mean of the instruments that are most like it. A head that is learnt along with everything else under-states both: an error of a few dB in what is 50 dB
 below the note, or at other velocities than most, hardly counts among the losses.
+
+`movement` has learnt the vibrato and tremolo of the instruments, and nothing of what lies between them. Random latents are given
+the depths that the instruments have, in the order of the means of those most like them: means alone would leave all of them nearly straight.
 """
 
 import argparse
@@ -24,6 +26,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from timbrel_training import generators
 from timbrel_training.continuous import (
@@ -37,6 +40,7 @@ from timbrel_training.continuous import (
 )
 from timbrel_training.data import DataSet
 from timbrel_training.errors import TrainingError, run_command
+from timbrel_training.first_tables import felt_basis, lay_out
 from timbrel_training.loudness import LOUDEST_SECONDS, key_weights, loudness_gain
 from timbrel_training.progress import stopwatch
 from timbrel_training.spectral import LOG_EPS, Representation
@@ -63,8 +67,18 @@ FIELD, FIELD_WEIGHT = 1_500, 1.0
 # duller, and there is less up there to change.
 FELT = 1.25
 
+# How many instruments a random latent is taken to be like: the exponential of the entropy of their shares.
+LIKE = 4.0
+
 # Weights of a head are drawn to nothing as if this share of all places said so.
 RIDGE = 1e-3
+
+# The depths among the numbers of a movement; how deep [units of `MOVEMENT_SCALE`] one is whose rate and onset count; and the
+# quantile of the depths that random latents and instruments are to share.
+DEPTHS, MOVES, DEEP = [0, 2], 0.05, 0.9
+
+# Steps and rate by which `movement` is fitted, and how often.
+MOVEMENT_STEPS, MOVEMENT_RATE, MOVEMENT_ROUNDS = 1_500, 1e-2, 2
 
 BATCH = 16
 TEN_OVER_LN_TEN = 10.0 / np.log(10.0)
@@ -167,11 +181,8 @@ class Places:
     worth: np.ndarray
 
     def answer(self, values: np.ndarray) -> np.ndarray:
-        """The mean [N, points] of values [instruments, pitches, points] by the shares. Some of these are negative, so that it is
-        held within what the instruments have at the pitch."""
-        of_pitch = values[:, self.pitches.numpy()].transpose(1, 0, 2)
-        mean = np.einsum("ni,nip->np", self.shares, of_pitch)
-        return np.clip(mean, of_pitch.min(axis=1), of_pitch.max(axis=1))
+        """The mean [N, points] of values [instruments, pitches, points] by the shares."""
+        return np.einsum("ni,nip->np", self.shares, values[:, self.pitches.numpy()].transpose(1, 0, 2))
 
 
 def places(generator: Generator, worth: np.ndarray, seed: int = 0) -> list[Places]:
@@ -196,15 +207,19 @@ def places(generator: Generator, worth: np.ndarray, seed: int = 0) -> list[Place
 
 @torch.no_grad()
 def shares(generator: Generator, latents: Tensor) -> np.ndarray:
-    """The weights [N, instruments] of the codes in what the mapping makes of latents [N, L]; they add up to one, and some are
-    negative, since it reaches out."""
-    mapping = generator.mapping
-    count = len(generator.names)
-    away = mapping.weights(latents) - 1.0 / count
-    free = mapping.reach * (away @ mapping.codes)
-    bound = mapping(latents) - mapping.codes.mean(dim=0)
-    length = (free.norm(dim=1) / bound.norm(dim=1).clamp(min=1e-9)).clamp(min=1.0)
-    return (1.0 / count + mapping.reach * away / length[:, None]).double().numpy()
+    """How like the instruments are to what the mapping makes of latents [N, L], [N, instruments], each row adding up to one: shares
+    fall with the square of the distance as it is felt, so fast that some `LIKE` instruments count. The weights by which the mapping
+    mixes codes would not do, since it reaches out and many of them are negative: a mean by those is far from all instruments."""
+    basis = felt_basis(generator)
+    squares = torch.cdist(generator.mapping(latents) @ basis, generator.codes @ basis).square().double()
+    squares = squares - squares.amin(dim=1, keepdim=True)
+    narrow, wide = torch.full((len(squares), 1), -30.0), torch.full((len(squares), 1), 30.0)
+    for _ in range(60):
+        middle = 0.5 * (narrow + wide)
+        found = torch.softmax(-squares * middle.exp(), dim=1)
+        many = torch.exp(-torch.xlogy(found, found).sum(dim=1, keepdim=True)) > LIKE
+        narrow, wide = torch.where(many, middle, narrow), torch.where(many, wide, middle)
+    return found.numpy()
 
 
 def fit_touch(generator: Generator, bands: Bands, seed: int = 0) -> None:
@@ -235,6 +250,57 @@ def fit_upper(generator: Generator, bands: Bands, seed: int = 0, progress: Calla
         progress(f"listening to the upper band of {len(part.pitches)} notes")
         answers.append(part.answer(values) - _upper_levels(generator, part))
     _solve(generator, generator.expected.upper, asked, answers)
+
+
+def fit_movement(generator: Generator, seed: int = 0) -> None:
+    """Sets the generator's `movement`: at the instruments as it is, at random latents as much of it as the instruments have."""
+    expected, shape = generator.expected, generator.shape
+    everywhere = np.ones((shape.instruments, shape.pitch_max - shape.pitch_min + 1))
+    asked = places(generator, everywhere, seed)
+    with torch.no_grad():
+        conditions = [expected.conditions(part.codes, part.pitches) for part in asked]
+        own = functional.softplus(expected.movement(conditions[0])).double().numpy()
+    values = own.reshape(*everywhere.shape, -1)
+    between = asked[-1].answer(values)
+    # How fast, and from when on, is what those say that move.
+    of_pitch = values[:, asked[-1].pitches.numpy()].transpose(1, 0, 2)
+    moving = (asked[-1].shares * (of_pitch[:, :, DEPTHS].max(axis=2) + 1e-9))[:, :, None]
+    between = np.where(np.isin(np.arange(4), DEPTHS), between, (moving * of_pitch).sum(axis=1) / moving.sum(axis=1))
+    for depth in DEPTHS:
+        order = between[:, depth].argsort().argsort()
+        between[:, depth] = np.quantile(own[:, depth], (order + 0.5) / len(order))
+    wanted = np.quantile(between[:, DEPTHS], DEEP, axis=0)
+    for _ in range(MOVEMENT_ROUNDS):
+        _fit_movement(expected.movement, conditions, [own, own, between], [part.worth for part in asked])
+        # A fit makes less of differences than there is.
+        with torch.no_grad():
+            found = functional.softplus(expected.movement(conditions[-1]))[:, DEPTHS].double().numpy()
+        between[:, DEPTHS] *= wanted / np.quantile(found, DEEP, axis=0).clip(min=1e-3)
+
+
+def _fit_movement(head: torch.nn.Linear, conditions: list[Tensor], answers: list[np.ndarray], worth: list[np.ndarray]) -> None:
+    """Weights of `movement` by which it answers as it should."""
+    x, y = torch.cat(conditions), torch.from_numpy(np.concatenate(answers)).float()
+    weight = torch.from_numpy(np.concatenate(worth)).float()[:, None]
+    # Rate and onset of what does not move mean nothing.
+    weight = weight / weight.sum() * torch.ones_like(y)
+    weight[:, (1, 3)] *= (y[:, DEPTHS].amax(dim=1, keepdim=True) > MOVES).float()
+    mean, deviation = x.mean(dim=0), x.std(dim=0) + 1e-6
+    fitted = torch.nn.Linear(x.shape[1], y.shape[1])
+    with torch.no_grad():
+        fitted.weight.copy_(head.weight * deviation)
+        fitted.bias.copy_(head.bias + head.weight @ mean)
+    optimiser = torch.optim.Adam(fitted.parameters(), lr=MOVEMENT_RATE)
+    slower = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, MOVEMENT_STEPS)
+    x = (x - mean) / deviation
+    for _ in range(MOVEMENT_STEPS):
+        optimiser.zero_grad()
+        (weight * (functional.softplus(fitted(x)) - y).square()).sum().backward()
+        optimiser.step()
+        slower.step()
+    with torch.no_grad():
+        head.weight.copy_(fitted.weight / deviation)
+        head.bias.copy_(fitted.bias - head.weight @ mean)
 
 
 @torch.no_grad()
@@ -269,6 +335,8 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="run or checkpoint of a continuous model")
     parser.add_argument("--data", type=Path, required=True, help="the data set that it learnt from")
     parser.add_argument("--out", type=Path, required=True, help="folder of the new checkpoint")
+    parser.add_argument("--lay-out", action="store_true",
+                        help="lay the mapping out anew over the instruments as they have become; what it has learnt goes")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -276,12 +344,16 @@ def main() -> None:
     generator = generators.load(arguments.run)
     if generator.kind != "continuous":
         raise TrainingError(f"{arguments.run} holds a {generator.kind} generator; only a continuous one has these heads.")
+    if arguments.lay_out:
+        lay_out(generator)
     bands = measure(DataSet(arguments.data), generator, progress)
     if np.isfinite(bands.struck).any():
         fit_touch(generator, bands, arguments.seed)
     else:
         progress("no instrument has a key at several velocities: touch stays as it is")
     fit_upper(generator, bands, arguments.seed, progress)
+    progress("fitting movement")
+    fit_movement(generator, arguments.seed)
     generators.save(arguments.out, generator)
 
 
