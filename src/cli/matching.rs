@@ -8,7 +8,7 @@ use clap::builder::RangedU64ValueParser;
 use indicatif::ProgressBar;
 use timbrel::clip::Clip;
 use timbrel::held::{Held, Point};
-use timbrel::matching::{Interrupt, Match, Matcher, REFINEMENT, Wish, key_name};
+use timbrel::matching::{Interrupt, Match, Matcher, REFINEMENT, Wish};
 use timbrel::model::Model;
 use timbrel::note::DIRECTIONS;
 use timbrel::preset::{self, MadeWith, Preset};
@@ -16,9 +16,6 @@ use timbrel::{files, link, recording};
 
 use super::controls::Controls;
 use super::player;
-
-/// Sounds with names that are told of a recording.
-const TOLD: usize = 3;
 
 #[derive(Args)]
 pub struct Arguments {
@@ -96,20 +93,7 @@ fn find(matcher: &mut Matcher, path: &Path, arguments: &Arguments, interrupt: &I
 }
 
 fn tell(path: &Path, found: &Match, model: &Model, arguments: &Arguments) -> Result<()> {
-    let named = found.named.iter().take(TOLD).map(|near| format!("{} {:.1} dB", near.name, near.fit.db));
-    let named: Vec<String> = named.collect();
-    let moved =
-        if found.compared == found.key { String::new() } else { format!(", compared as {}", key_name(found.compared)) };
-    println!(
-        "{}: {} {:+.0} cents{moved}; nearest are {}; the timbre is within {:.1} dB, at velocity {:.0}, after {} notes",
-        path.display(),
-        key_name(found.key),
-        found.cents,
-        named.join(", "),
-        found.fit.db,
-        found.fit.velocity,
-        found.renderings
-    );
+    println!("{}: {}", path.display(), found.summary());
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let mut point = Point { name: name.clone(), latent: found.latent.clone(), at: None };
     point.check().context("the timbre cannot be kept: it")?;

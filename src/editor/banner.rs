@@ -5,7 +5,7 @@ use egui::{Align2, Rect, Stroke, StrokeKind, pos2, vec2};
 use super::View;
 use super::control::{self, id};
 use super::icons;
-use super::look::{ALARM, AMBER, BRIGHT, FAINT, GROUND, LABEL, Look, TEXT, VALUE, mix};
+use super::look::{ALARM, AMBER, BRIGHT, GROUND, LABEL, Look, TEXT, VALUE, mix};
 use crate::link::Generator;
 
 /// Rows of text at most. What is longer ends in an ellipsis, and is shown whole while the pointer is on it.
@@ -58,9 +58,8 @@ pub fn show(view: &View, rect: Rect, sentence: &str) -> Option<Asked> {
 
     let button = vec2(look.px(28.0), look.px(26.0));
     let close = Rect::from_center_size(pos2(rect.right() - look.px(PADDING) - button.x / 2.0, rect.center().y), button);
-    let (dismissed, on_it) = control::button(view.ui, look, close, id("banner", 2));
-    icons::cross(painter, look, close.center(), if on_it { BRIGHT } else { FAINT });
-    if dismissed {
+    let cross = |painter: &egui::Painter, at, ink| icons::cross(painter, look, at, ink);
+    if control::sign_button(view.ui, look, close, id("banner", 2), true, "Takes this sentence away.", cross) {
         return Some(Asked::Dismiss);
     }
     let snapshot = view.snapshot;

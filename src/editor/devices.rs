@@ -65,6 +65,11 @@ fn show_left(view: &View, rect: Rect, report: &Report) -> Option<Asked> {
     );
     look.title(painter, pos2(rect.left(), line.top() - look.px(20.0)), "Bounce");
     let response = view.ui.interact(line, id("bounce", 0), Sense::click());
+    control::tip(
+        &response,
+        look,
+        "Whether a bounce is rendered by the processor, so that it is the same bits every time.",
+    );
     let hot = response.hovered() && !report.bounce_is_fixed;
     switch(view, pos2(line.left(), line.center().y), on, hot);
     let text = (pos2(line.left() + look.px(44.0), line.center().y), Align2::LEFT_CENTER);
@@ -87,8 +92,8 @@ fn show_right(view: &View, rect: Rect, report: &Report) -> Option<Asked> {
     let (look, painter) = (view.look, view.ui.painter());
     let button = vec2(look.px(30.0), look.px(26.0));
     let close = Rect::from_min_size(pos2(rect.right() - button.x, rect.top()), button);
-    let (closed, hovered) = control::button(view.ui, look, close, id("devices", 0));
-    icons::cross(painter, look, close.center(), if hovered { BRIGHT } else { TEXT });
+    let cross = |painter: &egui::Painter, at, ink| icons::cross(painter, look, at, ink);
+    let closed = control::sign_button(view.ui, look, close, id("devices", 0), true, "Closes the devices.", cross);
     let at = (pos2(rect.left(), close.center().y), Align2::LEFT_CENTER);
     let words = if report.device_is_fixed {
         format!("{DEVICE_VARIABLE} has chosen; unset it to choose here.")

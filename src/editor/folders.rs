@@ -1,9 +1,11 @@
-//! Folders of models, as the browser lists them.
+//! Folders of models, presets and recordings, as the browser lists them.
 //!
 //! Read on the editor's thread, when a folder is opened and not every frame: a thread of our own could outlive the plugin's
 //! library.
 
 use std::path::{Path, PathBuf};
+
+use crate::recording;
 
 /// Most entries that are listed. A folder with more is no place for models.
 const MOST: usize = 2000;
@@ -18,6 +20,8 @@ pub struct Listing {
     pub models: Vec<PathBuf>,
     /// Presets of Timbrel, by name.
     pub presets: Vec<PathBuf>,
+    /// Recordings that can be matched, by name.
+    pub recordings: Vec<PathBuf>,
     /// Why nothing is listed, where that is no fact about the folder.
     pub error: Option<String>,
 }
@@ -40,16 +44,20 @@ impl Listing {
             // Of a link it is the target that counts.
             if path.is_dir() {
                 listing.folders.push(path);
-            } else if is_model(&path) {
-                listing.models.push(path);
-            } else if has_extension(&path, crate::preset::EXTENSION) {
-                listing.presets.push(path);
+                continue;
+            }
+            match Kind::of(&path) {
+                Some(Kind::Model) => listing.models.push(path),
+                Some(Kind::Preset) => listing.presets.push(path),
+                Some(Kind::Recording) => listing.recordings.push(path),
+                None => {}
             }
         }
         let by_name = |path: &PathBuf| name(path).to_lowercase();
         listing.folders.sort_by_cached_key(by_name);
         listing.models.sort_by_cached_key(by_name);
         listing.presets.sort_by_cached_key(by_name);
+        listing.recordings.sort_by_cached_key(by_name);
         listing
     }
 
@@ -65,12 +73,52 @@ impl Listing {
     }
 }
 
-fn is_model(path: &Path) -> bool {
-    has_extension(path, "onnx")
+/// What a file is to the editor, by its name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    Model,
+    Preset,
+    Recording,
 }
 
-fn has_extension(path: &Path, wanted: &str) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(wanted))
+impl Kind {
+    pub fn of(path: &Path) -> Option<Self> {
+        let has = |extension| recording::has_extension(path, &[extension]);
+        if has("onnx") {
+            Some(Self::Model)
+        } else if has(crate::preset::EXTENSION) {
+            Some(Self::Preset)
+        } else {
+            recording::is_readable(path).then_some(Self::Recording)
+        }
+    }
+}
+
+/// What a path leads to that the editor can open.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Opens {
+    Folder,
+    File(Kind),
+}
+
+/// Looks at what a path leads to.
+///
+/// # Errors
+/// A sentence, where nothing is there or it is nothing for the editor.
+pub fn what_opens(path: &Path) -> Result<Opens, String> {
+    if path.is_dir() {
+        return Ok(Opens::Folder);
+    }
+    if !path.exists() {
+        return Err(format!("There is nothing at {}: look at how its name is written.", path.display()));
+    }
+    Kind::of(path).map(Opens::File).ok_or_else(|| {
+        format!(
+            "{} is neither a model (.onnx) nor a preset (.{}) nor a recording (WAV, AIFF or FLAC): choose one of them.",
+            name(path),
+            crate::preset::EXTENSION
+        )
+    })
 }
 
 /// The last part of a path as text; the whole path where it has none.
@@ -103,14 +151,19 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("timbrel-folders-{}", std::process::id()));
         std::fs::create_dir_all(folder.join("Brass")).unwrap();
         std::fs::create_dir_all(folder.join(".hidden")).unwrap();
-        for file in ["b.onnx", "A.ONNX", "c.onnx", "notes.txt", "Harp.timbrel"] {
+        for file in ["b.onnx", "A.ONNX", "c.onnx", "notes.txt", "Harp.timbrel", "harp.WAV", "a.flac"] {
             std::fs::write(folder.join(file), "").unwrap();
         }
         let listing = Listing::read(&folder);
+        assert_eq!(what_opens(&folder), Ok(Opens::Folder));
+        assert_eq!(what_opens(&folder.join("harp.WAV")), Ok(Opens::File(Kind::Recording)));
+        assert!(what_opens(&folder.join("notes.txt")).unwrap_err().contains("neither a model"));
         std::fs::remove_dir_all(&folder).unwrap();
+        assert!(what_opens(&folder).unwrap_err().contains("There is nothing at"));
         assert_eq!(listing.folders, [folder.join("Brass")]);
         assert_eq!(listing.models, ["A.ONNX", "b.onnx", "c.onnx"].map(|file| folder.join(file)));
         assert_eq!(listing.presets, [folder.join("Harp.timbrel")]);
+        assert_eq!(listing.recordings, ["a.flac", "harp.WAV"].map(|file| folder.join(file)));
         assert_eq!(listing.beside(&folder.join("c.onnx"), 1), Some(&folder.join("A.ONNX")));
         assert_eq!(listing.beside(&folder.join("A.ONNX"), -1), Some(&folder.join("c.onnx")));
         assert_eq!(listing.beside(Path::new("/elsewhere.onnx"), 1), Some(&folder.join("A.ONNX")));

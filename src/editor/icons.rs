@@ -122,6 +122,16 @@ pub fn folder(painter: &Painter, look: Look, at: Pos2, ink: Color32) {
     painter.add(Shape::closed_line(points, Stroke::new(look.px(1.3), ink)));
 }
 
+/// A swing that dies away: what was recorded.
+pub fn wave(painter: &Painter, look: Look, at: Pos2, ink: Color32) {
+    let point = |i: usize| {
+        let share = i as f32 / 24.0;
+        let height = 1.0 - 0.75 * share;
+        at + vec2(look.px(14.0 * share - 7.0), -look.px(5.5 * height) * (3.0 * std::f32::consts::TAU * share).sin())
+    };
+    painter.add(Shape::line((0..=24).map(point).collect(), Stroke::new(look.px(1.3), ink)));
+}
+
 /// The rings of a model, and of the instrument's name.
 pub fn rings(painter: &Painter, look: Look, at: Pos2, radius: f32, ink: Color32) {
     for share in [1.0, 0.62, 0.26] {

@@ -6,7 +6,7 @@ use nice_plug::prelude::{ParamPtr, Params};
 use super::View;
 use super::control::{self, id};
 use super::icons;
-use super::look::{AMBER, BRIGHT, FAINT, LABEL, SMALL, TEXT, VALUE};
+use super::look::{AMBER, FAINT, LABEL, SMALL, TEXT, VALUE};
 use crate::midi_map::{Learning, MidiMap};
 
 /// Height of a row, in design points.
@@ -89,7 +89,11 @@ impl LearnPage {
         let (look, painter) = (view.look, view.ui.painter());
         let button = Rect::from_min_size(rect.min, vec2(look.px(96.0), look.px(26.0)));
         let is_idle = matches!(self.waits, Waits::ForNothing);
-        if control::text_button(view.ui, look, button, id("learn", 0), if is_idle { "Learn" } else { "Stop" }) {
+        let (words, sentence) = match is_idle {
+            true => ("Learn", "Move a parameter, then a controller: from then on it moves that parameter."),
+            false => ("Stop", "Leaves all controllers as they were."),
+        };
+        if control::word_button(view.ui, look, button, id("learn", 0), true, words, sentence) {
             learning.cancel();
             self.waits = if is_idle { Waits::ForParameter(self.places()) } else { Waits::ForNothing };
             self.error = None;
@@ -136,9 +140,9 @@ impl LearnPage {
                 place.right() - at.x - look.px(34.0),
             );
             let cross = place.with_min_x(place.right() - look.px(28.0));
-            let (clicked, hovered) = control::button(view.ui, look, cross, id("untie", row));
-            icons::cross(painter, look, cross.center(), if hovered { BRIGHT } else { FAINT });
-            if clicked {
+            let sign = |painter: &egui::Painter, at, ink| icons::cross(painter, look, at, ink);
+            let sentence = "Lets this controller move nothing any more.";
+            if control::sign_button(view.ui, look, cross, id("untie", row), true, sentence, sign) {
                 self.error = self.map.tie(controller, None).err().map(|error| format!("{error:#}."));
             }
         }

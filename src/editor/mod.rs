@@ -2,8 +2,8 @@
 //!
 //! `layout` says where the regions lie; `header`, `banner`, `stage`, the parts of the side (`seed`, and below it one of `pages`:
 //! `envelope` and `play`, `expression`, `filter`, `motion`, `tuning`, or `learn`), `keyboard` and `footer` are a region each, `browser`,
-//! `presets` and `devices` open in place of stage and side, `storage` in place of the side's lower part. `hand` is what is done to a
-//! timbre as a whole, `history` takes all of it down. `control` is what a hand does to a parameter, `look` what everything looks
+//! `presets` and `devices` open in place of stage and side, `storage` in place of the side's lower part, `matching` in that of the
+//! stage's tools while a recording is matched. `hand` is what is done to a timbre as a whole, `history` takes all of it down. `control` is what a hand does to a parameter, `look` what everything looks
 //! like, `snapshot` what is shown.
 //!
 //! No lock is held while drawing. A panic while drawing stays in here: in a host it would end the whole session.
@@ -19,7 +19,9 @@ mod banner;
 mod playing_presets;
 mod presets;
 mod map;
+mod matching;
 mod pad;
+mod paths;
 mod rings;
 mod stage;
 mod tools;
@@ -50,6 +52,7 @@ mod picture;
 #[cfg(test)]
 mod tests;
 
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -77,13 +80,14 @@ use crate::preset::{Library, Place};
 use crate::worker::Instance;
 
 use browser::{Browser, Chosen};
-use folders::Listing;
+use folders::{Kind, Listing, Opens};
 use hand::Hand;
 use history::{History, Recorder};
 use keyboard::Keyboard;
 use layout::Regions;
 use learn::LearnPage;
 use look::Look;
+use matching::Matching;
 use meter::Meter;
 use pages::Page;
 use presets::Presets;
@@ -130,10 +134,13 @@ pub struct App {
     keypad: Keypad,
     history: History,
     tools: Hand,
+    matching: Matching,
     library: Library,
     presets: Presets,
     /// The preset that was played last, and the history's version then.
     preset: Option<(Place, u64)>,
+    /// Whether the preset that was deleted last was a favourite.
+    unliked: bool,
     keyboard: Keyboard,
     meter: Meter,
     browser: Option<Browser>,
@@ -154,6 +161,14 @@ pub struct App {
     failed: bool,
 }
 
+/// What any region may ask for.
+enum Wish {
+    /// The browser of files.
+    Browse,
+    /// To open a model, a preset, a recording or a folder.
+    Open(PathBuf),
+}
+
 /// What a region needs to know to draw itself.
 struct View<'a> {
     ui: &'a Ui,
@@ -164,6 +179,8 @@ struct View<'a> {
     hand: &'a Recorder,
     /// Where a sentence for the user goes.
     error: &'a Mutex<Option<String>>,
+    /// What a region asks the whole editor for; done once the frame is drawn.
+    wish: &'a RefCell<Option<Wish>>,
     snapshot: &'a Snapshot,
     /// Since the last frame.
     elapsed_s: f32,
@@ -189,8 +206,24 @@ impl View<'_> {
         }
     }
 
-    /// Plays a timbre that was copied as text, or says why not.
+    /// Says a sentence to the user.
+    fn say(&self, sentence: &str) {
+        *self.error.lock() = Some(sentence.to_owned());
+    }
+
+    fn open(&self, path: PathBuf) {
+        *self.wish.borrow_mut() = Some(Wish::Open(path));
+    }
+
+    fn browse(&self) {
+        *self.wish.borrow_mut() = Some(Wish::Browse);
+    }
+
+    /// Plays a timbre that was copied as text, opens a file whose path was, or says why not.
     fn paste(&self, text: &str) {
+        if let Some(path) = paths::named(text) {
+            return self.open(path);
+        }
         let said = hand::paste(self, text);
         if let Some(sentence) = said.unwrap_or_else(Some) {
             *self.error.lock() = Some(sentence);
@@ -243,10 +276,12 @@ impl App {
             instance,
             history,
             tools: Hand::new(),
+            matching: Matching::default(),
             tips,
             library: Library::default(),
             presets: Presets::default(),
             preset: None,
+            unliked: false,
             gui: None,
             settings,
             stage: Stage::new(),
@@ -320,6 +355,7 @@ impl App {
         let params = Arc::clone(&self.params);
         self.history.begin_frame(now);
         let recorder = self.history.recorder(gui.clone());
+        let wish = RefCell::default();
         let view = View {
             ui,
             look,
@@ -327,6 +363,7 @@ impl App {
             setter: ParamSetter::new(&recorder),
             hand: &recorder,
             error: &status.error,
+            wish: &wish,
             snapshot: &snapshot,
             elapsed_s,
             glow: self.meter.glow(),
@@ -367,7 +404,7 @@ impl App {
                 None
             }
             None => {
-                moves |= self.stage.show(&view, regions.stage, &mut self.tools, &self.instance);
+                moves |= self.stage.show(&view, regions.stage, &mut self.tools, &mut self.matching, &self.instance);
                 storage_asked = self.show_side(&view, regions.side);
                 None
             }
@@ -387,9 +424,15 @@ impl App {
             _ => {}
         }
         let clicked = footer::show(&view, regions.footer, self.keyboard.hovered);
-        moves |= self.meter.moves() || snapshot.moves();
+        moves |= self.meter.moves() || snapshot.moves() || self.matching.is_searching();
 
         self.browser = browser;
+        self.matching.follow(&view);
+        match wish.take() {
+            Some(Wish::Browse) => self.open_browser(&snapshot.model.path),
+            Some(Wish::Open(path)) => self.open_file(&view, &path),
+            None => {}
+        }
         match clicked {
             Some(footer::Clicked::Device) => {
                 self.close_browser();
@@ -513,7 +556,6 @@ impl App {
         }
         match chosen {
             Some(Chosen::Model(model)) => self.load(model, recorder),
-            Some(Chosen::Preset(path)) => self.import_preset(&path),
             Some(Chosen::Close) => self.close_browser(),
             None => {}
         }
@@ -525,6 +567,28 @@ impl App {
             Some(devices::Asked::BounceOnCpu(on)) => self.instance.set_bounce_on_cpu(on),
             Some(devices::Asked::Close) => self.shows_devices = false,
             None => {}
+        }
+    }
+
+    /// Opens what a path leads to, or says why not.
+    fn open_file(&mut self, view: &View, path: &Path) {
+        match folders::what_opens(path) {
+            Ok(Opens::Folder) => {
+                self.shows_devices = false;
+                self.presets.is_open = false;
+                self.browser = Some(Browser::open(path));
+            }
+            Ok(Opens::File(Kind::Model)) => self.load(browser::reference(path), view.hand),
+            Ok(Opens::File(Kind::Preset)) => self.import_preset(path),
+            Ok(Opens::File(Kind::Recording)) => {
+                // It is seen on the stage, which these cover.
+                self.close_browser();
+                self.presets.is_open = false;
+                self.shows_devices = false;
+                *view.error.lock() = None;
+                self.matching.begin(view, path);
+            }
+            Err(sentence) => view.say(&sentence),
         }
     }
 

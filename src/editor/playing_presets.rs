@@ -29,10 +29,30 @@ impl App {
                 }
                 String::new()
             }),
-            presets::Asked::Delete(place) => self.library.delete(&place).map(|()| {
-                self.move_preset(&place, None);
-                "It was removed.".to_owned()
+            presets::Asked::Tag(place, tags) => self.library.tag(&place, &tags).map(|()| String::new()),
+            presets::Asked::Update(place) => {
+                let sound = self.heard(view, "", Vec::new());
+                self.library.update(&place, sound).map(|former| {
+                    self.presets.former = Some(former);
+                    self.mark_played(view, &place);
+                    "It is what you hear now. Put back brings what it was.".to_owned()
+                })
+            }
+            presets::Asked::Delete(place) => self.library.delete(&place).map(|former| {
+                self.presets.former = Some(former);
+                self.unliked = self.move_preset(&place, None);
+                "It was removed. Put back brings it back.".to_owned()
             }),
+            presets::Asked::PutBack => match self.presets.former.take() {
+                Some(former) => self.library.put_back(&former).map(|place| {
+                    if std::mem::take(&mut self.unliked) {
+                        self.like(&place);
+                    }
+                    self.presets.open(Some(place));
+                    "It is as it was.".to_owned()
+                }),
+                None => Ok(String::new()),
+            },
             presets::Asked::Export(place) => {
                 let folder = self.export_folder(&view.snapshot.model.path);
                 self.library.export(&place, &folder).map(|path| format!("Written to {}.", path.display()))
@@ -41,15 +61,16 @@ impl App {
         self.presets.said = told.unwrap_or_else(|error| error.to_string());
     }
 
-    /// Follows a preset whose file has another place now, or none.
-    fn move_preset(&mut self, from: &Place, to: Option<&Place>) {
+    /// Follows a preset whose file has another place now, or none. Says whether it was a favourite.
+    fn move_preset(&mut self, from: &Place, to: Option<&Place>) -> bool {
         let likes = &mut self.settings.now.likes;
         let old = match from {
             Place::File(path) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-            Place::Factory(_) => return,
+            Place::Factory(_) => return false,
         };
         let new = to.and_then(|place| self.library.get(place)).map(preset::Entry::key);
-        if let Some(at) = likes.iter().position(|key| *key == old) {
+        let liked = likes.iter().position(|key| *key == old);
+        if let Some(at) = liked {
             likes.remove(at);
             likes.extend(new);
         }
@@ -58,6 +79,22 @@ impl App {
         self.preset = self.preset.take().and_then(|(place, version)| {
             if place == *from { to.cloned().map(|to| (to, version)) } else { Some((place, version)) }
         });
+        liked.is_some()
+    }
+
+    /// What sounds now, as a preset.
+    fn heard(&self, view: &View, name: &str, tags: Vec<String>) -> Preset {
+        let model = &view.snapshot.model;
+        Preset::of(view.params, name, tags, MadeWith { name: model.name.clone(), sha256: model.sha256.clone() })
+    }
+
+    /// What sounds now is this preset, by its name.
+    fn mark_played(&mut self, view: &View, place: &Place) {
+        let name = self.library.get(place).map(preset::Entry::name).unwrap_or_default();
+        let held = view.hand.held();
+        // A name is no change of the sound, and no step.
+        view.params.session.holding().set(Arc::new(Held { preset: name, ..Held::clone(&held) }));
+        self.preset = Some((place.clone(), self.history.version()));
     }
 
     /// Knows which preset plays after what else has chosen it: a session, a program change, an undo.
@@ -130,12 +167,9 @@ impl App {
             if held.preset.is_empty() { hand::describe(view.params, view.atlas()) } else { held.preset.clone() };
         let name = preset::propose(&hand::plain_name(&sound), 0, |name| self.library.has_name(name));
         let tags = before.map(|entry| entry.tags().to_vec()).unwrap_or_default();
-        let model = &view.snapshot.model;
-        let model = MadeWith { name: model.name.clone(), sha256: model.sha256.clone() };
-        match self.library.save(&Preset::of(view.params, &name, tags, model)) {
+        match self.library.save(&self.heard(view, &name, tags)) {
             Ok(place) => {
-                view.params.session.holding().set(Arc::new(Held { preset: name.clone(), ..Held::clone(&held) }));
-                self.preset = Some((place.clone(), self.history.version()));
+                self.mark_played(view, &place);
                 self.close_browser();
                 self.shows_devices = false;
                 self.presets.open(Some(place));

@@ -7,7 +7,7 @@ use super::View;
 use super::control::{self, id};
 use super::icons;
 use super::look::{AMBER, BRIGHT, FAINT, GROUND, HOVERED, LABEL, LINE, RAISED, SMALL, TEXT, VALUE, mix};
-use crate::preset::{Entry, Library, Place};
+use crate::preset::{Entry, Former, Library, Place};
 
 /// Width of the left part, and height of a row, in design points.
 const LEFT: f32 = 220.0;
@@ -22,7 +22,12 @@ pub enum Asked {
     Play(Place),
     Like(Place),
     Rename(Place, String),
+    Tag(Place, Vec<String>),
+    /// To keep what is heard in the place of this one.
+    Update(Place),
     Delete(Place),
+    /// To take back the last deletion or update.
+    PutBack,
     Export(Place),
     Import,
     Close,
@@ -47,18 +52,25 @@ pub struct Presets {
     search: String,
     /// The preset that the buttons below the list are for.
     pub chosen: Option<Place>,
-    /// The name that is being given.
-    naming: Option<Naming>,
-    /// Whether the next click removes the chosen one.
-    removes: bool,
+    /// What is being changed about the chosen one.
+    editing: Option<Editing>,
+    /// What was deleted or updated last.
+    pub former: Option<Former>,
     /// What was done last, in words.
     pub said: String,
     scrolls: bool,
 }
 
-struct Naming {
-    name: String,
-    turn: usize,
+enum Editing {
+    /// The name, and the turn of its next proposal.
+    Name(String, usize),
+    /// Tags with commas between them.
+    Tags(String),
+}
+
+/// Tags that are written with commas between them.
+fn tags_of(text: &str) -> Vec<String> {
+    crate::preset::tidy_tags(&text.split(',').map(str::to_owned).collect::<Vec<_>>())
 }
 
 impl Presets {
@@ -67,7 +79,7 @@ impl Presets {
         self.is_open = true;
         self.scrolls = true;
         self.chosen = chosen;
-        (self.naming, self.removes) = (None, false);
+        (self.editing, self.former) = (None, None);
         self.said.clear();
     }
 
@@ -78,7 +90,7 @@ impl Presets {
 
     /// Lets a name be given to the chosen one.
     pub fn name(&mut self, name: &str) {
-        self.naming = Some(Naming { name: name.to_owned(), turn: 1 });
+        self.editing = Some(Editing::Name(name.to_owned(), 1));
         (self.part, self.search) = (Part::All, String::new());
         self.tags.clear();
     }
@@ -129,7 +141,12 @@ impl Presets {
             y = place.bottom();
         }
         y += look.px(14.0);
-        y = look.title(ui.painter(), pos2(rect.left(), y), "Tags").bottom() + look.px(8.0);
+        let mut edited = match &self.editing {
+            Some(Editing::Tags(text)) => Some(tags_of(text)),
+            _ => None,
+        };
+        let title = if edited.is_some() { "Tags of the chosen one" } else { "Tags" };
+        y = look.title(ui.painter(), pos2(rect.left(), y), title).bottom() + look.px(8.0);
         // Tags stand in lines, as words do; those beyond the last line are found by the search.
         let (mut x, height) = (rect.left(), look.px(22.0));
         for (i, tag) in library.tags().iter().enumerate() {
@@ -142,9 +159,13 @@ impl Presets {
                 break;
             }
             let place = Rect::from_min_size(pos2(x, y), vec2(width, height));
-            let on = self.tags.contains(tag);
+            let on = edited.as_ref().unwrap_or(&self.tags).contains(tag);
             let response = ui.interact(place, id("tag", i), Sense::click());
-            control::tip(&response, look, "Lists presets with this tag only; several tags narrow it down.");
+            let sentence = match edited.is_some() {
+                true => "Gives the chosen preset this tag, or takes it away.",
+                false => "Lists presets with this tag only; several tags narrow it down.",
+            };
+            control::tip(&response, look, sentence);
             let fill = match (on, response.hovered()) {
                 (true, _) => mix(GROUND, AMBER, 0.22),
                 (false, true) => HOVERED,
@@ -154,9 +175,13 @@ impl Presets {
             let ink = if on { AMBER } else { TEXT };
             look.text(ui.painter(), (place.center(), Align2::CENTER_CENTER), tag, SMALL, ink, place.width());
             if response.clicked() {
-                match self.tags.iter().position(|own| own == tag) {
-                    Some(at) => drop(self.tags.remove(at)),
-                    None => self.tags.push(tag.clone()),
+                let tags = edited.as_mut().unwrap_or(&mut self.tags);
+                match tags.iter().position(|own| own == tag) {
+                    Some(at) => drop(tags.remove(at)),
+                    None => tags.push(tag.clone()),
+                }
+                if let Some(tags) = &edited {
+                    self.editing = Some(Editing::Tags(tags.join(", ")));
                 }
             }
             x = place.right() + look.px(5.0);
@@ -177,7 +202,7 @@ impl Presets {
         let cross = |painter: &egui::Painter, at, ink| icons::cross(painter, look, at, ink);
         let closed = control::sign_button(view.ui, look, close, id("presets", 0), true, "Closes the presets.", cross);
         let field = Rect::from_min_max(rect.min, pos2(close.left() - look.px(10.0), close.bottom()));
-        write_field(view, ui, field, id("presets", 1), &mut self.search, "Search by name or tag");
+        write_field(view, ui, field, (id("presets", 1), 66.0), &mut self.search, "Search by name or tag");
 
         let listed = self.listed(library, likes);
         let count = format!("{} of {}", listed.len(), library.entries().len());
@@ -215,7 +240,7 @@ impl Presets {
                 let (played, liked) = row(view, ui, line, i, listed[i], self.chosen.as_ref(), is_liked);
                 if played {
                     self.chosen = Some(listed[i].place.clone());
-                    (self.naming, self.removes) = (None, false);
+                    self.editing = None;
                     asked = Some(Asked::Play(listed[i].place.clone()));
                 }
                 if liked {
@@ -234,7 +259,15 @@ impl Presets {
             Some(Err(sentence)) => sentence.clone(),
             _ => self.said.clone(),
         };
-        let words = rect.with_max_y(rect.bottom() - look.px(30.0));
+        let mut words = rect.with_max_y(rect.bottom() - look.px(30.0));
+        let mut takes_back = false;
+        if self.former.is_some() && self.editing.is_none() {
+            let size = vec2(look.px(72.0), look.px(24.0));
+            let place = Rect::from_min_size(pos2(words.right() - size.x, words.top() + look.px(4.0)), size);
+            words.max.x = place.left() - look.px(8.0);
+            let sentence = "Takes back what was deleted or updated last.";
+            takes_back = control::word_button(view.ui, look, place, id("presets", 12), true, "Put back", sentence);
+        }
         let galley = look.set(view.ui.painter(), &says, SMALL, TEXT, words.width(), 2);
         view.ui.painter().galley(words.left_top() + vec2(0.0, look.px(2.0)), galley, TEXT);
 
@@ -245,61 +278,43 @@ impl Presets {
             right = place.left() - look.px(6.0);
             place
         };
-        if let Some(naming) = &mut self.naming {
+        if self.editing.is_some() {
             let (cancel, another, set) = (place(66.0), place(104.0), place(56.0));
             let field = Rect::from_min_max(line.min, pos2(set.left() - look.px(8.0), line.bottom()));
-            let entered = write_field(view, ui, field, id("presets", 2), &mut naming.name, "A name");
-            let sentence = "Proposes another name, for who has no keyboard here.";
-            if control::word_button(view.ui, look, another, id("presets", 3), true, "Another name", sentence) {
-                let stem = entry.map(|entry| super::hand::plain_name(&entry.name())).unwrap_or_default();
-                naming.name = crate::preset::propose(&stem, naming.turn, |name| library.has_name(name));
-                naming.turn += 1;
-            }
-            let accepts =
-                control::word_button(view.ui, look, set, id("presets", 4), true, "Set", "Gives it this name.");
-            let asked = (accepts || entered)
-                .then(|| self.chosen.clone().map(|place| Asked::Rename(place, naming.name.clone())));
-            let ends = control::word_button(
-                view.ui,
-                look,
-                cancel,
-                id("presets", 5),
-                true,
-                "Cancel",
-                "Keeps the name as it is.",
-            );
-            if ends || accepts || entered {
-                self.naming = None;
-            }
-            return asked.flatten();
+            return self.show_editing(view, ui, [field, set, another, cancel], library);
         }
         let own = matches!(self.chosen, Some(Place::File(_)));
         let is_good = entry.is_some_and(|entry| entry.preset.is_ok());
-        let mut asked = None;
+        let mut asked = takes_back.then_some(Asked::PutBack);
+        let mut button = |width: f32, index: usize, can: bool, words: &str, sentence: &str| {
+            control::word_button(view.ui, look, place(width), id("presets", index), can, words, sentence)
+        };
+        let chosen = self.chosen.clone();
         let sentence = "Looks for a preset's file in the folders of this machine, and adds it to your own.";
-        if control::word_button(view.ui, look, place(70.0), id("presets", 6), true, "Import", sentence) {
+        if button(62.0, 6, true, "Import", sentence) {
             asked = Some(Asked::Import);
         }
-        let sentence = "Writes the chosen preset as one small file.";
-        if control::word_button(view.ui, look, place(70.0), id("presets", 7), is_good, "Export", sentence) {
-            asked = self.chosen.clone().map(Asked::Export);
+        if button(62.0, 7, is_good, "Export", "Writes the chosen preset as one small file.") {
+            asked = chosen.clone().map(Asked::Export);
         }
-        let (words, sentence) = match self.removes {
-            false => ("Delete", "Removes the chosen preset of your own; it asks once more."),
-            true => ("Really?", "Click again, and its file is gone."),
-        };
-        let delete = place(70.0);
-        if control::word_button(view.ui, look, delete, id("presets", 8), own, words, sentence) {
-            if self.removes {
-                asked = self.chosen.clone().map(Asked::Delete);
-            }
-            self.removes = !self.removes;
+        if button(62.0, 8, own, "Delete", "Removes the chosen preset of your own; it can be put back.") {
+            asked = chosen.clone().map(Asked::Delete);
         }
-        let sentence = "Gives the chosen preset of your own another name.";
-        if control::word_button(view.ui, look, place(74.0), id("presets", 9), own && is_good, "Rename", sentence)
+        let sentence = "Keeps what you hear in the place of the chosen preset of your own; it can be put back.";
+        if button(62.0, 10, own && is_good, "Update", sentence) {
+            asked = chosen.clone().map(Asked::Update);
+        }
+        let sentence = "Gives the chosen preset of your own other tags.";
+        if button(52.0, 11, own && is_good, "Tags", sentence)
             && let Some(entry) = entry
         {
-            self.naming = Some(Naming { name: entry.name(), turn: 1 });
+            self.editing = Some(Editing::Tags(entry.tags().join(", ")));
+        }
+        let sentence = "Gives the chosen preset of your own another name.";
+        if button(66.0, 9, own && is_good, "Rename", sentence)
+            && let Some(entry) = entry
+        {
+            self.editing = Some(Editing::Name(entry.name(), 1));
         }
         if let Some(Ok(preset)) = entry.map(|entry| &entry.preset) {
             let by = if preset.author.is_empty() { String::new() } else { format!("by {}", preset.author) };
@@ -310,6 +325,55 @@ impl Presets {
             look.text(view.ui.painter(), (line.left_center(), Align2::LEFT_CENTER), &text, SMALL, FAINT, room);
         }
         asked
+    }
+
+    /// The name or the tags that are being written: a field, and buttons that set them, help, and leave them as they were.
+    fn show_editing(
+        &mut self,
+        view: &View,
+        ui: &mut Ui,
+        [field, set, help, cancel]: [Rect; 4],
+        library: &Library,
+    ) -> Option<Asked> {
+        let look = view.look;
+        let entry = self.chosen.as_ref().and_then(|place| library.get(place));
+        let names = matches!(self.editing, Some(Editing::Name(..)));
+        let entered = match &mut self.editing {
+            Some(Editing::Name(name, turn)) => {
+                let entered = write_field(view, ui, field, (id("presets", 2), 0.0), name, "A name");
+                let sentence = "Proposes another name, for who has no keyboard here.";
+                if control::word_button(view.ui, look, help, id("presets", 3), true, "Another name", sentence) {
+                    let stem = entry.map(|entry| super::hand::plain_name(&entry.name())).unwrap_or_default();
+                    *name = crate::preset::propose(&stem, *turn, |name| library.has_name(name));
+                    *turn += 1;
+                }
+                entered
+            }
+            Some(Editing::Tags(text)) => {
+                let hint = "Tags, with commas between them";
+                let entered = write_field(view, ui, field, (id("presets", 2), 0.0), text, hint);
+                let sentence = "Takes all tags away.";
+                if control::word_button(view.ui, look, help, id("presets", 3), true, "No tags", sentence) {
+                    text.clear();
+                }
+                entered
+            }
+            None => return None,
+        };
+        let sentence =
+            if names { "Gives it this name." } else { "Gives it these tags; those at the left can be clicked." };
+        let accepts = control::word_button(view.ui, look, set, id("presets", 4), true, "Set", sentence) || entered;
+        let sentence = "Leaves it as it is.";
+        let ends = control::word_button(view.ui, look, cancel, id("presets", 5), true, "Cancel", sentence);
+        if !(accepts || ends) {
+            return None;
+        }
+        let editing = self.editing.take().filter(|_| accepts)?;
+        let place = self.chosen.clone()?;
+        Some(match editing {
+            Editing::Name(name, _) => Asked::Rename(place, name),
+            Editing::Tags(text) => Asked::Tag(place, tags_of(&text)),
+        })
     }
 }
 
@@ -375,8 +439,15 @@ fn filter(view: &View, rect: Rect, own: egui::Id, name: &str, on: bool) -> bool 
     response.clicked()
 }
 
-/// A field to write in. True when it was left by Enter.
-pub fn write_field(view: &View, ui: &mut Ui, rect: Rect, own: egui::Id, text: &mut String, hint: &str) -> bool {
+/// A field to write in, with so many design points at its right for something else. True when it was left by Enter.
+pub fn write_field(
+    view: &View,
+    ui: &mut Ui,
+    rect: Rect,
+    (own, kept): (egui::Id, f32),
+    text: &mut String,
+    hint: &str,
+) -> bool {
     let look = view.look;
     view.ui.painter().rect_filled(rect, look.px(6.0), RAISED);
     let mut inside = ui.new_child(UiBuilder::new().max_rect(rect).id_salt(own));
@@ -386,11 +457,11 @@ pub fn write_field(view: &View, ui: &mut Ui, rect: Rect, own: egui::Id, text: &m
         .margin(egui::Margin::ZERO)
         .font(look.font(LABEL))
         .text_color(TEXT)
-        .char_limit(120)
+        .char_limit(1_000)
         .hint_text(egui::RichText::new(hint).font(look.font(LABEL)).color(FAINT));
     let at = Rect::from_min_max(
         pos2(rect.left() + look.px(10.0), rect.center().y - look.px(8.0)),
-        pos2(rect.right() - look.px(76.0), rect.center().y + look.px(9.0)),
+        pos2(rect.right() - look.px(10.0 + kept), rect.center().y + look.px(9.0)),
     );
     let response = inside.put(at, edit);
     response.lost_focus() && view.ui.input(|input| input.key_pressed(egui::Key::Enter))

@@ -9,6 +9,7 @@ use super::hand::{self, Hand};
 use super::icons;
 use super::look::{AMBER, BRIGHT, EMBER, FAINT, GROUND, LABEL, LINE, Look, RAISED, TEXT, VALUE, mix};
 use super::map::Map;
+use super::matching::Matching;
 use super::pad::Pad;
 use super::rings::{self, Fingerprint, RINGS};
 use super::spectrogram::Spectrogram;
@@ -73,7 +74,14 @@ impl Stage {
     }
 
     /// Draws the stage and lets it be played with. True while something moves.
-    pub fn show(&mut self, view: &View, rect: Rect, hand: &mut Hand, instance: &Instance) -> bool {
+    pub fn show(
+        &mut self,
+        view: &View,
+        rect: Rect,
+        hand: &mut Hand,
+        matching: &mut Matching,
+        instance: &Instance,
+    ) -> bool {
         let look = view.look;
         let title = look.title(view.ui.painter(), rect.left_top(), "Timbre");
         let name_at = pos2(title.right() + look.px(12.0), title.center().y);
@@ -83,7 +91,10 @@ impl Stage {
         self.centre_button(view, rect.with_max_x(rect.right() - look.px(FACES + 8.0)));
         self.show_faces(view, rect);
         let tools = Rect::from_min_max(pos2(rect.left(), rect.bottom() - look.px(TOOLS)), rect.max);
-        tools::show(view, tools, hand);
+        match matching.is_shown() {
+            true => matching.show(view, tools),
+            false => tools::show(view, tools, hand),
+        }
         let rect = rect.with_max_y(tools.top() - look.px(ABOVE_TOOLS));
         match self.face {
             Face::Rings => self.show_rings(view, rect, hand),
@@ -99,16 +110,19 @@ impl Stage {
         let size = vec2(look.px(FACES), look.px(22.0));
         let place = Rect::from_min_size(pos2(rect.right() - size.x, rect.top() - look.px(5.0)), size);
         painter.rect_filled(place, look.px(5.0), RAISED);
-        for (i, (face, name, sentence)) in [
+        let faces = [
             (Face::Rings, "Rings", "The eight directions of the timbre, around what it is."),
             (Face::Map, "Map", "The model's sounds by their likeness: click one, or drag the dot."),
             (Face::Pad, "Pad", "Four timbres in the corners of a square, and the way between them."),
             (Face::Sound, "Spectrum", "The note that was played last as a spectrogram, and where in it each voice is."),
-        ]
-        .into_iter()
-        .enumerate()
-        {
-            let part = super::layout::column(place, i, 4, 0.0);
+        ];
+        // Each is as wide as its name needs; what is left over is shared.
+        let widths = faces.map(|(_, name, _)| look.set(painter, name, VALUE, TEXT, f32::INFINITY, 1).size().x);
+        let beside = (size.x - widths.iter().sum::<f32>()) / faces.len() as f32;
+        let mut left = place.left();
+        for (i, (face, name, sentence)) in faces.into_iter().enumerate() {
+            let part = place.with_min_x(left).with_max_x(left + widths[i] + beside);
+            left = part.right();
             let response = view.ui.interact(part, id("face", i), Sense::click());
             control::tip(&response, look, sentence);
             if response.clicked() {

@@ -6,7 +6,7 @@ use egui::{Align2, Rect, Stroke, pos2, vec2};
 use super::View;
 use super::control::{self, id};
 use super::icons;
-use super::look::{AMBER, BRIGHT, FAINT, LABEL, LINE, SMALL, TEXT, VALUE};
+use super::look::{AMBER, FAINT, LABEL, LINE, SMALL, TEXT, VALUE};
 use crate::storage::{DISK_CHOICES, Limits, MEMORY_CHOICES, Usage, keyboards};
 
 /// What was asked for.
@@ -22,24 +22,42 @@ pub fn show(view: &View, rect: Rect, usage: &Usage) -> Option<Asked> {
     look.title(painter, rect.left_top(), "Rendered notes");
     let button = vec2(look.px(28.0), look.px(22.0));
     let close = Rect::from_min_size(pos2(rect.right() - button.x, rect.top() - look.px(5.0)), button);
-    let (closed, hovered) = control::button(view.ui, look, close, id("storage", 0));
-    icons::cross(painter, look, close.center(), if hovered { BRIGHT } else { FAINT });
+    let cross = |painter: &egui::Painter, at, ink| icons::cross(painter, look, at, ink);
+    let closed = control::sign_button(
+        view.ui,
+        look,
+        close,
+        id("storage", 0),
+        true,
+        "Closes this, and shows the sound's pages.",
+        cross,
+    );
     let mut asked = closed.then_some(Asked::Close);
 
     let limits = usage.limits;
     let block = |top: f32| Rect::from_min_size(rect.min + vec2(0.0, look.px(top)), vec2(rect.width(), look.px(60.0)));
     let note_bytes = usage.note_bytes;
-    let memory = Amount { name: "In memory", bytes: usage.memory_bytes, note_bytes, limit_mb: limits.memory_mb };
+    let sentences = [
+        "Keeps less in memory: notes of timbres that were left are rendered again sooner.",
+        "Keeps more in memory: timbres that were left are there at once when you come back.",
+    ];
+    let memory =
+        Amount { name: "In memory", sentences, bytes: usage.memory_bytes, note_bytes, limit_mb: limits.memory_mb };
     if let Some(memory_mb) = memory.show(view, block(28.0), 1, &MEMORY_CHOICES) {
         asked = Some(Asked::Limits(Limits { memory_mb, ..limits }));
     }
-    let disk = Amount { name: "On the disk", bytes: usage.disk_bytes, note_bytes, limit_mb: limits.disk_mb };
+    let sentences = [
+        "Keeps less on the disk: fewer projects open with their notes ready.",
+        "Keeps more on the disk: more projects open with their notes ready.",
+    ];
+    let disk = Amount { name: "On the disk", sentences, bytes: usage.disk_bytes, note_bytes, limit_mb: limits.disk_mb };
     if let Some(disk_mb) = disk.show(view, block(108.0), 3, &DISK_CHOICES) {
         asked = Some(Asked::Limits(Limits { disk_mb, ..limits }));
     }
 
     let clear = Rect::from_min_size(rect.min + vec2(0.0, look.px(184.0)), vec2(look.px(120.0), look.px(26.0)));
-    if control::text_button(view.ui, look, clear, id("storage", 5), "Clear the disk") {
+    let sentence = "Removes all notes from the disk; projects render theirs anew when they are opened.";
+    if control::word_button(view.ui, look, clear, id("storage", 5), true, "Clear the disk", sentence) {
         asked = Some(Asked::Clear);
     }
     let words = match &usage.folder {
@@ -54,6 +72,8 @@ pub fn show(view: &View, rect: Rect, usage: &Usage) -> Option<Asked> {
 /// One kind of room that notes take.
 struct Amount {
     name: &'static str,
+    /// What the buttons for less and for more do.
+    sentences: [&'static str; 2],
     bytes: u64,
     note_bytes: u64,
     limit_mb: u32,
@@ -83,15 +103,10 @@ impl Amount {
         let below = choices.iter().rev().find(|choice| **choice < self.limit_mb).copied();
         let above = choices.iter().find(|choice| **choice > self.limit_mb).copied();
         let mut chosen = None;
-        for (place, direction, i, choice) in [(less, -1.0, index, below), (more, 1.0, index + 1, above)] {
-            let (clicked, hovered) = control::button(view.ui, look, place, id("storage", i));
-            let ink = match choice {
-                None => LINE,
-                Some(_) if hovered => BRIGHT,
-                Some(_) => TEXT,
-            };
-            icons::chevron(painter, look, place.center(), direction, ink);
-            if clicked {
+        let buttons = [(less, -1.0, index, below), (more, 1.0, index + 1, above)];
+        for ((place, direction, i, choice), sentence) in buttons.into_iter().zip(self.sentences) {
+            let sign = |painter: &egui::Painter, at, ink| icons::chevron(painter, look, at, direction, ink);
+            if control::sign_button(view.ui, look, place, id("storage", i), choice.is_some(), sentence, sign) {
                 chosen = choice;
             }
         }

@@ -398,6 +398,10 @@ fn nothing_overlaps_or_leaves_the_window_at_any_size_in_any_state() {
         desk.click_on(id("header-preset", 2));
         desk.check_layout(&format!("{size} presets"));
         desk.click_on(id("header-preset", 2));
+        desk.app.matching.pretend(LONG);
+        desk.rest();
+        desk.check_layout(&format!("{size} what a recording is like"));
+        desk.click_on(id("match", 1));
         *desk.status().error.lock() = Some(LONG.into());
         desk.instance.load_model(ModelRef { name: "gone".into(), sha256: "aa".repeat(32), path: "/gone.onnx".into() });
         desk.rest();
@@ -599,7 +603,7 @@ fn pictures_of_the_editor() {
             desk.frame(vec![]);
         }
         desk.picture(&format!("mutated-{name}"));
-        for (page, (_, word)) in pages::PAGES.into_iter().enumerate().skip(1).filter(|_| name == "100") {
+        for (page, (_, word, _)) in pages::PAGES.into_iter().enumerate().skip(1).filter(|_| name == "100") {
             desk.click_on(id("page", page));
             desk.picture(&format!("page-{}", word.to_lowercase()));
         }
@@ -891,10 +895,42 @@ fn presets_are_saved_played_liked_renamed_and_removed_with_the_mouse_alone() {
     assert_eq!(desk.app.settings.now.likes.len(), 1);
     assert!(desk.rect(id("preset", 0)).is_some() && desk.rect(id("preset", 1)).is_none());
     desk.click_on(id("preset", 0));
+    let (names, chosen) = (own(&desk), desk.params.timbre());
     desk.click_on(id("presets", 8));
-    assert_eq!(own(&desk).len(), 2, "it asks once more");
-    desk.click_on(id("presets", 8));
-    assert_eq!(own(&desk).len(), 1);
+    assert_eq!((own(&desk).len(), desk.app.settings.now.likes.len()), (1, 0));
+    desk.click_on(id("presets", 12));
+    assert_eq!((own(&desk), desk.app.settings.now.likes.len()), (names, 1), "it is back, and a favourite");
+    assert!(desk.rect(id("presets", 12)).is_none(), "there is nothing more to put back");
+
+    // Another sound takes its place, and goes again.
+    desk.click_on(id("header-preset", 2));
+    desk.click_on(id("tool", 0));
+    let other = desk.params.timbre();
+    desk.click_on(id("header-preset", 2));
+    desk.click_on(id("presets", 10));
+    desk.click_on(id("preset", 0));
+    assert_eq!(desk.params.timbre(), other);
+    desk.click_on(id("presets", 12));
+    desk.click_on(id("preset", 0));
+    assert_eq!(desk.params.timbre(), chosen);
+
+    // A tag is clicked on, and is searched by.
+    let tag = desk.app.library.tags()[0].clone();
+    desk.click_on(id("presets", 11));
+    desk.click_on(id("tag", 0));
+    desk.click_on(id("presets", 4));
+    let tags = |desk: &Desk| {
+        let place = desk.app.presets.chosen.clone().unwrap();
+        desk.app.library.get(&place).unwrap().tags().to_vec()
+    };
+    assert_eq!(tags(&desk), [tag]);
+    desk.click_on(id("tag", 0));
+    assert!(desk.rect(id("preset", 0)).is_some(), "it is listed by its tag");
+    desk.click_on(id("presets", 11));
+    desk.click_on(id("presets", 3));
+    desk.click_on(id("presets", 4));
+    assert!(tags(&desk).is_empty());
+    assert!(desk.rect(id("preset", 0)).is_none(), "and no longer");
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
@@ -1091,6 +1127,7 @@ fn what_the_pointer_rests_on_is_explained() {
         (id("cell", 0).with("Release"), "fall by 60 dB"),
         (id("knob", 0).with("Gain"), "level of the whole instrument"),
         (id("tool", 0), "a new timbre by chance"),
+        (id("page", 1), "What wheel, breath, pressure"),
     ] {
         let at = desk.at(own);
         desk.rest();
@@ -1138,6 +1175,95 @@ fn a_missing_model_is_relinked_in_the_browser() {
     assert_eq!(desk.instance.model().path, folder.join("found.onnx"));
     desk.click_on(id("browser", 1));
     assert!(desk.rect(id("row", 0)).is_some(), "the stage is back");
+}
+
+#[test]
+fn a_recording_is_matched_from_a_pasted_address_and_from_the_browser() {
+    let folder = crate::model::handmade::Folder::new();
+    let path = crate::model::handmade::Handmade::default().write(&folder, "tone.onnx");
+    let model = crate::model::Model::read(&path).unwrap();
+    let recording = path.with_file_name("a tone.wav");
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 16_000,
+        bits_per_sample: 32,
+        sample_format: hound::SampleFormat::Float,
+    };
+    let mut writer = hound::WavWriter::create(&recording, spec).unwrap();
+    for i in 0..24_000 {
+        let turns = i as f32 * 261.63 / 16_000.0;
+        let partial = |n: f32| (std::f32::consts::TAU * (n * turns).fract()).sin() / n;
+        writer.write_sample(0.1 * (partial(1.0) + partial(2.0) + partial(3.0))).unwrap();
+    }
+    writer.finalize().unwrap();
+    let mut desk = Desk::new(layout::DESIGN);
+    let mut status = desk.status().model.lock();
+    (status.name, status.sha256, status.path) = ("tone".into(), model.sha256.clone(), path.clone());
+    status.atlas = Some(Arc::new(crate::latent::Atlas::new(&model.manifest)));
+    drop(status);
+    desk.rest();
+    let uri = format!("copy\nfile://{}", recording.display().to_string().replace(' ', "%20"));
+    desk.frame(vec![Event::Paste(uri)]);
+    let until_it_is_found = |desk: &mut Desk| {
+        while desk.app.matching.is_searching() {
+            desk.frame(vec![]);
+            std::thread::yield_now();
+        }
+        desk.rest();
+    };
+    assert!(desk.app.matching.is_searching());
+    until_it_is_found(&mut desk);
+    let error = desk.status().error.lock().clone();
+    assert!(desk.says("a tone: C4"), "{error:?}");
+    let found = desk.params.timbre();
+    assert!(matches!(found.base, crate::note::Base::Point(_)));
+    desk.click_on(id("match", 1));
+    desk.click_on(id("history", 0));
+    assert_ne!(desk.params.timbre(), found, "it was one step");
+
+    // From the list, and no further once it is cancelled.
+    desk.app.settings.now.folder = path.parent().map(std::path::Path::to_owned);
+    desk.click_on(id("tool", 5));
+    let before = desk.params.timbre();
+    assert!(desk.says("a tone.wav"));
+    desk.click_on(id("entry", 1));
+    if desk.rect(id("match", 0)).is_some() {
+        desk.click_on(id("match", 0));
+        until_it_is_found(&mut desk);
+        assert!(desk.says("a tone") || desk.params.timbre() == before);
+    }
+    // What is no file is said, and so is what is nothing to open.
+    for (text, words) in [
+        ("/nowhere/at/all.wav", "There is nothing at"),
+        (path.with_file_name("x").to_str().unwrap(), "There is nothing"),
+    ] {
+        desk.frame(vec![Event::Paste(text.to_owned())]);
+        desk.rest();
+        assert!(desk.says(words));
+    }
+}
+
+#[test]
+fn a_path_is_typed_in_the_browser() {
+    let folder = std::env::temp_dir().join(format!("timbrel-typed-{}", std::process::id()));
+    std::fs::create_dir_all(folder.join("below")).unwrap();
+    std::fs::write(folder.join("below/deep.onnx"), "no real model").unwrap();
+    let mut desk = Desk::new(layout::DESIGN);
+    desk.click_on(id("model", 2));
+    let enter = |desk: &mut Desk, text: &str| {
+        desk.click_on(id("browser", 2));
+        desk.frame(vec![key(egui::Key::A, Modifiers::COMMAND)]);
+        desk.frame(vec![Event::Text(text.to_owned())]);
+        desk.frame(vec![key(egui::Key::Enter, Modifiers::NONE)]);
+        desk.rest();
+    };
+    enter(&mut desk, folder.join("below").to_str().unwrap());
+    assert!(desk.says("deep.onnx"), "{:?}", desk.texts());
+    enter(&mut desk, folder.join("below/deep.onnx").to_str().unwrap());
+    assert_eq!(desk.instance.model().path, folder.join("below/deep.onnx"));
+    enter(&mut desk, "deep.onnx");
+    assert!(desk.says("A path begins at the root"));
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The tools at the foot of the stage: chance and its measure, breeding, and the way out and in as text.
+//! The tools at the foot of the stage: chance and its measure, breeding, a recording to match, and the way out and in as text.
 
 use egui::{Align2, Rect, Sense, Stroke, vec2};
 
@@ -43,11 +43,15 @@ pub fn show(view: &View, rect: Rect, hand: &mut Hand) {
             vec2(width, rect.height()),
         )
     };
+    let sentence = "Match: choose a recording of one note, and the timbre that sounds most like it is looked for.";
+    if control::word_button(ui, look, right(2.0), id("tool", 5), has_model, "Match", sentence) {
+        view.browse();
+    }
     let sentence = "Copies the timbre as one line of text.";
     if control::word_button(ui, look, right(1.0), id("tool", 3), true, "Copy", sentence) {
         ui.ctx().copy_text(hand::copied(view));
     }
-    let sentence = "Plays a timbre that was copied as text.";
+    let sentence = "Plays a timbre that was copied as text, or opens a file that was copied: a recording is matched.";
     if control::word_button(ui, look, right(0.0), id("tool", 4), true, "Paste", sentence) {
         view.paste(&clipboard());
     }
@@ -55,7 +59,7 @@ pub fn show(view: &View, rect: Rect, hand: &mut Hand) {
 
 /// What lies in the clipboard; nothing where there is none. The window layer reads it for a key only, which some hosts keep to
 /// themselves.
-fn clipboard() -> String {
+pub fn clipboard() -> String {
     use copypasta::ClipboardProvider;
     let context = copypasta::ClipboardContext::new();
     context.ok().and_then(|mut context| context.get_contents().ok()).unwrap_or_default()

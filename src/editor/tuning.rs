@@ -53,7 +53,8 @@ impl TuningPage {
         let top = Rect::from_min_size(rect.min, vec2(rect.width(), look.px(24.0)));
         let (equal, switch) = (top.with_min_x(top.right() - look.px(56.0)), rect.width() - look.px(64.0));
         look.text(painter, (top.left_center(), Align2::LEFT_CENTER), name, VALUE, BRIGHT, switch);
-        if control::text_button(view.ui, look, equal, id("tuning", 0), "Equal") {
+        let sentence = "Tunes the keys to equal temperament again.";
+        if control::word_button(view.ui, look, equal, id("tuning", 0), true, "Equal", sentence) {
             self.error = view.hand.tune(None).err().map(|error| format!("{error:#}"));
         }
 
@@ -66,10 +67,12 @@ impl TuningPage {
         let path =
             Rect::from_min_size(pos2(rect.left(), line.bottom() + look.px(10.0)), vec2(rect.width(), look.px(22.0)));
         let up = path.with_max_x(path.left() + look.px(26.0));
-        let (clicked, hovered) = control::button(view.ui, look, up, id("tuning", 1));
-        icons::up(painter, look, up.center(), if hovered { BRIGHT } else { TEXT });
+        let arrow = |painter: &egui::Painter, at, ink| icons::up(painter, look, at, ink);
         let parent = self.folder.parent().map(Path::to_owned);
-        if let Some(parent) = parent.filter(|_| clicked) {
+        let sentence = "Goes to the folder that this one is in.";
+        if control::sign_button(view.ui, look, up, id("tuning", 1), parent.is_some(), sentence, arrow)
+            && let Some(parent) = parent
+        {
             self.go(&parent);
         }
         let words = folders::name(&self.folder);

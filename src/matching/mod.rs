@@ -75,6 +75,31 @@ pub struct Match {
     pub renderings: usize,
 }
 
+/// Sounds with names that are told of a recording.
+const TOLD: usize = 3;
+
+impl Match {
+    /// What was heard and found, in words.
+    pub fn summary(&self) -> String {
+        let named: Vec<String> =
+            self.named.iter().take(TOLD).map(|near| format!("{} {:.1} dB", near.name, near.fit.db)).collect();
+        let moved = if self.compared == self.key {
+            String::new()
+        } else {
+            format!(", compared as {}", key_name(self.compared))
+        };
+        format!(
+            "{} {:+.0} cents{moved}; nearest are {}; the timbre is within {:.1} dB, at velocity {:.0}, after {} notes",
+            key_name(self.key),
+            self.cents,
+            named.join(", "),
+            self.fit.db,
+            self.fit.velocity,
+            self.renderings
+        )
+    }
+}
+
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Wish {

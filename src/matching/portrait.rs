@@ -1,7 +1,7 @@
 //! What a note sounds like, in numbers that two notes are compared by: levels in bands over time, and nothing of phase or loudness.
 //!
-//! Bands follow the ear and the note: one around each of the first partials, and from there up six to the octave. Stretches of time are
-//! short in the attack and long in the sustain.
+//! Bands follow the ear and the note: one around each of the first partials and one between each two, where breath and bow are heard,
+//! and from there up six to the octave. Stretches of time are short in the attack and long in the sustain.
 
 use std::ops::Range;
 
@@ -9,8 +9,9 @@ use crate::expression::{GENERATED_VELOCITY, Touch, TouchScale};
 use crate::geometry::Geometry;
 use crate::recording::tuning::key_hz;
 
-/// Partials that have a band of their own.
-const PARTIALS: usize = 8;
+/// Partials that have a band of their own, which reaches so far to either side, in partials.
+const PARTIALS: usize = 16;
+const AROUND_PARTIAL: f32 = 0.3;
 
 /// Bands to an octave, above them.
 const BANDS_AN_OCTAVE: f32 = 6.0;
@@ -19,10 +20,10 @@ const BANDS_AN_OCTAVE: f32 = 6.0;
 const ENDS: [f32; 16] = [0.03, 0.06, 0.1, 0.14, 0.18, 0.24, 0.32, 0.42, 0.55, 0.75, 1.0, 1.3, 1.7, 2.1, 2.5, 3.0];
 
 /// What is so far below a note's loudest band is not heard in it, in dB.
-const DEPTH_DB: f32 = 60.0;
+const DEPTH_DB: f32 = 70.0;
 
-/// The velocities between which a stroke is sought.
-const VELOCITIES: Range<f32> = 10.0..127.0;
+/// The velocities between which a stroke is sought. Softer ones would make a dull sound of a bright one.
+const VELOCITIES: Range<f32> = 60.0..127.0;
 
 /// Which bins and frames of a model's notes belong together.
 pub struct Grid {
@@ -50,7 +51,8 @@ impl Grid {
     pub fn new(geometry: Geometry, key: u8, highest_hz: f32, seconds: f32) -> Self {
         let fundamental = key_hz(f32::from(key));
         let top = highest_hz.min(geometry.bins as f32 * geometry.bin_hz());
-        let mut edges: Vec<f32> = (0..=PARTIALS).map(|partial| (partial as f32 + 0.5) * fundamental).collect();
+        let around = |partial: usize| [partial as f32 - AROUND_PARTIAL, partial as f32 + AROUND_PARTIAL];
+        let mut edges: Vec<f32> = (1..=PARTIALS).flat_map(around).map(|partial| partial * fundamental).collect();
         while edges[edges.len() - 1] < top {
             edges.push(edges[edges.len() - 1] * (1.0 / BANDS_AN_OCTAVE).exp2());
         }
@@ -179,7 +181,7 @@ mod tests {
     #[test]
     fn what_velocity_explains_is_no_difference() {
         let grid = Grid::new(geometry(), 60, 8_000.0, 3.0);
-        let touch: Vec<f32> = (0..grid.bands.len()).map(|band| 0.05 * band as f32).collect();
+        let touch: Vec<f32> = (0..grid.bands.len()).map(|band| 0.025 * band as f32).collect();
         let loud = note(&grid, 60, 3.0, 1.0);
         let mut soft = loud.clone();
         for (level, touch) in soft.0.iter_mut().zip(touch.iter().cycle()) {

@@ -40,6 +40,18 @@ const OWN_PARTIAL: f64 = 0.02;
 /// A tone whose lowest three partials have less is a chord's common divisor.
 const LEAST_LOW: f64 = 0.01;
 
+/// Two tones at these multiples of a common divisor make a bare fifth, fourth, sixths and thirds.
+const INTERVALS: [(usize, usize); 5] = [(2, 3), (3, 4), (3, 5), (4, 5), (2, 5)];
+
+/// Partials of a common divisor that are looked at.
+const DIVISOR_PARTIALS: usize = 16;
+
+/// Each of the two tones has at least so much of the energy for itself, in two partials at least that have so much each: a bell may have
+/// its strongest partials at such places. What is neither's has less.
+const OWN_OF_INTERVAL: f64 = 0.03;
+const OWN_PARTIAL_OF_INTERVAL: f64 = 0.000_3;
+const NEITHERS: f64 = 0.005;
+
 /// The key that is heard.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Heard {
@@ -73,8 +85,9 @@ pub fn hear(wave: &[f32]) -> Result<Heard> {
     if let Some(strongest) = spectrum.without_low_partials(key).filter(|strongest| strongest.abs_diff(key) % 12 == 0) {
         key = strongest;
     }
-    if let Some(other) = spectrum.without_low_partials(key).or_else(|| spectrum.second_tone(key)) {
-        let names = [key, other].map(key_name);
+    let two = spectrum.without_low_partials(key).or_else(|| spectrum.second_tone(key)).map(|other| [key, other]);
+    if let Some(two) = two.or_else(|| spectrum.interval_over(key)) {
+        let names = two.map(key_name);
         anyhow::bail!(
             "holds more than one tone ({} and {} at least), as of a chord: record one note, or name its key",
             names[0],
@@ -154,6 +167,31 @@ impl Spectrum {
         let strongest = (0..BUCKETS).max_by(|&a, &b| self.energy[a].total_cmp(&self.energy[b]))?;
         let hz = LOWEST_HZ * (strongest as f32 * BUCKET_CENTS / 1_200.0).exp2();
         Some((69.0 + 12.0 * (hz / 440.0).log2()).round().clamp(0.0, 127.0) as u8)
+    }
+
+    /// The keys of two tones that have a key's tone as their common divisor, where the partials tell it: each of them is one of the
+    /// tones', and those that are neither's are missing, the fundamental first of all. One tone would have them.
+    fn interval_over(&self, key: u8) -> Option<[u8; 2]> {
+        let fundamental = key_hz(f32::from(key));
+        let energy = |partial: usize| {
+            let bucket = bucket(partial as f32 * fundamental)?;
+            Some(self.energy[around(bucket)].iter().sum::<f64>() / self.total)
+        };
+        let energies: Vec<(usize, f64)> = (1..=DIVISOR_PARTIALS).filter_map(|n| Some((n, energy(n)?))).collect();
+        let of = |is_meant: &dyn Fn(usize) -> bool| -> (f64, usize) {
+            let meant = energies.iter().filter(|(partial, _)| is_meant(*partial)).map(|(_, energy)| *energy);
+            (meant.clone().sum(), meant.filter(|energy| *energy >= OWN_PARTIAL_OF_INTERVAL).count())
+        };
+        INTERVALS.into_iter().find_map(|(low, high)| {
+            let is_tone = |own: usize, other: usize| {
+                let (energy, partials) = of(&|n| n % own == 0 && n % other != 0);
+                energy >= OWN_OF_INTERVAL && partials >= 2
+            };
+            let neithers = of(&|n| n % low != 0 && n % high != 0).0;
+            let is_two = is_tone(low, high) && is_tone(high, low) && neithers < NEITHERS;
+            let tone = |n: usize| (f32::from(key) + 12.0 * (n as f32).log2()).round().min(127.0) as u8;
+            is_two.then(|| [tone(low), tone(high)])
+        })
     }
 
     /// The key of a tone beside that of a key, where there is one.
@@ -236,6 +274,21 @@ mod tests {
     }
 
     #[test]
+    fn a_tone_that_lacks_its_fundamental_or_its_even_partials_is_one_tone() {
+        let of = |partials: &[usize]| -> Vec<f32> {
+            let wave = |i: usize| {
+                let turns = key_hz(48.0) * i as f32 / SAMPLE_RATE as f32;
+                partials.iter().map(|&n| (TAU * (n as f32 * turns).fract()).sin() / n as f32).sum::<f32>() * 0.2
+            };
+            (0..NOTE_SAMPLES).map(wave).collect()
+        };
+        for partials in [&[2, 3, 4, 5, 6, 7][..], &[1, 3, 5, 7], &[1, 2], &[1, 2, 3, 4, 6, 8]] {
+            let heard = hear(&of(partials)).unwrap_or_else(|error| panic!("{partials:?}: {error:#}"));
+            assert_eq!(heard.key, 48, "{partials:?}");
+        }
+    }
+
+    #[test]
     fn what_is_no_single_note_is_refused_with_its_reason() {
         let chord = |keys: &[f32]| sum(&keys.iter().map(|&key| tone(move |_| key)).collect::<Vec<_>>());
         let glide = |seconds: f32| 50.0 + 4.0 * (TAU * 0.7 * seconds).sin() + 3.0 * (TAU * 1.9 * seconds).sin();
@@ -244,6 +297,8 @@ mod tests {
             (chord(&[60.0, 64.0, 67.0]), "more than one tone"),
             (chord(&[57.0, 60.0, 64.0]), "more than one tone"),
             (chord(&[60.0, 61.0]), ""),
+            (chord(&[55.0, 62.0]), "G3 and D4"),
+            (chord(&[60.0, 65.0]), "more than one tone"),
             (tone(glide), "does not stay"),
         ] {
             let error = hear(&wave).map(|heard| panic!("{heard:?} where {why:?} belongs")).unwrap_err().to_string();

@@ -140,12 +140,46 @@ impl Library {
         Ok(Place::File(target))
     }
 
-    /// Removes a preset of the user's.
-    pub fn delete(&mut self, place: &Place) -> Result<()> {
-        let Place::File(path) = place else { bail!("A preset of the factory bank stays.") };
-        fs::remove_file(path).map_err(|error| anyhow!("The preset {} cannot be removed: {error}.", path.display()))?;
+    /// Gives a preset of the user's other tags.
+    pub fn tag(&mut self, place: &Place, tags: &[String]) -> Result<()> {
+        let (path, preset) = self.own(place)?;
+        write(&path, &Preset { tags: super::tidy_tags(tags), ..Preset::clone(&preset) })?;
         *self = Self::read(self.folder.take());
         Ok(())
+    }
+
+    /// Puts another sound in the place of a preset of the user's, under its name and with its tags. Gives what was there.
+    pub fn update(&mut self, place: &Place, sound: Preset) -> Result<Former> {
+        let (path, preset) = self.own(place)?;
+        let former = Former::of(&path)?;
+        let Preset { name, author, tags, .. } = Preset::clone(&preset);
+        write(&path, &Preset { name, author, tags, ..sound })?;
+        *self = Self::read(self.folder.take());
+        Ok(former)
+    }
+
+    /// Removes a preset of the user's. Gives what was there.
+    pub fn delete(&mut self, place: &Place) -> Result<Former> {
+        let Place::File(path) = place else { bail!("A preset of the factory bank stays.") };
+        let former = Former::of(path)?;
+        fs::remove_file(path).map_err(|error| anyhow!("The preset {} cannot be removed: {error}.", path.display()))?;
+        *self = Self::read(self.folder.take());
+        Ok(Former { is_gone: true, ..former })
+    }
+
+    /// Puts back what a preset's file was before it was removed or updated; never over another one.
+    pub fn put_back(&mut self, former: &Former) -> Result<Place> {
+        self.own_folder()?;
+        let path = match former.is_gone && former.path.exists() {
+            true => free_path(
+                former.path.parent().unwrap_or(Path::new("")),
+                &former.path.file_stem().unwrap_or_default().to_string_lossy(),
+            ),
+            false => former.path.clone(),
+        };
+        write_bytes(&path, &former.bytes)?;
+        *self = Self::read(self.folder.take());
+        Ok(Place::File(path))
     }
 
     /// Copies a preset from a file of somebody else's into the user's folder.
@@ -176,6 +210,23 @@ impl Library {
         let entry = self.get(place).context("The preset is no longer there: look for it in the list.")?;
         let preset = entry.preset.as_ref().map_err(|sentence| anyhow!("{sentence}"))?;
         Ok((path.clone(), Arc::clone(preset)))
+    }
+}
+
+/// What the file of a preset was, whatever it was, to be put back.
+#[derive(Clone, Debug)]
+pub struct Former {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    /// Whether the file was removed, so that its place may be another's by now.
+    is_gone: bool,
+}
+
+impl Former {
+    fn of(path: &Path) -> Result<Self> {
+        let bytes = fs::read(path);
+        let bytes = bytes.map_err(|error| anyhow!("The preset {} cannot be read: {error}.", path.display()))?;
+        Ok(Self { path: path.to_owned(), bytes, is_gone: false })
     }
 }
 
@@ -214,12 +265,16 @@ fn free_path(folder: &Path, name: &str) -> PathBuf {
 
 /// Writes a file whole, or not at all. The error is a sentence.
 pub fn write(path: &Path, preset: &Preset) -> Result<()> {
+    write_bytes(path, preset.text().as_bytes())
+}
+
+fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
     // Hidden, and of this process alone, until it is whole.
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let unfinished = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
     let written = || -> io::Result<()> {
         let mut file = fs::File::create(&unfinished)?;
-        io::Write::write_all(&mut file, preset.text().as_bytes())?;
+        io::Write::write_all(&mut file, bytes)?;
         file.sync_all()?;
         fs::rename(&unfinished, path)
     };
@@ -279,12 +334,47 @@ mod tests {
         let exported = library.export(&renamed, &other.0).unwrap();
         library.delete(&renamed).unwrap();
         assert_eq!(own_names(&library), ["Harp: of/glass"]);
-        library.import(&exported).unwrap();
+        let imported = library.import(&exported).unwrap();
         assert_eq!(own_names(&library), ["Bell", "Harp: of/glass"]);
+        library.tag(&imported, &["Soft".into(), "soft".into(), "night".into()]).unwrap();
+        assert_eq!(library.get(&imported).unwrap().tags(), ["soft", "night"]);
+        assert!(library.tag(&Place::Factory(0), &[]).is_err());
+        library.tag(&imported, &["own".into()]).unwrap();
         assert_eq!(Preset::read(&exported).unwrap().text(), preset("Bell").text());
         let left = fs::read_dir(&folder.0).unwrap().count();
         assert_eq!(left, 2, "nothing unfinished is left");
         assert!(library.rename(&Place::Factory(0), "x").is_err() && library.delete(&Place::Factory(0)).is_err());
+    }
+
+    #[test]
+    fn what_was_removed_or_updated_is_put_back_to_the_byte() {
+        let folder = Folder::new("former");
+        let mut library = Library::read(Some(folder.0.clone()));
+        let place = library.save(&preset("Harp")).unwrap();
+        let Place::File(path) = &place else { panic!("{place:?}") };
+        let first = fs::read(path).unwrap();
+
+        let mut other = preset("Other");
+        other.patch.params.clear();
+        let former = library.update(&place, other).unwrap();
+        assert_ne!(fs::read(path).unwrap(), first);
+        assert_eq!(own_names(&library), ["Harp"], "the name stays");
+        assert_eq!(library.get(&place).unwrap().tags(), ["own"]);
+        assert_eq!(library.put_back(&former).unwrap(), place);
+        assert_eq!(fs::read(path).unwrap(), first);
+
+        let former = library.delete(&place).unwrap();
+        library.save(&preset("Harp")).unwrap();
+        let back = library.put_back(&former).unwrap();
+        assert_ne!(back, place, "another one has taken its place meanwhile");
+        assert_eq!(own_names(&library), ["Harp", "Harp"]);
+        // What cannot be read can be removed, and put back all the same.
+        fs::write(folder.0.join("noise.timbrel"), [0xff; 64]).unwrap();
+        let mut library = Library::read(Some(folder.0.clone()));
+        let noise = Place::File(folder.0.join("noise.timbrel"));
+        let former = library.delete(&noise).unwrap();
+        library.put_back(&former).unwrap();
+        assert_eq!(fs::read(folder.0.join("noise.timbrel")).unwrap(), [0xff; 64]);
     }
 
     #[test]

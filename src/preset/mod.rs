@@ -12,7 +12,7 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
 
-pub use library::{Entry, Library, Place, write};
+pub use library::{Entry, Former, Library, Place, write};
 pub use names::propose;
 pub use program::Programs;
 

@@ -35,7 +35,7 @@ mod models;
 mod notes;
 mod panic;
 pub mod prepare;
-mod priority;
+pub(crate) mod priority;
 mod render_thread;
 mod renderer;
 mod renderer_pool;
