@@ -17,7 +17,7 @@ use crate::held::Point;
 use crate::matching::{Interrupt, Match, Matcher, Wish};
 use crate::model::Model;
 use crate::recording;
-use crate::worker::priority;
+use crate::worker::thread_priority;
 
 /// The search, and what was found last.
 #[derive(Default)]
@@ -80,7 +80,7 @@ impl Drop for Search {
 
 /// On the thread of the search. The error is a sentence.
 fn find(path: &Path, model: &Path, interrupt: &Interrupt, progress: &Progress) -> Result<Match> {
-    priority::make_way();
+    thread_priority::lower();
     let sentence = |error: anyhow::Error| anyhow!("The recording {} {error:#}.", folders::name(path));
     let recording = recording::read(path).map_err(|error| sentence(error.context("cannot be used")))?;
     let model = Model::read(model)?;

@@ -35,7 +35,7 @@ mod models;
 mod notes;
 mod panic;
 pub mod prepare;
-pub(crate) mod priority;
+mod priority;
 mod render_thread;
 mod renderer;
 mod renderer_pool;
@@ -44,7 +44,7 @@ mod schedule;
 mod service;
 mod shared;
 mod sustain;
-mod thread_priority;
+pub(crate) mod thread_priority;
 mod wishes;
 #[cfg(test)]
 pub mod tests;
