@@ -317,3 +317,12 @@ def test_what_is_found_is_written_into_the_file_and_the_rest_kept(tmp_path, monk
     assert all(entry["name"] in told for entry in found["directions"] + found["latents"])
     assert all(entry["scale"] == 1 and np.linalg.norm(entry["vector"]) == pytest.approx(1, abs=1e-4)
                for entry in found["directions"])
+
+
+def test_words_come_before_second_ones_and_colours_are_counted_anew():
+    names = ["Sustain 2", "Colour 2", "Brightness", "Colour", "Vibrato"]
+    chosen = [knobs.Direction(np.eye(5)[k], float(k), np.zeros(len(knobs.LABELS))) for k in range(5)]
+    entries, directions = knobs.in_order([{"name": name, "vector": [k]} for k, name in enumerate(names)], chosen)
+    assert [entry["name"] for entry in entries] == ["Brightness", "Vibrato", "Sustain 2", "Colour", "Colour 2"]
+    assert [entry["vector"] for entry in entries] == [[2], [4], [0], [1], [3]]
+    assert [direction.change_db for direction in directions] == [2.0, 4.0, 0.0, 1.0, 3.0]

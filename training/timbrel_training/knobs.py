@@ -196,6 +196,21 @@ def label(chosen: list[Direction]) -> list[dict]:
     ]
 
 
+def in_order(entries: list[dict], chosen: list[Direction]) -> tuple[list[dict], list[Direction]]:
+    """Directions that bear a word of their own first, since the plugin shows the first `KNOBS`; then second ones, then colours, which
+    are numbered anew."""
+    def rank(index: int) -> int:
+        name = entries[index]["name"]
+        return 2 if name.startswith("Colour") else int(name[-1].isdigit())
+
+    order = sorted(range(len(entries)), key=rank)
+    names: list[str] = []
+    for index in order:
+        name = entries[index]["name"]
+        names.append(_free_name("Colour", names) if rank(index) == 2 else name)
+    return [{**entries[index], "name": name} for index, name in zip(order, names, strict=True)], [chosen[i] for i in order]
+
+
 def _free_name(name: str, taken: list[str]) -> str:
     number = 1
     while (numbered := name if number == 1 else f"{name} {number}") in taken:
@@ -229,4 +244,4 @@ def find_directions(player: Player, generator: torch.nn.Module | None, drawn: np
         progress("trying a chosen direction at other latents")
         chosen.append(confirmed(direction, try_direction(player, direction.vector, others, keys, usual)))
     chosen = select(chosen)
-    return label(chosen), chosen
+    return in_order(label(chosen), chosen)
