@@ -30,7 +30,7 @@ pub fn load(
     }
     let path = files::find_model(reference, &|| interrupt.is_raised())?;
     if let Some(stamp) = Stamp::of(&path)
-        && let Some(loaded) = shared.schedule.lock().models.from_file(&path, stamp)
+        && let Some(loaded) = shared.schedule.lock().models.of_file(&path, stamp)
     {
         return Ok((loaded, path));
     }

@@ -36,7 +36,7 @@ impl Models {
     }
 
     /// A model that was loaded from this very file.
-    pub fn from_file(&self, path: &Path, stamp: Stamp) -> Option<Arc<Loaded>> {
+    pub fn of_file(&self, path: &Path, stamp: Stamp) -> Option<Arc<Loaded>> {
         self.alive().find(|loaded| loaded.model.path == path && loaded.model.stamp == stamp)
     }
 
@@ -115,7 +115,7 @@ mod tests {
         models.insert(&loaded);
         models.insert(&loaded);
         assert!(models.with_hash(&sha256.to_uppercase()).is_some_and(|found| Arc::ptr_eq(&found, &loaded)));
-        assert!(models.from_file(&path, stamp).is_some() && models.from_file(Path::new("other"), stamp).is_none());
+        assert!(models.of_file(&path, stamp).is_some() && models.of_file(Path::new("other"), stamp).is_none());
         assert!(models.with_hash("00").is_none());
         drop(loaded);
         assert!(models.with_hash(&sha256).is_none());

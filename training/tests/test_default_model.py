@@ -29,7 +29,7 @@ def test_it_names_its_directions_latents_and_measures() -> None:
     manifest = ModelFile(MODEL).manifest
     names = [direction["name"] for direction in manifest["directions"]]
     assert len(names) >= 8 and len(set(names)) == len(names) and all(names)
-    assert len(manifest["latents"]) == 40
+    assert len(manifest["latents"]) >= 40
     assert manifest["quality"] and manifest["licence"] == "MIT"
     assert ModelFile(MODEL).representation == Representation.linear()
 

@@ -184,7 +184,8 @@ def from_table(table: dict[str, Any], where: str) -> Config:
     ):
         if value not in known:
             raise TrainingError(f"{where}: {name} is {value!r}; use one of {', '.join(known)}.")
-    config.told_representation  # Raises where the sizes do not come out whole.
+    # Raises where the sizes do not come out whole.
+    _ = config.told_representation
     if not 1 <= config.blocks <= BLOCKS:
         raise TrainingError(f"{where}: blocks is {config.blocks}; an image can be halved at most {BLOCKS - 1} times.")
     schedule = config.schedule

@@ -17,6 +17,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -157,7 +158,7 @@ class Table:
         for number, (wave, key) in enumerate(zip(waves, keys, strict=True)):
             samples = HEARD_PEAK * wave / max(1e-9, float(np.abs(wave).max()))
             path = self.out / "notes" / name / f"{number:02d}-{key}.wav"
-            replace_file(path, lambda beside: soundfile.write(beside, samples, segment.SAMPLE_RATE, subtype="PCM_16"))
+            replace_file(path, partial(soundfile.write, data=samples, samplerate=segment.SAMPLE_RATE, subtype="PCM_16"))
 
     def _write_real(self) -> None:
         """Figures and sound of held-out real notes, at the keys at which the rows are heard."""
