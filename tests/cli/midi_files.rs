@@ -197,7 +197,8 @@ fn a_preset_is_played_by_name_or_from_a_file() {
     assert!(harp.samples == play_file(&file, &["--preset", own.to_str().unwrap()]).samples);
     // What the command says besides goes on top.
     assert!(harp.samples != play_file(&file, &["--preset", "Concert harp", "--set", "gain=-12"]).samples);
-    for (preset, why) in [("No such thing", "there are: Acoustic grand piano"), (file.to_str().unwrap(), "no preset of Timbrel")]
+    for (preset, why) in
+        [("No such thing", "there are: Acoustic grand piano"), (file.to_str().unwrap(), "no preset of Timbrel")]
     {
         let said = desk.refused(&["render", "in.mid", "--out", "out.wav", "--preset", preset]);
         assert!(said.contains(why), "{said}");
