@@ -9,7 +9,13 @@ import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
 
-from timbrel_training.latent_space import feature_components, movement_directions, regressed_components, slope_of
+from timbrel_training.latent_space import (
+    feature_components,
+    movement_directions,
+    regressed_components,
+    slope_of,
+    unit_directions,
+)
 from timbrel_training.measures.character import ATTRIBUTES, LABELS, mean_of_known
 from timbrel_training.measures.evenness import walk_steps
 from timbrel_training.measures.spectrogram import distance_db
@@ -88,15 +94,13 @@ def candidates(player: Player, generator: torch.nn.Module | None, drawn: np.ndar
 
 def attribute_directions(drawn: np.ndarray, characters: np.ndarray) -> np.ndarray:
     """Unit directions [<= attributes, L] that attributes [N, keys, attributes] follow."""
-    directions = []
+    slopes = []
     for values in np.moveaxis(characters, 2, 0):
         values = values - mean_of_known(values, axis=0)
         known = np.isfinite(values).any(1)
         if known.sum() > 2:
-            slope = slope_of(drawn[known], mean_of_known(values[known], axis=1))
-            if np.linalg.norm(slope) > 0:
-                directions.append(slope / np.linalg.norm(slope))
-    return np.array(directions).reshape(-1, drawn.shape[1])
+            slopes.append(slope_of(drawn[known], mean_of_known(values[known], axis=1)))
+    return unit_directions(slopes, drawn.shape[1])
 
 
 def try_direction(

@@ -28,15 +28,21 @@ def feature_components(generator: torch.nn.Module, count: int, seed: int = 0, dr
 
 
 def movement_directions(generator: torch.nn.Module, seed: int = 0, draws: int = FEATURE_DRAWS) -> np.ndarray:
-    """Unit directions [2, latent_size] that the depths of vibrato and of tremolo follow, by what a continuous generator says of
-    them; measured from the waves of some hundred notes they would be lost among fifty numbers of a latent."""
-    latents = torch.randn(draws, generator.latent_size, generator=torch.Generator().manual_seed(seed))
-    keys = torch.randint(0, generator.pitch_max - generator.pitch_min + 1, (draws,), generator=torch.Generator().manual_seed(seed))
+    """Unit directions [<= 2, latent_size] that the depths of vibrato and of tremolo follow, by what a continuous generator says of
+    them; measured from the waves of some hundred notes they would be lost among the numbers of a latent. What nothing moves has none."""
+    random = torch.Generator().manual_seed(seed)
+    latents = torch.randn(draws, generator.latent_size, generator=random)
+    keys = torch.randint(0, generator.pitch_max - generator.pitch_min + 1, (draws,), generator=random)
     with torch.no_grad():
         codes = generator.features(latents, keys)
         depths = generator.expected.movement(generator.expected.conditions(codes, keys))[:, (0, 2)]
-    slopes = np.stack([slope_of(latents.numpy(), depth) for depth in depths.double().numpy().T])
-    return slopes / np.linalg.norm(slopes, axis=1, keepdims=True)
+    return unit_directions([slope_of(latents.numpy(), depth) for depth in depths.double().numpy().T], generator.latent_size)
+
+
+def unit_directions(slopes: list[np.ndarray], size: int) -> np.ndarray:
+    """Slopes [size], brought to unit length, [<= slopes, size]; those of no length are left out."""
+    lengths = [np.linalg.norm(slope) for slope in slopes]
+    return np.array([slope / length for slope, length in zip(slopes, lengths, strict=True) if length > 0]).reshape(-1, size)
 
 
 def regressed_components(latents: np.ndarray, features: np.ndarray, count: int) -> np.ndarray:
@@ -57,17 +63,15 @@ def regressed_components(latents: np.ndarray, features: np.ndarray, count: int) 
         return np.zeros((0, latents.shape[1]))
     # With fewer draws than features the scores are found faster from the draws' side.
     scores = _principal_scores(centred / deviation, count)
-    directions = []
+    slopes = []
     for score in scores.T:
         # Least squares of an uncorrelated, unit score on N(0, 1) latents: the mean of their product.
         slope = latents.T @ score / len(latents)
         # Each coordinate has a sampling variance of 1 / N. What is no larger than that is noise, and in a latent of
         # which few numbers matter the noise of the others would make up most of the direction.
         slope = slope * np.maximum(0.0, 1.0 - 2.0 / (len(latents) * np.square(slope) + 1e-12))
-        length = np.linalg.norm(slope)
-        if length > 0:
-            directions.append(slope / length)
-    return np.array(directions).reshape(-1, latents.shape[1])
+        slopes.append(slope)
+    return unit_directions(slopes, latents.shape[1])
 
 
 def slope_of(latents: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -11,8 +11,9 @@ to say is measured:
   after it.
 
 They are asked for at three kinds of places: the instruments' codes, the codes of their own latents, which miss them by some way,
-and those of random latents. There the answer is the mean of the instruments that are most like it. A head that is learnt along with everything else under-states both: an error of a few dB in what is 50 dB
-below the note, or at other velocities than most, hardly counts among the losses.
+and those of random latents. There the answer is the mean of the instruments that are most like it. A head that is learnt along
+with everything else under-states both: an error of a few dB in what is 50 dB below the note, or at other velocities than most,
+hardly counts among the losses.
 
 `movement` has learnt the vibrato and tremolo of the instruments, and nothing of what lies between them. Random latents are given
 the depths that the instruments have, in the order of the means of those most like them: means alone would leave all of them nearly straight.
